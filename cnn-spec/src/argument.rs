@@ -1,0 +1,412 @@
+//! The arguments of layers: their names, defaults and kinds, and how values written in a model become Rust values.
+
+use crate::{Activation, Dim, Initializer, Padding, Shape};
+use std::fmt;
+
+/// One argument of a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Argument {
+    /// Its name, as Keras has it.
+    pub name: &'static str,
+    /// Other names it answers to.
+    pub aliases: &'static [&'static str],
+    /// What it takes.
+    pub kind: Kind,
+    /// Its default as it would be written in a model, or `None` when it must be given.
+    pub default: Option<&'static str>,
+}
+
+impl Argument {
+    /// The argument every layer has besides its own: the name it goes by in summaries and checkpoints.
+    pub const NAME: Argument = Argument { name: "name", aliases: &[], kind: Kind::Name, default: Some("automatic") };
+
+    /// Whether it answers to `name`.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+
+    /// Whether the bare word alone says what it should be, as `relu` does for an activation or `strict` for a switch.
+    pub fn takes_bare(&self, word: &str) -> bool {
+        match self.kind {
+            Kind::Flag => self.is_called(word),
+            Kind::Padding(_) | Kind::Activation => self.kind.words().contains(&word),
+            _ => false,
+        }
+    }
+}
+
+/// What an argument takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One size.
+    Size,
+    /// A size for each axis, or one for all.
+    Sizes(usize),
+    /// The sizes of a shape, as many as there are.
+    Shape,
+    /// The padding of so many axes.
+    Padding(usize),
+    /// A real number.
+    Number,
+    /// A switch.
+    Flag,
+    /// An activation function.
+    Activation,
+    /// An initializer.
+    Initializer,
+    /// A free name.
+    Name,
+}
+
+impl Kind {
+    /// The words it knows.
+    pub const fn words(self) -> &'static [&'static str] {
+        match self {
+            Kind::Padding(_) => &["valid", "same", "full"],
+            Kind::Flag => &["true", "false"],
+            Kind::Activation => Activation::WORDS,
+            Kind::Initializer => Initializer::WORDS,
+            _ => &[],
+        }
+    }
+
+    /// Whether every positional number that is left belongs to it.
+    pub const fn takes_the_rest(self) -> bool {
+        matches!(self, Kind::Shape)
+    }
+}
+
+/// A value as written in a model, before any layer has looked at it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A whole number.
+    Int(i128),
+    /// A number with a fraction.
+    Float(f64),
+    /// A bare word or a string.
+    Word(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `_`, a size known only at run time.
+    Unknown,
+    /// Values in parentheses.
+    Tuple(Vec<Value>),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Int(n) => write!(f, "{n}"),
+            Value::Float(x) => write!(f, "{x:?}"),
+            Value::Word(word) => write!(f, "{word}"),
+            Value::Bool(flag) => write!(f, "{flag}"),
+            Value::Unknown => write!(f, "_"),
+            Value::Tuple(values) => {
+                let values: Vec<_> = values.iter().map(Value::to_string).collect();
+                write!(f, "({})", values.join(", "))
+            }
+        }
+    }
+}
+
+/// Why a value is not one an argument takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The element of the tuple that is wrong, or `None` for the whole value.
+    pub element: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// A fix.
+    pub help: Option<String>,
+    /// The word that is unknown, with the words that are not: for a suggestion.
+    pub unknown: Option<(String, &'static [&'static str])>,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { element: None, message: message.into(), help: Some(help.into()), unknown: None }
+    }
+
+    fn at(self, element: usize) -> Self {
+        Self { element: Some(element), ..self }
+    }
+}
+
+/// One argument of a layer as Rust source, for the code that builds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The argument's name.
+    pub argument: &'static str,
+    /// Its value as a Rust expression.
+    pub rust: String,
+    /// Whether it is one the constructor takes, rather than a method after it.
+    pub required: bool,
+}
+
+/// A Rust type that an argument can have.
+pub trait FromValue: Sized {
+    /// What the argument takes.
+    const KIND: Kind;
+
+    /// Reads a value for the argument called `name`.
+    ///
+    /// # Errors
+    /// If the value is not one the argument takes.
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal>;
+
+    /// The value as a Rust expression, given that this crate's types are in scope.
+    fn to_rust(&self) -> String;
+}
+
+impl FromValue for usize {
+    const KIND: Kind = Kind::Size;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        match value {
+            Value::Int(n) if *n < 0 => {
+                Err(Refusal::new(format!("`{name}` cannot be negative, found {n}"), "use a whole number, 1 or more"))
+            }
+            Value::Int(n) if *n > Shape::MAX_SIZE as i128 => {
+                Err(Refusal::new(format!("`{name}` may not exceed {}, found {n}", Shape::MAX_SIZE), "use a smaller size"))
+            }
+            Value::Int(n) => Ok(*n as usize),
+            other => {
+                Err(Refusal::new(format!("`{name}` takes a whole number, found `{other}`"), "use a whole number, 1 or more"))
+            }
+        }
+    }
+
+    fn to_rust(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl<const N: usize> FromValue for [usize; N] {
+    const KIND: Kind = Kind::Sizes(N);
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        let Value::Tuple(values) = value else {
+            return usize::from_value(value, name).map(|n| [n; N]);
+        };
+        if values.len() != N {
+            let kind = if N == 1 { "size" } else { "sizes" };
+            let message = format!("`{name}` takes {N} {kind}, found {}", values.len());
+            let example = if N == 1 { "3".into() } else { Value::Tuple(vec![Value::Int(3); N]).to_string() };
+            return Err(Refusal::new(message, format!("use one size for each axis, as in `{name}={example}`")));
+        }
+        let mut sizes = [0; N];
+        for (i, value) in values.iter().enumerate() {
+            sizes[i] = usize::from_value(value, name).map_err(|refusal| refusal.at(i))?;
+        }
+        Ok(sizes)
+    }
+
+    fn to_rust(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    const KIND: Kind = T::KIND;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        T::from_value(value, name).map(Some)
+    }
+
+    fn to_rust(&self) -> String {
+        match self {
+            Some(value) => format!("Some({})", value.to_rust()),
+            None => "None".into(),
+        }
+    }
+}
+
+impl FromValue for Shape {
+    const KIND: Kind = Kind::Shape;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        let values = match value {
+            Value::Tuple(values) => values.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        if values.is_empty() || values.len() > Shape::MAX_RANK {
+            let message = format!("`{name}` takes 1 to {} sizes, found {}", Shape::MAX_RANK, values.len());
+            return Err(Refusal::new(message, "give height, width, channels, as in `28, 28, 1`"));
+        }
+        let dim = |(i, value): (usize, &Value)| match value {
+            Value::Unknown => Ok(Dim::Unknown),
+            value => usize::from_value(value, name).map(Dim::Known).map_err(|refusal| refusal.at(i)),
+        };
+        let dims: Vec<Dim> = values.iter().enumerate().map(dim).collect::<Result<_, _>>()?;
+        Ok(Shape::of(&dims))
+    }
+
+    fn to_rust(&self) -> String {
+        let sizes: Vec<String> = self.dims().iter().map(|dim| Dim::known(*dim).map_or("_".into(), |n| n.to_string())).collect();
+        if self.is_known() {
+            return format!("Shape::new([{}])", sizes.join(", "));
+        }
+        let dims = sizes.iter().map(|size| if size == "_" { "Dim::Unknown".into() } else { format!("Dim::Known({size})") });
+        format!("Shape::of(&[{}])", dims.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl<const N: usize> FromValue for Padding<N> {
+    const KIND: Kind = Kind::Padding(N);
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        match value {
+            Value::Word(word) => match word.to_lowercase().as_str() {
+                "valid" => Ok(Padding::Valid),
+                "same" => Ok(Padding::Same),
+                "full" => Ok(Padding::Full),
+                _ => Err(Refusal {
+                    unknown: Some((word.clone(), Self::KIND.words())),
+                    ..Refusal::new(format!("unknown padding `{word}`"), "use `valid`, `same`, `full` or a number of cells")
+                }),
+            },
+            Value::Int(_) => usize::from_value(value, name).map(|n| Padding::Explicit([[n; 2]; N])),
+            Value::Tuple(values) if values.len() == N => {
+                let mut cells = [[0; 2]; N];
+                for (i, value) in values.iter().enumerate() {
+                    cells[i] = <[usize; 2]>::from_value(value, name).map_err(|refusal| refusal.at(i))?;
+                }
+                Ok(Padding::Explicit(cells))
+            }
+            other => Err(Refusal::new(
+                format!("`{name}` takes `valid`, `same`, `full`, or cells for {N} axes, found `{other}`"),
+                "use `same`, a number such as `1`, or `((top, bottom), (left, right))`",
+            )),
+        }
+    }
+
+    fn to_rust(&self) -> String {
+        format!("Padding::{self:?}")
+    }
+}
+
+impl FromValue for f64 {
+    const KIND: Kind = Kind::Number;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        match value {
+            Value::Float(x) => Ok(*x),
+            Value::Int(n) => Ok(*n as f64),
+            other => Err(Refusal::new(format!("`{name}` takes a number, found `{other}`"), "use a number such as `0.5`")),
+        }
+    }
+
+    fn to_rust(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl FromValue for bool {
+    const KIND: Kind = Kind::Flag;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        match value {
+            Value::Bool(flag) => Ok(*flag),
+            other => Err(Refusal::new(
+                format!("`{name}` takes `true` or `false`, found `{other}`"),
+                format!("use `{name}=true` or `{name}=false`"),
+            )),
+        }
+    }
+
+    fn to_rust(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Declares an enum whose variants are words of the language, each with the aliases it answers to.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $noun:literal { $( $(#[$variant_doc:meta])* $variant:ident $word:literal $(| $alias:literal)*, )* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $( $(#[$variant_doc])* $variant, )* }
+
+        impl $name {
+            /// Every word of the language for one of these.
+            pub const WORDS: &'static [&'static str] = &[$( $word, $($alias,)* )*];
+
+            /// The word of the language for this one.
+            pub const fn word(self) -> &'static str {
+                match self { $( $name::$variant => $word, )* }
+            }
+
+            /// The one that answers to `word`.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $( $word $(| $alias)* => Some($name::$variant), )*
+                    _ => None,
+                }
+            }
+        }
+
+        impl $crate::argument::FromValue for $name {
+            const KIND: $crate::argument::Kind = $crate::argument::Kind::$name;
+
+            fn from_value(value: &$crate::argument::Value, name: &str) -> Result<Self, $crate::argument::Refusal> {
+                let $crate::argument::Value::Word(word) = value else {
+                    return Err($crate::argument::Refusal::not_a_word(value, name, $noun, Self::WORDS[0]));
+                };
+                Self::from_word(word).ok_or_else(|| $crate::argument::Refusal::unknown_word(word, $noun, Self::WORDS))
+            }
+
+            fn to_rust(&self) -> String {
+                format!("{}::{self:?}", stringify!($name))
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+impl Refusal {
+    pub(crate) fn not_a_word(value: &Value, name: &str, noun: &str, example: &str) -> Self {
+        Self::new(format!("`{name}` takes an {noun}, found `{value}`"), format!("use a name such as `{example}`"))
+    }
+
+    pub(crate) fn unknown_word(word: &str, noun: &str, words: &'static [&'static str]) -> Self {
+        Self { element: None, message: format!("unknown {noun} `{word}`"), help: None, unknown: Some((word.into(), words)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(word: &str) -> Value {
+        Value::Word(word.into())
+    }
+
+    #[test]
+    fn sizes_are_one_for_all_axes_or_one_each() {
+        assert_eq!(<[usize; 2]>::from_value(&Value::Int(3), "kernel_size"), Ok([3, 3]));
+        let tuple = |sizes: &[i128]| Value::Tuple(sizes.iter().map(|n| Value::Int(*n)).collect());
+        assert_eq!(<[usize; 2]>::from_value(&tuple(&[3, 5]), "kernel_size"), Ok([3, 5]));
+        let refusal = <[usize; 2]>::from_value(&tuple(&[3, 3, 3]), "kernel_size").unwrap_err();
+        assert_eq!(refusal.message, "`kernel_size` takes 2 sizes, found 3");
+        let refusal = <[usize; 2]>::from_value(&tuple(&[3, -1]), "kernel_size").unwrap_err();
+        assert_eq!((refusal.element, refusal.message.as_str()), (Some(1), "`kernel_size` cannot be negative, found -1"));
+        assert!(usize::from_value(&Value::Int(u64::MAX.into()), "filters").is_err());
+    }
+
+    #[test]
+    fn padding_has_words_numbers_and_pairs() {
+        assert_eq!(Padding::<2>::from_value(&word("SAME"), "padding"), Ok(Padding::Same));
+        assert_eq!(Padding::<2>::from_value(&Value::Int(1), "padding"), Ok(Padding::Explicit([[1, 1], [1, 1]])));
+        let pairs = Value::Tuple(vec![Value::Tuple(vec![Value::Int(1), Value::Int(2)]), Value::Int(3)]);
+        assert_eq!(Padding::<2>::from_value(&pairs, "padding"), Ok(Padding::Explicit([[1, 2], [3, 3]])));
+        assert_eq!(Padding::<2>::from_value(&word("sam"), "padding").unwrap_err().unknown.unwrap().0, "sam");
+    }
+
+    #[test]
+    fn values_write_themselves_as_rust() {
+        assert_eq!(Padding::<2>::Explicit([[1, 2], [3, 3]]).to_rust(), "Padding::Explicit([[1, 2], [3, 3]])");
+        assert_eq!(Activation::Relu.to_rust(), "Activation::Relu");
+        assert_eq!(Some([2usize, 2]).to_rust(), "Some([2, 2])");
+        assert_eq!(Shape::of(&[Dim::Unknown, Dim::Known(3)]).to_rust(), "Shape::of(&[Dim::Unknown, Dim::Known(3)])");
+        assert_eq!(0.2f64.to_rust(), "0.2");
+    }
+}

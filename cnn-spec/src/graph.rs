@@ -1,0 +1,146 @@
+//! The checked network as data: what summaries, diagrams, checkpoints and cost are computed from.
+
+use crate::{Inferred, Layer, Operand, Parameter, Reach, Shape, ShapeError};
+
+/// One layer application in a network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Node {
+    /// The layer's name, such as `conv2d_1`: its field in the model and its prefix in checkpoints.
+    pub name: &'static str,
+    /// The tensor it was bound to in the source, such as `x`.
+    pub tensor: &'static str,
+    /// The layer.
+    pub layer: Layer,
+    /// The nodes whose outputs it is applied to.
+    pub inputs: &'static [usize],
+    /// The shape of its output, without the batch.
+    pub shape: Shape,
+}
+
+/// A whole network, its nodes in an order in which each comes after its inputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Graph {
+    /// The name of the model.
+    pub name: &'static str,
+    /// Its layers.
+    pub nodes: &'static [Node],
+    /// The nodes where tensors enter.
+    pub inputs: &'static [usize],
+    /// The nodes whose outputs leave.
+    pub outputs: &'static [usize],
+}
+
+/// The receptive field of one node: the input cells one of its cells depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// So many cells in height and width.
+    Cells([usize; 2]),
+    /// The whole input.
+    Whole,
+}
+
+impl Graph {
+    /// What follows from the layer of node `index`: its parameters, multiply-adds and reach.
+    ///
+    /// # Errors
+    /// If the graph breaks a rule, which one made by `model!` never does.
+    pub fn inferred(&self, index: usize) -> Result<Inferred, ShapeError> {
+        let node = &self.nodes[index];
+        let operand = |input: &usize| Operand::new(self.nodes[*input].tensor, self.nodes[*input].shape);
+        let operands: Vec<Operand> = node.inputs.iter().map(operand).collect();
+        node.layer.infer(&operands)
+    }
+
+    /// Every parameter with the name of its tensor in a checkpoint, such as `conv2d.weight`.
+    pub fn parameters(&self) -> Vec<(String, Parameter)> {
+        let named = |index: usize| {
+            let parameters = self.inferred(index).map(|inferred| inferred.parameters.as_slice().to_vec()).unwrap_or_default();
+            let name = self.nodes[index].name;
+            parameters.into_iter().map(move |parameter| (format!("{name}.{}", parameter.name), parameter))
+        };
+        (0..self.nodes.len()).flat_map(named).collect()
+    }
+
+    /// The number of trained values.
+    pub fn count_params(&self) -> u64 {
+        self.parameters().iter().map(|(_, parameter)| parameter.count()).sum()
+    }
+
+    /// Multiply-adds for one example, or `None` while a size is unknown.
+    pub fn macs(&self) -> Option<u64> {
+        (0..self.nodes.len()).map(|index| self.inferred(index).ok()?.macs).sum()
+    }
+
+    /// The receptive field of every node (Araujo, Norris & Sim, "Computing receptive fields of CNNs", 2019).
+    pub fn receptive_fields(&self) -> Vec<Field> {
+        let mut fields: Vec<(Field, [usize; 2])> = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            let start = node.inputs.iter().map(|input| fields[*input]).reduce(wider).unwrap_or((Field::Cells([1, 1]), [1, 1]));
+            let reach = self.inferred(index).map_or(Reach::Cell, |inferred| inferred.reach);
+            fields.push(widen(start, reach));
+        }
+        fields.into_iter().map(|(field, _)| field).collect()
+    }
+}
+
+/// The larger field of two branches that meet.
+fn wider((a, jump_a): (Field, [usize; 2]), (b, jump_b): (Field, [usize; 2])) -> (Field, [usize; 2]) {
+    let max = |a: [usize; 2], b: [usize; 2]| [a[0].max(b[0]), a[1].max(b[1])];
+    match (a, b) {
+        (Field::Cells(a), Field::Cells(b)) => (Field::Cells(max(a, b)), max(jump_a, jump_b)),
+        _ => (Field::Whole, max(jump_a, jump_b)),
+    }
+}
+
+/// The field after one more layer: `r + (span − 1)·jump`, where the jump is the product of the strides so far.
+fn widen((field, jump): (Field, [usize; 2]), reach: Reach) -> (Field, [usize; 2]) {
+    match (field, reach) {
+        (Field::Cells(cells), Reach::Window { span, strides }) => {
+            let axis = |i: usize| cells[i] + (span[i] - 1) * jump[i];
+            (Field::Cells([axis(0), axis(1)]), [jump[0] * strides[0], jump[1] * strides[1]])
+        }
+        (field, Reach::Cell) => (field, jump),
+        _ => (Field::Whole, jump),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Conv2D, Dense, Flatten, Input, MaxPooling2D};
+
+    const IMAGE: Shape = Shape::new([28, 28, 1]);
+    const GRAPH: Graph = Graph {
+        name: "Net",
+        nodes: &[
+            Node { name: "input", tensor: "i", layer: Layer::Input(Input::new(IMAGE)), inputs: &[], shape: IMAGE },
+            node("conv2d", Layer::Conv2D(Conv2D::new(32, [3, 3]).strides([2, 2])), &[0], Shape::new([13, 13, 32])),
+            node("max_pooling2d", Layer::MaxPooling2D(MaxPooling2D::new()), &[1], Shape::new([6, 6, 32])),
+            node("conv2d_1", Layer::Conv2D(Conv2D::new(64, [3, 3])), &[2], Shape::new([4, 4, 64])),
+            node("flatten", Layer::Flatten(Flatten::new()), &[3], Shape::new([1024])),
+            node("dense", Layer::Dense(Dense::new(10)), &[4], Shape::new([10])),
+        ],
+        inputs: &[0],
+        outputs: &[5],
+    };
+
+    const fn node(name: &'static str, layer: Layer, inputs: &'static [usize], shape: Shape) -> Node {
+        Node { name, tensor: "x", layer, inputs, shape }
+    }
+
+    #[test]
+    fn counts_parameters_by_name() {
+        let names: Vec<String> = GRAPH.parameters().into_iter().map(|(name, _)| name).collect();
+        let expected = ["conv2d.weight", "conv2d.bias", "conv2d_1.weight", "conv2d_1.bias", "dense.weight", "dense.bias"];
+        assert_eq!(names, expected);
+        assert_eq!(GRAPH.count_params(), 320 + 18_496 + 10_250);
+        assert_eq!(GRAPH.macs(), Some(13 * 13 * 32 * 9 + 16 * 64 * 288 + 10_240));
+    }
+
+    #[test]
+    fn receptive_fields_grow_with_the_stride() {
+        let cells = |n: usize| Field::Cells([n, n]);
+        let expected = [cells(1), cells(3), cells(5), cells(13), Field::Whole, Field::Whole];
+        assert_eq!(GRAPH.receptive_fields(), expected);
+    }
+}

@@ -1,0 +1,234 @@
+//! What every layer has in common: the facts a rule infers, and the declarations that give a layer its arguments.
+
+use crate::{Dim, Parameters, Shape};
+
+/// What follows from a layer's arguments and the shapes of its inputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Inferred {
+    /// The shape of its output, without the batch.
+    pub shape: Shape,
+    /// The tensors it trains.
+    pub parameters: Parameters,
+    /// Multiply-adds for one example, or `None` while a size is unknown.
+    pub macs: Option<u64>,
+    /// How far one output cell sees.
+    pub reach: Reach,
+}
+
+impl Inferred {
+    /// A layer without parameters or multiplications, each of whose output cells sees one cell of its input.
+    pub(crate) const fn shape(shape: Shape) -> Self {
+        Self { shape, parameters: Parameters::NONE, macs: Some(0), reach: Reach::Cell }
+    }
+
+    pub(crate) const fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    pub(crate) const fn parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    pub(crate) const fn macs(mut self, macs: Option<u64>) -> Self {
+        self.macs = macs;
+        self
+    }
+}
+
+/// How far one output cell of a layer sees into its input, along height and width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The one cell at its own place.
+    Cell,
+    /// A window.
+    Window {
+        /// The cells it spans, gaps included.
+        span: [usize; 2],
+        /// The cells from one position to the next.
+        strides: [usize; 2],
+    },
+    /// Everything.
+    Whole,
+}
+
+/// `H×W` of `shape` replaced by `sizes`, and its channels by `channels`.
+pub(crate) const fn image_of(sizes: [Dim; 2], channels: Dim) -> Shape {
+    Shape::of(&[sizes[0], sizes[1], channels])
+}
+
+/// Declares a layer: its struct, a constructor from the arguments it must have, a method for each other argument, and
+/// the table by which `model!` reads calls.
+///
+/// The arguments before `;` are required, those after it have defaults; positional values fill both in this order.
+macro_rules! layer {
+    (
+        $(#[$doc:meta])*
+        $name:ident $snake:literal {
+            $( $(#[$required_doc:meta])* $required:ident $(| $required_alias:ident)*: $required_type:ty, )*
+            ;
+            $( $(#[$optional_doc:meta])* $optional:ident $(| $optional_alias:ident)*: $optional_type:ty = $default:expr, )*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $name {
+            $( $(#[$required_doc])* pub $required: $required_type, )*
+            $( $(#[$optional_doc])* pub $optional: $optional_type, )*
+        }
+
+        impl $name {
+            /// The layer's name in the language.
+            pub const NAME: &'static str = stringify!($name);
+
+            /// What layers of this kind are called when they are given no name.
+            pub const SNAKE_NAME: &'static str = $snake;
+
+            /// The arguments it takes, in positional order.
+            pub const ARGUMENTS: &'static [$crate::Argument] = &[
+                $( $crate::Argument {
+                    name: stringify!($required),
+                    aliases: &[$(stringify!($required_alias)),*],
+                    kind: <$required_type as $crate::FromValue>::KIND,
+                    default: None,
+                }, )*
+                $( $crate::Argument {
+                    name: stringify!($optional),
+                    aliases: &[$(stringify!($optional_alias)),*],
+                    kind: <$optional_type as $crate::FromValue>::KIND,
+                    default: Some(stringify!($default)),
+                }, )*
+            ];
+
+            /// The layer with the arguments it must have, and defaults for the rest.
+            #[allow(clippy::new_without_default)]
+            pub const fn new($($required: $required_type),*) -> Self {
+                Self { $($required,)* $($optional: $default,)* }
+            }
+
+            $(
+                $(#[$optional_doc])*
+                pub const fn $optional(mut self, $optional: $optional_type) -> Self {
+                    self.$optional = $optional;
+                    self
+                }
+            )*
+
+            /// Reads the layer from one value for each of [`Self::ARGUMENTS`], `None` where none was given.
+            ///
+            /// # Errors
+            /// The place of the first argument whose value is refused, with the reason.
+            ///
+            /// # Panics
+            /// If a required argument has no value.
+            pub fn from_values(values: &[Option<$crate::Value>]) -> Result<Self, (usize, $crate::Refusal)> {
+                #[allow(unused_mut, unused_variables)]
+                let mut given = values.iter().enumerate();
+                $( let $required = $crate::layer::read(given.next(), stringify!($required))?.expect("a required argument"); )*
+                $( let $optional = $crate::layer::read(given.next(), stringify!($optional))?; )*
+                let layer = Self::new($($required),*);
+                $( let layer = match $optional { Some(value) => layer.$optional(value), None => layer }; )*
+                Ok(layer)
+            }
+
+            /// The arguments that differ from their defaults, as Rust source.
+            pub fn settings(&self) -> Vec<$crate::Setting> {
+                #[allow(unused_mut)]
+                let mut settings = vec![
+                    $( $crate::Setting {
+                        argument: stringify!($required),
+                        rust: $crate::FromValue::to_rust(&self.$required),
+                        required: true,
+                    }, )*
+                ];
+                $(
+                    let default: $optional_type = $default;
+                    if self.$optional != default {
+                        let rust = $crate::FromValue::to_rust(&self.$optional);
+                        settings.push($crate::Setting { argument: stringify!($optional), rust, required: false });
+                    }
+                )*
+                settings
+            }
+        }
+    };
+}
+pub(crate) use layer;
+
+/// Reads the value in one place of an argument list.
+pub(crate) fn read<T: crate::FromValue>(
+    given: Option<(usize, &Option<crate::Value>)>,
+    name: &str,
+) -> Result<Option<T>, (usize, crate::Refusal)> {
+    match given {
+        Some((place, Some(value))) => T::from_value(value, name).map(Some).map_err(|refusal| (place, refusal)),
+        _ => Ok(None),
+    }
+}
+
+/// Declares [`Layer`], the sum of all layers, and how each is found by its name.
+macro_rules! layers {
+    ($($module:ident::$name:ident,)*) => {
+        $(mod $module;)*
+        $(pub use $module::$name;)*
+
+        /// Any layer of the language.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub enum Layer {
+            $( #[doc = concat!("A [`struct@", stringify!($name), "`] layer.")] $name($name), )*
+        }
+
+        impl Layer {
+            /// The name of every layer.
+            pub const NAMES: &'static [&'static str] = &[$($name::NAME,)*];
+
+            /// The layer's name in the language, such as `Conv2D`.
+            pub const fn name(&self) -> &'static str {
+                match self { $( Layer::$name(_) => $name::NAME, )* }
+            }
+
+            /// What the layer is called when it is given no name, such as `conv2d`.
+            pub const fn snake_name(&self) -> &'static str {
+                match self { $( Layer::$name(_) => $name::SNAKE_NAME, )* }
+            }
+
+            /// Checks the layer against the tensors it is applied to, and infers what follows.
+            ///
+            /// # Errors
+            /// If an argument or an input breaks a rule of the layer.
+            pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+                let inferred = match self { $( Layer::$name(layer) => layer.infer(inputs), )* };
+                match inferred {
+                    Ok(inferred) => match rules::bounded(self.name(), &inferred.shape) {
+                        Ok(()) => Ok(inferred),
+                        Err(error) => Err(error),
+                    },
+                    Err(error) => Err(error),
+                }
+            }
+
+            /// The arguments of the layer called `name`, in positional order.
+            pub fn arguments(name: &str) -> Option<&'static [Argument]> {
+                match name { $( $name::NAME => Some($name::ARGUMENTS), )* _ => None }
+            }
+
+            /// Reads the layer called `name` from one value for each of its arguments.
+            ///
+            /// # Errors
+            /// The place of the first argument whose value is refused, with the reason.
+            ///
+            /// # Panics
+            /// If there is no such layer, or a required argument has no value.
+            pub fn from_values(name: &str, values: &[Option<Value>]) -> Result<Self, (usize, Refusal)> {
+                match name { $( $name::NAME => $name::from_values(values).map(Layer::$name), )* _ => panic!("no layer `{name}`") }
+            }
+
+            /// The arguments that differ from their defaults, as Rust source.
+            pub fn settings(&self) -> Vec<Setting> {
+                match self { $( Layer::$name(layer) => layer.settings(), )* }
+            }
+        }
+    };
+}
+pub(crate) use layers;

@@ -1,0 +1,181 @@
+//! `Conv2D`: a learned filter bank slid over an image.
+
+use crate::layer::{image_of, layer};
+use crate::{Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, ShapeError, Sliding, Text, rules};
+
+layer! {
+    /// A 2-D convolution (cross-correlation) over `N, H, W, C`, as Keras' `Conv2D`.
+    ///
+    /// `kernel_size` cells in each window and channel are weighed and summed, once for each of `filters` feature maps.
+    Conv2D "conv2d" {
+        /// The number of feature maps it gives.
+        filters: usize,
+        /// The kernel's height and width.
+        kernel_size: [usize; 2],
+        ;
+        /// The cells from one position of the kernel to the next.
+        strides | stride: [usize; 2] = [1, 1],
+        /// The cells added around the image.
+        padding: Padding<2> = Padding::Valid,
+        /// The cells from one tap of the kernel to the next.
+        dilation_rate | dilation: [usize; 2] = [1, 1],
+        /// The number of groups its channels are split into; each filter sees one group.
+        groups: usize = 1,
+        /// The function applied to its output.
+        activation: Activation = Activation::Linear,
+        /// Whether each feature map has a bias.
+        use_bias | bias: bool = true,
+        /// How the kernel begins.
+        kernel_initializer: Initializer = Initializer::GlorotUniform,
+        /// How the bias begins.
+        bias_initializer: Initializer = Initializer::Zeros,
+        /// Whether a kernel that does not fit a whole number of times is an error.
+        strict: bool = false,
+    }
+}
+
+impl Conv2D {
+    /// The window it slides over the image.
+    pub const fn window(&self) -> Sliding<2> {
+        Sliding {
+            noun: "kernel",
+            size_argument: "kernel_size",
+            stride_argument: "strides",
+            size: self.kernel_size,
+            strides: self.strides,
+            dilation: self.dilation_rate,
+            padding: self.padding,
+            strict: self.strict,
+        }
+    }
+
+    /// `H, W, C` to `H', W', filters` by the window rule; `kernel·C/groups·filters` weights and `filters` biases.
+    ///
+    /// # Errors
+    /// If the input is no image, the kernel does not fit it, or `groups` divides its channels or the filters unevenly.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        match self.checked(inputs) {
+            Ok((output, channels)) => Ok(self.inferred(output, channels)),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn checked(&self, inputs: &[Operand]) -> Result<([Dim; 2], usize), ShapeError> {
+        let input = match rules::image(Self::NAME, inputs) {
+            Ok(input) => input,
+            Err(error) => return Err(error),
+        };
+        let channels = match rules::channels(Self::NAME, input) {
+            Ok(channels) => channels,
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = rules::at_least_one("filters", self.filters) {
+            return Err(error);
+        }
+        if let Err(error) = rules::at_least_one("groups", self.groups) {
+            return Err(error);
+        }
+        if let Err(error) = self.even_groups(input, channels) {
+            return Err(error);
+        }
+        match self.window().output(input) {
+            Ok(output) => Ok((output, channels)),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn even_groups(&self, input: &Operand, channels: usize) -> Result<(), ShapeError> {
+        let groups = self.groups;
+        if !channels.is_multiple_of(groups) {
+            let message = Text::from("the ").num(channels).and(" channels of `").and(input.name);
+            let message = message.and("` do not divide into ").num(groups).and(" groups");
+            let help = Text::from("use `groups=").num(common_divisor(channels, self.filters)).and("`");
+            return Err(ShapeError::new(At::Argument("groups"), message).help(help));
+        }
+        if !self.filters.is_multiple_of(groups) {
+            let message = Text::num(Text::new(), self.filters).and(" filters do not divide into ").num(groups).and(" groups");
+            let help = Text::from("use ").num(self.filters.next_multiple_of(groups)).and(" filters, or `groups=");
+            let help = help.num(common_divisor(channels, self.filters)).and("`");
+            return Err(ShapeError::new(At::Argument("groups"), message).help(help));
+        }
+        Ok(())
+    }
+
+    const fn inferred(&self, [height, width]: [Dim; 2], channels: usize) -> Inferred {
+        let [kernel_height, kernel_width] = self.kernel_size;
+        let taps = kernel_height * kernel_width;
+        let per_group = channels / self.groups;
+        let weight = Parameter::new("weight", [self.filters, per_group, kernel_height, kernel_width], self.kernel_initializer)
+            .fans(taps.saturating_mul(per_group), taps.saturating_mul(self.filters));
+        let parameters = Parameters::NONE.with(weight);
+        let parameters = if self.use_bias {
+            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer))
+        } else {
+            parameters
+        };
+        let window = self.window();
+        Inferred::shape(image_of([height, width], Dim::Known(self.filters)))
+            .parameters(parameters)
+            .macs(rules::product(&[height.known(), width.known(), Some(taps), Some(per_group), Some(self.filters)]))
+            .reach(Reach::Window { span: [window.span(0), window.span(1)], strides: self.strides })
+    }
+}
+
+const fn common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    fn on(shape: Shape, layer: Conv2D) -> Result<Inferred, ShapeError> {
+        layer.infer(&[Operand::new("i", shape)])
+    }
+
+    #[test]
+    fn counts_the_lectures_example() {
+        let inferred = on(Shape::new([32, 32, 3]), Conv2D::new(10, [5, 5]).padding(Padding::Explicit([[2, 2]; 2]))).unwrap();
+        assert_eq!(inferred.shape, Shape::new([32, 32, 10]));
+        assert_eq!(inferred.parameters.count(), 760);
+        assert_eq!(inferred.macs, Some(32 * 32 * 10 * 75));
+    }
+
+    #[test]
+    fn groups_share_the_channels() {
+        let inferred = on(Shape::new([8, 8, 4]), Conv2D::new(6, [3, 3]).groups(2).use_bias(false)).unwrap();
+        assert_eq!(inferred.parameters.as_slice()[0].dims(), [6, 2, 3, 3]);
+        assert_eq!(inferred.parameters.count(), 108);
+        let error = on(Shape::new([8, 8, 3]), Conv2D::new(32, [3, 3]).groups(2)).unwrap_err();
+        assert_eq!(error.message.as_str(), "the 3 channels of `i` do not divide into 2 groups");
+        let error = on(Shape::new([8, 8, 4]), Conv2D::new(9, [3, 3]).groups(2)).unwrap_err();
+        assert_eq!(error.message.as_str(), "9 filters do not divide into 2 groups");
+        assert_eq!(error.help.as_str(), "use 10 filters, or `groups=1`");
+    }
+
+    #[test]
+    fn wants_an_image() {
+        let error = on(Shape::new([28, 28]), Conv2D::new(32, [3, 3])).unwrap_err();
+        assert_eq!(error.message.as_str(), "`Conv2D` takes height, width, channels; `i` is 28×28");
+        assert_eq!(error.help.as_str(), "give it a channel axis, as in `Input(28, 28, 1)`");
+        assert_eq!(error.at, At::Input(0));
+    }
+
+    #[test]
+    fn carries_unknown_sizes() {
+        let inferred = on(Shape::of(&[Dim::Unknown, Dim::Unknown, Dim::Known(3)]), Conv2D::new(8, [3, 3])).unwrap();
+        assert_eq!(inferred.shape.to_string(), "_×_×8");
+        assert_eq!(inferred.macs, None);
+        assert!(on(Shape::of(&[Dim::Known(8), Dim::Known(8), Dim::Unknown]), Conv2D::new(8, [3, 3])).is_err());
+    }
+
+    #[test]
+    fn infers_in_const_context() {
+        const OUT: Shape = match Conv2D::new(32, [3, 3]).strides([2, 2]).infer(&[Operand::new("i", Shape::new([28, 28, 1]))]) {
+            Ok(inferred) => inferred.shape,
+            Err(error) => panic!("{}", error.message.as_str()),
+        };
+        assert_eq!(OUT, Shape::new([13, 13, 32]));
+    }
+}

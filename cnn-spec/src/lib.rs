@@ -1,0 +1,40 @@
+//! What a convolutional network's layers *are*: their arguments, shape rules, parameters and cost.
+//!
+//! This crate is the one rule book. The `model!` macro calls it while it expands, the code the macro emits may call it
+//! in `const` context, and the runtime calls it for sizes only known when a program runs. Every rule is a `const fn`
+//! whose errors carry their own wording, so that a mistake reads the same wherever it is found.
+//!
+//! ```
+//! use cnn_spec::{Conv2D, Operand, Shape};
+//!
+//! let image = Operand::new("i", Shape::new([28, 28, 1]));
+//! let layer = Conv2D::new(32, [3, 3]).strides([2, 2]);
+//! let inferred = layer.infer(&[image]).unwrap();
+//! assert_eq!(inferred.shape, Shape::new([13, 13, 32]));
+//! assert_eq!(inferred.parameters.count(), 320);
+//! ```
+
+mod activation;
+mod argument;
+mod error;
+mod graph;
+mod initializer;
+mod layer;
+pub mod layers;
+mod parameter;
+mod rules;
+mod shape;
+mod text;
+mod window;
+
+pub use activation::Activation;
+pub use argument::{Argument, FromValue, Kind, Refusal, Setting, Value};
+pub use error::{At, ShapeError};
+pub use graph::{Field, Graph, Node};
+pub use initializer::Initializer;
+pub use layer::{Inferred, Reach};
+pub use layers::*;
+pub use parameter::{Parameter, Parameters};
+pub use shape::{Dim, Operand, Shape};
+pub use text::Text;
+pub use window::{Padding, Sliding};

@@ -1,0 +1,95 @@
+//! The trainable tensors of a layer: names, shapes and how they begin.
+
+use crate::Initializer;
+
+/// One tensor of a layer that is trained or kept: its name, layout and first values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name under the layer's, as candle_nn and PyTorch call it: `weight`, `bias`.
+    pub name: &'static str,
+    dims: [usize; Parameter::MAX_RANK],
+    rank: usize,
+    /// How its first values are drawn.
+    pub initializer: Initializer,
+    /// The number of inputs that feed one output, which variance-scaling initializers need.
+    pub fan_in: usize,
+    /// The number of outputs that one input feeds.
+    pub fan_out: usize,
+}
+
+impl Parameter {
+    /// The most axes a parameter can have: output, input, depth, height, width.
+    pub const MAX_RANK: usize = 5;
+
+    /// A parameter in PyTorch's layout, such as `O, I, H, W` for a convolution's weight.
+    pub const fn new<const N: usize>(name: &'static str, sizes: [usize; N], initializer: Initializer) -> Self {
+        let mut dims = [1; Self::MAX_RANK];
+        let mut i = 0;
+        while i < N {
+            dims[i] = sizes[i];
+            i += 1;
+        }
+        Self { name, dims, rank: N, initializer, fan_in: 1, fan_out: 1 }
+    }
+
+    /// Sets the fans that variance-scaling initializers divide by.
+    pub const fn fans(mut self, fan_in: usize, fan_out: usize) -> Self {
+        self.fan_in = fan_in;
+        self.fan_out = fan_out;
+        self
+    }
+
+    /// Its sizes, in the layout of a checkpoint.
+    pub const fn dims(&self) -> &[usize] {
+        self.dims.split_at(self.rank).0
+    }
+
+    /// How many numbers it holds.
+    pub const fn count(&self) -> u64 {
+        let mut count = 1u64;
+        let mut i = 0;
+        while i < self.rank {
+            count = count.saturating_mul(self.dims[i] as u64);
+            i += 1;
+        }
+        count
+    }
+}
+
+/// All the parameters of one layer, in order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameters {
+    items: [Parameter; Parameters::MAX],
+    len: usize,
+}
+
+impl Parameters {
+    /// The most parameters a layer can have.
+    pub const MAX: usize = 4;
+
+    /// No parameters.
+    pub const NONE: Self = Self { items: [Parameter::new("", [], Initializer::Zeros); Self::MAX], len: 0 };
+
+    /// Adds one.
+    pub const fn with(mut self, parameter: Parameter) -> Self {
+        self.items[self.len] = parameter;
+        self.len += 1;
+        self
+    }
+
+    /// The parameters as a slice.
+    pub const fn as_slice(&self) -> &[Parameter] {
+        self.items.split_at(self.len).0
+    }
+
+    /// How many numbers they hold together.
+    pub const fn count(&self) -> u64 {
+        let mut count = 0u64;
+        let mut i = 0;
+        while i < self.len {
+            count = count.saturating_add(self.items[i].count());
+            i += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,87 @@
+//! The rules several layers share: how many tensors they take, of which rank, and sizes that must not be 0.
+
+use crate::{At, Dim, Operand, Shape, ShapeError, Text};
+
+/// The one tensor a layer takes.
+pub(crate) const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
+    if let [input] = inputs {
+        return Ok(input);
+    }
+    let message = Text::from("`").and(layer).and("` takes one tensor, found ").num(inputs.len());
+    Err(ShapeError::new(At::Inputs, message).help(Text::from("apply it to one tensor: `").and(layer).and("(…)(x)`")))
+}
+
+/// The one image a layer takes: height, width, channels.
+pub(crate) const fn image<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
+    let input = match one(layer, inputs) {
+        Ok(input) => input,
+        Err(error) => return Err(error),
+    };
+    if input.shape.rank() == 3 {
+        return Ok(input);
+    }
+    let message =
+        Text::from("`").and(layer).and("` takes height, width, channels; `").and(input.name).and("` is ").shape(&input.shape);
+    Err(ShapeError::new(At::Input(0), message).help(image_help(&input.shape)))
+}
+
+const fn image_help(shape: &Shape) -> Text {
+    let (height, width, why) = match shape.dims() {
+        [height, width] => (*height, *width, "give it a channel axis, as in"),
+        [Dim::Known(n)] if n.isqrt() * n.isqrt() == *n => {
+            (Dim::Known(n.isqrt()), Dim::Known(n.isqrt()), "keep the image an image, as in")
+        }
+        [_] => return Text::from("apply it to an image, before `Flatten()`"),
+        _ => return Text::from("apply it to one image of height, width, channels, such as `Input(28, 28, 1)`"),
+    };
+    Text::from(why).and(" `Input(").dim(height).and(", ").dim(width).and(", 1)`")
+}
+
+/// The number of channels, which every layer with weights must know.
+pub(crate) const fn channels(layer: &str, input: &Operand) -> Result<usize, ShapeError> {
+    if let Dim::Known(n) = input.shape.channels() {
+        return Ok(n);
+    }
+    let message =
+        Text::from("`").and(layer).and("` needs the number of channels; `").and(input.name).and("` is ").shape(&input.shape);
+    Err(ShapeError::new(At::Input(0), message).help(Text::from("say how many, as in `Input(_, _, 3)`")))
+}
+
+/// That `value` is at least 1.
+pub(crate) const fn at_least_one(argument: &'static str, value: usize) -> Result<(), ShapeError> {
+    if value > 0 {
+        return Ok(());
+    }
+    let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
+    Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use 1 or more")))
+}
+
+/// That no axis of a layer's output has grown past [`Shape::MAX_SIZE`], so that later sums cannot overflow.
+pub(crate) const fn bounded(layer: &str, shape: &Shape) -> Result<(), ShapeError> {
+    let mut axis = 0;
+    while axis < shape.rank() {
+        if let Dim::Known(n) = shape.dims()[axis]
+            && n > Shape::MAX_SIZE
+        {
+            let message =
+                Text::from("`").and(layer).and("` gives ").shape(shape).and(", and no size may exceed ").num(Shape::MAX_SIZE);
+            return Err(ShapeError::new(At::Layer, message).help(Text::from("use a smaller size")));
+        }
+        axis += 1;
+    }
+    Ok(())
+}
+
+/// `a · b · …`, or `None` when a factor is unknown; it saturates instead of overflowing.
+pub(crate) const fn product(factors: &[Option<usize>]) -> Option<u64> {
+    let mut product = 1u64;
+    let mut i = 0;
+    while i < factors.len() {
+        product = match factors[i] {
+            Some(factor) => product.saturating_mul(factor as u64),
+            None => return None,
+        };
+        i += 1;
+    }
+    Some(product)
+}

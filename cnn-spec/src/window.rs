@@ -1,0 +1,294 @@
+//! The window rule: how often a kernel or a pool fits along each axis, with the sum that shows it.
+//!
+//! The rule is `floor((N + P − F)/S) + 1` for an input of `N` cells, `P` cells of padding on both sides together, a
+//! window that spans `F` cells and a stride of `S`, as in Keras, PyTorch and Dumoulin & Visin,
+//! "A guide to convolution arithmetic for deep learning" (2016).
+
+use crate::{At, Dim, Operand, ShapeError, Text};
+
+/// The cells added around an input of `N` spatial axes before a window slides over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding<const N: usize> {
+    /// None: the window stays inside the input.
+    Valid,
+    /// As many as give `ceil(N / S)` outputs; the odd cell goes at the end, as in TensorFlow.
+    Same,
+    /// As many as let the window touch the input with a single cell: one less than its span on both sides.
+    Full,
+    /// Cells `[before, after]` for each axis.
+    Explicit([[usize; 2]; N]),
+}
+
+/// A window sliding over `N` spatial axes: the part of its layer that convolutions and poolings share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sliding<const N: usize> {
+    /// What messages call the window: `kernel` or `window`.
+    pub noun: &'static str,
+    /// The argument that gives its size.
+    pub size_argument: &'static str,
+    /// The argument that gives its stride.
+    pub stride_argument: &'static str,
+    /// Cells along each axis.
+    pub size: [usize; N],
+    /// Cells from one position to the next.
+    pub strides: [usize; N],
+    /// Cells from one tap of the window to the next.
+    pub dilation: [usize; N],
+    /// The cells added around the input.
+    pub padding: Padding<N>,
+    /// Whether a window that does not fit a whole number of times is an error.
+    pub strict: bool,
+}
+
+impl<const N: usize> Sliding<N> {
+    /// The cells the window spans along `axis`, gaps included: `(F − 1)·D + 1`.
+    pub const fn span(&self, axis: usize) -> usize {
+        (self.size[axis] - 1) * self.dilation[axis] + 1
+    }
+
+    /// The cells added before and after an input of `n` cells along `axis`.
+    pub const fn padding_at(&self, axis: usize, n: usize) -> [usize; 2] {
+        let span = self.span(axis);
+        match self.padding {
+            Padding::Valid => [0, 0],
+            Padding::Full => [span - 1, span - 1],
+            Padding::Explicit(cells) => cells[axis],
+            Padding::Same => {
+                let reach = (n.div_ceil(self.strides[axis]).saturating_sub(1)) * self.strides[axis] + span;
+                let total = reach.saturating_sub(n);
+                [total / 2, total - total / 2]
+            }
+        }
+    }
+
+    /// How often the window fits along each axis of an input whose outer `N` dimensions it slides over.
+    ///
+    /// # Errors
+    /// If a size, stride or dilation is 0, if the window does not fit, or, when `strict`, if it does not fit exactly.
+    pub const fn output(&self, input: &Operand) -> Result<[Dim; N], ShapeError> {
+        if let Some(error) = self.zero() {
+            return Err(error);
+        }
+        let mut output = [Dim::Unknown; N];
+        let mut axis = 0;
+        while axis < N {
+            if let Dim::Known(n) = input.shape.dims()[axis] {
+                let [before, after] = self.padding_at(axis, n);
+                let (padded, span, stride) = (n + before + after, self.span(axis), self.strides[axis]);
+                if padded < span {
+                    return Err(self.too_large(axis, n, input));
+                }
+                if self.strict && !matches!(self.padding, Padding::Same) && (padded - span) % stride != 0 {
+                    return Err(self.remainder(axis, n, input));
+                }
+                output[axis] = Dim::Known((padded - span) / stride + 1);
+            }
+            axis += 1;
+        }
+        Ok(output)
+    }
+
+    /// That no position of the window lies in the padding alone, where a pool would have nothing to take.
+    pub(crate) const fn reaches_the_input(&self) -> Result<(), ShapeError> {
+        let mut axis = 0;
+        while axis < N {
+            if let Padding::Explicit(cells) = self.padding {
+                let most = if cells[axis][0] > cells[axis][1] { cells[axis][0] } else { cells[axis][1] };
+                if self.size[axis] > 0 && most >= self.size[axis] {
+                    let message =
+                        Text::from("padding of ").num(most).and(" would fill a ").and(self.noun).and(" of ").num(self.size[axis]);
+                    let help = Text::from("pad by at most ").num(self.size[axis] - 1).and(" cells");
+                    return Err(ShapeError::new(At::Element("padding", axis), message).help(help));
+                }
+            }
+            axis += 1;
+        }
+        Ok(())
+    }
+
+    const fn zero(&self) -> Option<ShapeError> {
+        let mut axis = 0;
+        while axis < N {
+            let (argument, what) = match (self.size[axis], self.strides[axis], self.dilation[axis]) {
+                (0, _, _) => (self.size_argument, self.noun),
+                (_, 0, _) => (self.stride_argument, "stride"),
+                (_, _, 0) => ("dilation_rate", "dilation rate"),
+                _ => {
+                    axis += 1;
+                    continue;
+                }
+            };
+            let message = Text::from("a ").and(what).and(" must be at least 1, found 0");
+            return Some(ShapeError::new(At::Element(argument, axis), message).help(Text::from("use 1 or more")));
+        }
+        None
+    }
+
+    const fn too_large(&self, axis: usize, n: usize, input: &Operand) -> ShapeError {
+        let [before, after] = self.padding_at(axis, n);
+        let largest = (n + before + after).saturating_sub(1) / self.dilation[axis] + 1;
+        let message = self.describe(input, " does not fit the ");
+        let help = Text::from("use `padding=same` or a ").and(self.noun).and(" of at most ").num(largest);
+        ShapeError::new(At::Element(self.size_argument, axis), message).note(self.sum(axis, n)).help(help)
+    }
+
+    const fn remainder(&self, axis: usize, n: usize, input: &Operand) -> ShapeError {
+        let message = self.describe(input, " does not fit a whole number of times into the ");
+        let help = match self.exact_padding(input) {
+            Some(cells) => {
+                let square =
+                    N == 1 || (N == 2 && cells[0] == cells[1]) || (N == 3 && cells[0] == cells[1] && cells[1] == cells[2]);
+                let text = Text::from("use `padding=");
+                let text = if square { text.num(cells[0]) } else { text.tuple(&cells) };
+                text.and("`, or `strict=false` to leave out the cells that remain")
+            }
+            None => Text::from("use `strict=false` to leave out the cells that remain"),
+        };
+        ShapeError::new(At::Element(self.stride_argument, axis), message).note(self.sum(axis, n)).help(help)
+    }
+
+    /// The least padding, the same on both sides of an axis, with which the window fits exactly everywhere.
+    const fn exact_padding(&self, input: &Operand) -> Option<[usize; N]> {
+        let mut cells = [0; N];
+        let mut axis = 0;
+        while axis < N {
+            if let Dim::Known(n) = input.shape.dims()[axis] {
+                let (span, stride) = (self.span(axis), self.strides[axis]);
+                while n + 2 * cells[axis] < span || (n + 2 * cells[axis] - span) % stride != 0 {
+                    cells[axis] += 1;
+                    if cells[axis] >= span {
+                        return None;
+                    }
+                }
+            }
+            axis += 1;
+        }
+        Some(cells)
+    }
+
+    /// `kernel 5×5` + `between` + `2×2 image `x``.
+    const fn describe(&self, input: &Operand, between: &str) -> Text {
+        let mut text = Text::from(self.noun).and(" ").sizes(&self.size);
+        let mut dilated = false;
+        let mut strided = false;
+        let mut spans = [0; N];
+        let mut axis = 0;
+        while axis < N {
+            spans[axis] = self.span(axis);
+            dilated = dilated || self.dilation[axis] != 1;
+            strided = strided || self.strides[axis] != 1;
+            axis += 1;
+        }
+        if dilated {
+            text = text.and(", dilated to ").sizes(&spans).and(",");
+        }
+        if self.strict && strided {
+            text = text.and(" at stride ").sizes(&self.strides);
+        }
+        let thing = match N {
+            1 => "sequence",
+            2 => "image",
+            _ => "volume",
+        };
+        text.and(between).dims(input.shape.spatial()).and(" ").and(thing).and(" `").and(input.name).and("`")
+    }
+
+    /// The sum of one axis: `(N + 2·P − F)/S + 1 = …`.
+    const fn sum(&self, axis: usize, n: usize) -> Text {
+        let [before, after] = self.padding_at(axis, n);
+        let (span, stride) = (self.span(axis), self.strides[axis]);
+        let text = Text::from("(").num(n);
+        let text =
+            if before == after { text.and(" + 2·").num(before) } else { text.and(" + ").num(before).and(" + ").num(after) };
+        text.and(" − ")
+            .num(span)
+            .and(")/")
+            .num(stride)
+            .and(" + 1 = ")
+            .quotient_plus_one((n + before + after) as i64 - span as i64, stride as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    fn kernel(size: [usize; 2], strides: [usize; 2], padding: Padding<2>) -> Sliding<2> {
+        Sliding {
+            noun: "kernel",
+            size_argument: "kernel_size",
+            stride_argument: "strides",
+            size,
+            strides,
+            dilation: [1, 1],
+            padding,
+            strict: false,
+        }
+    }
+
+    fn output(window: &Sliding<2>, height: usize, width: usize) -> Result<[usize; 2], ShapeError> {
+        let input = Operand::new("i", Shape::new([height, width, 1]));
+        window.output(&input).map(|dims| dims.map(|dim| dim.known().unwrap()))
+    }
+
+    #[test]
+    fn slides_as_keras_does() {
+        assert_eq!(output(&kernel([3, 3], [2, 2], Padding::Valid), 28, 27), Ok([13, 13]));
+        assert_eq!(output(&kernel([3, 3], [2, 2], Padding::Same), 28, 27), Ok([14, 14]));
+        assert_eq!(output(&kernel([2, 2], [2, 2], Padding::Same), 5, 5), Ok([3, 3]));
+        assert_eq!(output(&kernel([3, 2], [1, 2], Padding::Valid), 10, 10), Ok([8, 5]));
+        assert_eq!(output(&kernel([5, 5], [1, 1], Padding::Explicit([[2, 2], [2, 2]])), 32, 32), Ok([32, 32]));
+        assert_eq!(output(&kernel([3, 5], [1, 1], Padding::Full), 6, 6), Ok([8, 10]));
+    }
+
+    #[test]
+    fn same_padding_puts_the_odd_cell_at_the_end() {
+        assert_eq!(kernel([3, 3], [2, 2], Padding::Same).padding_at(0, 4), [0, 1]);
+        assert_eq!(kernel([2, 2], [1, 1], Padding::Same).padding_at(0, 4), [0, 1]);
+        assert_eq!(kernel([3, 3], [1, 1], Padding::Same).padding_at(0, 4), [1, 1]);
+        assert_eq!(kernel([1, 1], [2, 2], Padding::Same).padding_at(0, 4), [0, 0]);
+    }
+
+    #[test]
+    fn dilation_widens_the_span() {
+        let window = Sliding { dilation: [2, 3], ..kernel([3, 3], [1, 1], Padding::Valid) };
+        assert_eq!(output(&window, 9, 9), Ok([5, 3]));
+        let error = output(&window, 5, 6).unwrap_err();
+        assert_eq!(error.message.as_str(), "kernel 3×3, dilated to 5×7, does not fit the 5×6 image `i`");
+        assert_eq!(error.at, At::Element("kernel_size", 1));
+    }
+
+    #[test]
+    fn a_window_too_large_shows_the_sum_and_the_largest_that_fits() {
+        let error = output(&kernel([5, 5], [1, 1], Padding::Valid), 2, 2).unwrap_err();
+        assert_eq!(error.message.as_str(), "kernel 5×5 does not fit the 2×2 image `i`");
+        assert_eq!(error.note.as_str(), "(2 + 2·0 − 5)/1 + 1 = −2");
+        assert_eq!(error.help.as_str(), "use `padding=same` or a kernel of at most 2");
+    }
+
+    #[test]
+    fn strict_refuses_a_remainder() {
+        let window = Sliding { strict: true, ..kernel([3, 3], [3, 3], Padding::Valid) };
+        let error = output(&window, 7, 7).unwrap_err();
+        assert_eq!(error.note.as_str(), "(7 + 2·0 − 3)/3 + 1 = 2.33");
+        assert!(error.help.as_str().starts_with("use `padding=1`, or `strict=false`"), "{error}");
+        assert_eq!(error.at, At::Element("strides", 0));
+        assert_eq!(output(&window, 9, 6), Ok([3, 2]));
+    }
+
+    #[test]
+    fn nothing_divides_by_zero() {
+        for (size, strides, dilation) in [([0, 3], [1, 1], [1, 1]), ([3, 3], [1, 0], [1, 1]), ([3, 3], [1, 1], [0, 1])] {
+            let window = Sliding { dilation, ..kernel(size, strides, Padding::Same) };
+            assert!(output(&window, 7, 7).is_err());
+        }
+    }
+
+    #[test]
+    fn an_unknown_size_stays_unknown() {
+        let input = Operand::new("i", Shape::of(&[Dim::Unknown, Dim::Known(8), Dim::Known(3)]));
+        let output = kernel([3, 3], [1, 1], Padding::Valid).output(&input);
+        assert_eq!(output, Ok([Dim::Unknown, Dim::Known(6)]));
+    }
+}
