@@ -96,8 +96,9 @@ fn wider((a, jump_a): (Field, [usize; 2]), (b, jump_b): (Field, [usize; 2])) -> 
 fn widen((field, jump): (Field, [usize; 2]), reach: Reach) -> (Field, [usize; 2]) {
     match (field, reach) {
         (Field::Cells(cells), Reach::Window { span, strides }) => {
-            let axis = |i: usize| cells[i] + (span[i] - 1) * jump[i];
-            (Field::Cells([axis(0), axis(1)]), [jump[0] * strides[0], jump[1] * strides[1]])
+            let axis = |i: usize| cells[i].saturating_add((span[i] - 1).saturating_mul(jump[i]));
+            let jump = |i: usize| jump[i].saturating_mul(strides[i]);
+            (Field::Cells([axis(0), axis(1)]), [jump(0), jump(1)])
         }
         (field, Reach::Cell) => (field, jump),
         _ => (Field::Whole, jump),

@@ -1,6 +1,6 @@
 //! What every layer has in common: the facts a rule infers, and the declarations that give a layer its arguments.
 
-use crate::{Dim, Parameters, Shape};
+use crate::{Activation, Dim, Parameters, Shape};
 
 /// What follows from a layer's arguments and the shapes of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,16 +13,23 @@ pub struct Inferred {
     pub macs: Option<u64>,
     /// How far one output cell sees.
     pub reach: Reach,
+    /// The function its output ends in.
+    pub ends_in: Activation,
 }
 
 impl Inferred {
     /// A layer without parameters or multiplications, each of whose output cells sees one cell of its input.
     pub(crate) const fn shape(shape: Shape) -> Self {
-        Self { shape, parameters: Parameters::NONE, macs: Some(0), reach: Reach::Cell }
+        Self { shape, parameters: Parameters::NONE, macs: Some(0), reach: Reach::Cell, ends_in: Activation::Linear }
     }
 
     pub(crate) const fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
+        self
+    }
+
+    pub(crate) const fn ends_in(mut self, activation: Activation) -> Self {
+        self.ends_in = activation;
         self
     }
 
@@ -193,6 +200,11 @@ macro_rules! layers {
                 match self { $( Layer::$name(_) => $name::SNAKE_NAME, )* }
             }
 
+            /// What layers called `name` are called when they are given no name.
+            pub fn snake_name_of(name: &str) -> Option<&'static str> {
+                match name { $( $name::NAME => Some($name::SNAKE_NAME), )* _ => None }
+            }
+
             /// Checks the layer against the tensors it is applied to, and infers what follows.
             ///
             /// # Errors
@@ -232,3 +244,15 @@ macro_rules! layers {
     };
 }
 pub(crate) use layers;
+
+#[cfg(test)]
+mod tests {
+    use crate::Layer;
+
+    #[test]
+    fn kinds_have_automatic_names() {
+        assert_eq!(Layer::snake_name_of("MaxPooling2D"), Some("max_pooling2d"));
+        assert_eq!(Layer::snake_name_of("max_pooling2d"), None);
+        assert!(Layer::NAMES.iter().all(|name| Layer::snake_name_of(name).is_some()));
+    }
+}

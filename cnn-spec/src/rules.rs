@@ -47,13 +47,22 @@ pub(crate) const fn channels(layer: &str, input: &Operand) -> Result<usize, Shap
     Err(ShapeError::new(At::Input(0), message).help(Text::from("say how many, as in `Input(_, _, 3)`")))
 }
 
-/// That `value` is at least 1.
-pub(crate) const fn at_least_one(argument: &'static str, value: usize) -> Result<(), ShapeError> {
-    if value > 0 {
+/// That `value` is at least 1 and no larger than sizes may be.
+pub(crate) const fn size(argument: &'static str, value: usize) -> Result<(), ShapeError> {
+    if value == 0 {
+        let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
+        return Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use 1 or more")));
+    }
+    at_most_the_largest(At::Argument(argument), argument, value)
+}
+
+/// That `value` is no larger than sizes may be, which a constant of the user's may be although a literal may not.
+pub(crate) const fn at_most_the_largest(at: At, argument: &'static str, value: usize) -> Result<(), ShapeError> {
+    if value <= Shape::MAX_SIZE {
         return Ok(());
     }
-    let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
-    Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use 1 or more")))
+    let message = Text::from("`").and(argument).and("` may not exceed ").num(Shape::MAX_SIZE).and(", found ").num(value);
+    Err(ShapeError::new(at, message).help(Text::from("use a smaller size")))
 }
 
 /// That no axis of a layer's output has grown past [`Shape::MAX_SIZE`], so that later sums cannot overflow.

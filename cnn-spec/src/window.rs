@@ -4,7 +4,7 @@
 //! window that spans `F` cells and a stride of `S`, as in Keras, PyTorch and Dumoulin & Visin,
 //! "A guide to convolution arithmetic for deep learning" (2016).
 
-use crate::{At, Dim, Operand, ShapeError, Text};
+use crate::{At, Dim, Operand, ShapeError, Text, rules};
 
 /// The cells added around an input of `N` spatial axes before a window slides over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +64,13 @@ impl<const N: usize> Sliding<N> {
     /// How often the window fits along each axis of an input whose outer `N` dimensions it slides over.
     ///
     /// # Errors
-    /// If a size, stride or dilation is 0, if the window does not fit, or, when `strict`, if it does not fit exactly.
+    /// If a size, stride or dilation is 0 or larger than sizes may be, if the window does not fit, or, when `strict`, if
+    /// it does not fit exactly.
     pub const fn output(&self, input: &Operand) -> Result<[Dim; N], ShapeError> {
         if let Some(error) = self.zero() {
+            return Err(error);
+        }
+        if let Err(error) = self.bounded() {
             return Err(error);
         }
         let mut output = [Dim::Unknown; N];
@@ -124,6 +128,31 @@ impl<const N: usize> Sliding<N> {
         None
     }
 
+    /// That no sum of the window's numbers can overflow.
+    const fn bounded(&self) -> Result<(), ShapeError> {
+        let mut axis = 0;
+        while axis < N {
+            let [before, after] = if let Padding::Explicit(cells) = self.padding { cells[axis] } else { [0, 0] };
+            let numbers = [
+                (self.size_argument, self.size[axis]),
+                (self.stride_argument, self.strides[axis]),
+                ("dilation_rate", self.dilation[axis]),
+                ("padding", before),
+                ("padding", after),
+            ];
+            let mut i = 0;
+            while i < numbers.len() {
+                let (argument, value) = numbers[i];
+                if let Err(error) = rules::at_most_the_largest(At::Element(argument, axis), argument, value) {
+                    return Err(error);
+                }
+                i += 1;
+            }
+            axis += 1;
+        }
+        Ok(())
+    }
+
     const fn too_large(&self, axis: usize, n: usize, input: &Operand) -> ShapeError {
         let [before, after] = self.padding_at(axis, n);
         let largest = (n + before + after).saturating_sub(1) / self.dilation[axis] + 1;
@@ -153,12 +182,9 @@ impl<const N: usize> Sliding<N> {
         let mut axis = 0;
         while axis < N {
             if let Dim::Known(n) = input.shape.dims()[axis] {
-                let (span, stride) = (self.span(axis), self.strides[axis]);
-                while n + 2 * cells[axis] < span || (n + 2 * cells[axis] - span) % stride != 0 {
-                    cells[axis] += 1;
-                    if cells[axis] >= span {
-                        return None;
-                    }
+                match fitting(self.span(axis) as i64 - n as i64, self.strides[axis] as i64) {
+                    Some(least) if least < self.span(axis) => cells[axis] = least,
+                    _ => return None,
                 }
             }
             axis += 1;
@@ -207,6 +233,20 @@ impl<const N: usize> Sliding<N> {
             .and(" + 1 = ")
             .quotient_plus_one((n + before + after) as i64 - span as i64, stride as i64)
     }
+}
+
+/// The least `p` for which `2·p − missing` is a multiple of `stride`, and not negative.
+const fn fitting(missing: i64, stride: i64) -> Option<usize> {
+    let rest = missing.rem_euclid(stride);
+    let (least, period) = match (rest % 2, stride % 2) {
+        (0, 0) => (rest / 2, stride / 2),
+        (0, _) => (rest / 2, stride),
+        (_, 0) => return None,
+        _ => ((rest + stride) / 2, stride),
+    };
+    let short = missing - 2 * least;
+    let periods = if short > 0 { (short as u64).div_ceil(2 * period as u64) } else { 0 };
+    Some(least as usize + periods as usize * period as usize)
 }
 
 #[cfg(test)]
@@ -275,6 +315,31 @@ mod tests {
         assert!(error.help.as_str().starts_with("use `padding=1`, or `strict=false`"), "{error}");
         assert_eq!(error.at, At::Element("strides", 0));
         assert_eq!(output(&window, 9, 6), Ok([3, 2]));
+    }
+
+    #[test]
+    fn the_least_padding_that_fits_is_found_at_once() {
+        for missing in -20..20i64 {
+            for stride in 1..8 {
+                let fits = |p: &i64| 2 * p >= missing && (2 * p - missing) % stride == 0;
+                assert_eq!(
+                    fitting(missing, stride),
+                    (0..40).find(fits).map(|p| p as usize),
+                    "{missing} cells at stride {stride}"
+                );
+            }
+        }
+        let window =
+            Sliding { strict: true, dilation: [Shape::MAX_SIZE; 2], ..kernel([Shape::MAX_SIZE; 2], [2, 7], Padding::Full) };
+        assert!(output(&window, 4, 4).is_err());
+    }
+
+    #[test]
+    fn numbers_that_could_overflow_are_refused() {
+        let error = output(&kernel([3, 3], [1, usize::MAX], Padding::Valid), 7, 7).unwrap_err();
+        assert_eq!(error.message.as_str(), "`strides` may not exceed 1000000000, found 18446744073709551615");
+        assert_eq!(error.at, At::Element("strides", 1));
+        assert!(output(&kernel([3, 3], [1, 1], Padding::Explicit([[0, usize::MAX], [0, 0]])), 7, 7).is_err());
     }
 
     #[test]

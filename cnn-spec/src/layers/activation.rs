@@ -19,7 +19,7 @@ impl Activation {
     /// If it is not applied to exactly one tensor.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
         match rules::one(Self::NAME, inputs) {
-            Ok(input) => Ok(Inferred::shape(input.shape)),
+            Ok(input) => Ok(Inferred::shape(input.shape).ends_in(self.activation)),
             Err(error) => Err(error),
         }
     }

@@ -69,10 +69,10 @@ impl Conv2D {
             Ok(channels) => channels,
             Err(error) => return Err(error),
         };
-        if let Err(error) = rules::at_least_one("filters", self.filters) {
+        if let Err(error) = rules::size("filters", self.filters) {
             return Err(error);
         }
-        if let Err(error) = rules::at_least_one("groups", self.groups) {
+        if let Err(error) = rules::size("groups", self.groups) {
             return Err(error);
         }
         if let Err(error) = self.even_groups(input, channels) {
@@ -118,6 +118,7 @@ impl Conv2D {
             .parameters(parameters)
             .macs(rules::product(&[height.known(), width.known(), Some(taps), Some(per_group), Some(self.filters)]))
             .reach(Reach::Window { span: [window.span(0), window.span(1)], strides: self.strides })
+            .ends_in(self.activation)
     }
 }
 

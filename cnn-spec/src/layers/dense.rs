@@ -40,7 +40,8 @@ impl Dense {
         Ok(Inferred::shape(Shape::new([self.units]))
             .parameters(parameters)
             .macs(rules::product(&[Some(features), Some(self.units)]))
-            .reach(Reach::Whole))
+            .reach(Reach::Whole)
+            .ends_in(self.activation))
     }
 
     const fn checked(&self, inputs: &[Operand]) -> Result<usize, ShapeError> {
@@ -48,7 +49,7 @@ impl Dense {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        if let Err(error) = rules::at_least_one("units", self.units) {
+        if let Err(error) = rules::size("units", self.units) {
             return Err(error);
         }
         if input.shape.rank() != 1 {

@@ -4,8 +4,8 @@ use crate::layer::layer;
 use crate::{At, Inferred, Operand, ShapeError, Text, rules};
 
 layer! {
-    /// The rectified linear unit, as Keras' `ReLU`: `max_value` from there up, `x` from `threshold` up, and
-    /// `negative_slope·(x − threshold)` below.
+    /// The rectified linear unit, as Keras' `ReLU`: `x` above `threshold`, but at most `max_value`, and
+    /// `negative_slope·(x − threshold)` from `threshold` down.
     ReLU "relu" {
         ;
         /// The largest output, if there is one.

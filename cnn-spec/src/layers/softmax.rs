@@ -1,7 +1,7 @@
 //! `Softmax`: values become probabilities.
 
 use crate::layer::layer;
-use crate::{Inferred, Operand, ShapeError, rules};
+use crate::{Activation, Inferred, Operand, ShapeError, rules};
 
 layer! {
     /// `e^{xᵢ} / Σ e^{xⱼ}` along the last axis, as Keras' `Softmax`.
@@ -17,7 +17,7 @@ impl Softmax {
     /// If it is not applied to exactly one tensor.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
         match rules::one(Self::NAME, inputs) {
-            Ok(input) => Ok(Inferred::shape(input.shape)),
+            Ok(input) => Ok(Inferred::shape(input.shape).ends_in(Activation::Softmax)),
             Err(error) => Err(error),
         }
     }

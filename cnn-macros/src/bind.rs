@@ -1,0 +1,280 @@
+//! The arguments of a call, matched against the table of the layer it calls.
+
+use crate::ast::{Argument, Call, Given, Written};
+use crate::report::{Errors, Problem, Result};
+use crate::suggest;
+use cnn_spec as spec;
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use spec::{Kind, Value};
+
+/// One argument of a layer as a call gives it.
+#[derive(Clone)]
+pub struct Filled {
+    /// The value as the rule book reads it.
+    pub value: Value,
+    /// What was written.
+    pub given: Given,
+    /// The token that says which argument it is: its keyword, or the value itself.
+    pub label: Span,
+}
+
+impl Filled {
+    /// The first token of the value.
+    pub fn span(&self) -> Span {
+        first_span(&self.given.tokens)
+    }
+}
+
+/// Matches the arguments of `call` against `table`: one place for each, `None` where none was given.
+///
+/// `None` altogether if an argument is wrong; `is_tensor` says which names are bound to tensors, for a better error.
+pub fn bind(
+    call: &Call,
+    table: &'static [spec::Argument],
+    is_tensor: impl Fn(&str) -> bool,
+    errors: &mut Errors,
+) -> Option<Vec<Option<Filled>>> {
+    let before = errors.len();
+    let mut binder = Binder { call, table, places: vec![None; table.len()], rest: Vec::new(), named: false, keyword: false };
+    for argument in call.arguments.as_ref()? {
+        if let Err(error) = binder.place(argument, &is_tensor) {
+            errors.push(error);
+        }
+    }
+    binder.close();
+    if errors.len() == before
+        && let Err(error) = binder.all_required()
+    {
+        errors.push(error);
+    }
+    let filled = |(place, argument): (Option<Place>, &spec::Argument)| place.and_then(|place| fill(place, argument, errors));
+    let filled = binder.places.into_iter().zip(table).map(filled).collect();
+    (errors.len() == before).then_some(filled)
+}
+
+#[derive(Clone)]
+struct Place {
+    given: Given,
+    label: Span,
+}
+
+struct Binder<'a> {
+    call: &'a Call,
+    table: &'static [spec::Argument],
+    places: Vec<Option<Place>>,
+    /// The positional values of an argument that takes all of them.
+    rest: Vec<Given>,
+    /// Whether `name` was given.
+    named: bool,
+    /// Whether a keyword has been seen, after which only words may do without one.
+    keyword: bool,
+}
+
+impl Binder<'_> {
+    fn place(&mut self, argument: &Argument, is_tensor: impl Fn(&str) -> bool) -> Result<()> {
+        match &argument.keyword {
+            Some(keyword) => {
+                self.keyword = true;
+                self.by_keyword(keyword, &argument.given)
+            }
+            None => self.by_position(&argument.given, is_tensor),
+        }
+    }
+
+    fn by_keyword(&mut self, keyword: &syn::Ident, given: &Given) -> Result<()> {
+        let name = keyword.to_string();
+        if spec::Argument::NAME.is_called(&name) {
+            return match std::mem::replace(&mut self.named, true) {
+                true => Err(Problem::new(format!("`{name}` is given twice")).help("leave out one of them").at(keyword)),
+                false => Ok(()),
+            };
+        }
+        let Some(index) = self.table.iter().position(|argument| argument.is_called(&name)) else {
+            let own = self.table.iter().flat_map(|argument| [argument.name].into_iter().chain(argument.aliases.iter().copied()));
+            let known: Vec<&str> = own.chain([spec::Argument::NAME.name]).collect();
+            let problem = Problem::new(format!("`{}` has no argument `{name}`", self.call.layer));
+            return Err(problem.help(suggest::argument(&name, &known)).at(keyword));
+        };
+        self.put(index, given, keyword)
+    }
+
+    fn by_position(&mut self, given: &Given, is_tensor: impl Fn(&str) -> bool) -> Result<()> {
+        if let Some(word) = given.word() {
+            if let Some(index) = self.table.iter().position(|argument| argument.takes_bare(word)) {
+                let switched_on = Given { written: Written::Value(Value::Bool(true)), ..given.clone() };
+                let given = if self.table[index].kind == Kind::Flag { &switched_on } else { given };
+                return self.put(index, given, &given.tokens);
+            }
+            if is_tensor(word) {
+                let layer = &self.call.layer;
+                let arguments = if self.table.is_empty() { "" } else { "…" };
+                let problem = Problem::new(format!("`{word}` is a tensor, not an argument of `{layer}`"));
+                let help = format!("apply the layer to it in a second pair of parentheses: `{layer}({arguments})({word})`");
+                return Err(problem.help(help).at(&given.tokens));
+            }
+            let is_next = self.next().is_some_and(|index| self.table[index].kind.words().contains(&word));
+            if let Some(problem) = self.stray(word, given).filter(|_| !is_next) {
+                return Err(problem.at(&given.tokens));
+            }
+        }
+        let Some(index) = self.next() else {
+            return Err(self.too_many().at(&given.tokens));
+        };
+        if self.keyword {
+            let problem = Problem::new("a value without a keyword stands after one with a keyword");
+            return Err(problem.help(format!("say what it is, as in `{}=…`", self.table[index].name)).at(&given.tokens));
+        }
+        if self.table[index].kind.takes_the_rest() {
+            self.rest.push(given.clone());
+            return Ok(());
+        }
+        self.put(index, given, &given.tokens)
+    }
+
+    /// The first argument that has no value yet.
+    fn next(&self) -> Option<usize> {
+        self.places.iter().position(Option::is_none)
+    }
+
+    fn put(&mut self, index: usize, given: &Given, label: impl ToTokens) -> Result<()> {
+        let label = label.to_token_stream();
+        if self.places[index].is_some() || (self.table[index].kind.takes_the_rest() && !self.rest.is_empty()) {
+            let spec::Argument { name, aliases, .. } = self.table[index];
+            let names: Vec<&str> = [name].into_iter().chain(aliases.iter().copied()).collect();
+            let note = if aliases.is_empty() { String::new() } else { format!("{} are one argument", suggest::quoted(&names)) };
+            return Err(Problem::new(format!("`{name}` is given twice")).note(note).help("leave out one of them").at(label));
+        }
+        self.places[index] = Some(Place { given: given.clone(), label: first_span(&label) });
+        Ok(())
+    }
+
+    /// What is wrong with a word that no argument takes, unless it may be a size with a name.
+    fn stray(&self, word: &str, given: &Given) -> Option<Problem> {
+        let words: Vec<&str> = self.table.iter().flat_map(bare_words).collect();
+        let is_near = suggest::nearest(word, words.iter().copied()).is_some();
+        let may_be_size = self.next().is_some_and(|index| takes_numbers(self.table[index].kind));
+        if matches!(given.written, Written::Name(_)) && may_be_size && !is_near {
+            return None;
+        }
+        let problem = Problem::new(format!("unknown word `{word}`"));
+        Some(if words.is_empty() { problem.note(self.signature()) } else { problem.help(suggest::word(word, &words)) })
+    }
+
+    fn too_many(&self) -> Problem {
+        let layer = &self.call.layer;
+        match self.table.len() {
+            0 => Problem::new(format!("`{layer}` takes no arguments")).help(format!("write `{layer}()`")),
+            _ => Problem::new(format!("`{layer}` takes no further argument")).note(self.signature()).help("leave it out"),
+        }
+    }
+
+    /// Puts the positional values of an argument that takes all of them in its place.
+    fn close(&mut self) {
+        let Some(index) = self.table.iter().position(|argument| argument.kind.takes_the_rest()) else {
+            return;
+        };
+        let given = match self.rest.as_slice() {
+            [] => return,
+            [tuple @ Given { written: Written::Tuple(_), .. }] => tuple.clone(),
+            rest => Given { tokens: comma_separated(rest), written: Written::Tuple(rest.to_vec()) },
+        };
+        self.places[index] = Some(Place { label: first_span(&given.tokens), given });
+    }
+
+    fn all_required(&self) -> Result<()> {
+        let is_absent = |place: &Option<Place>| place.as_ref().is_none_or(|place| matches!(place.given.written, Written::Absent));
+        let is_missing = |(argument, place): &(&spec::Argument, &Option<Place>)| argument.default.is_none() && is_absent(place);
+        let missing: Vec<&spec::Argument> =
+            self.table.iter().zip(&self.places).filter(is_missing).map(|(argument, _)| argument).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        let names: Vec<&str> = missing.iter().map(|argument| argument.name).collect();
+        let examples: Vec<String> =
+            missing.iter().map(|argument| format!("{}={}", argument.name, example(argument.kind))).collect();
+        let problem = Problem::new(format!("{} of `{}` {verb} missing", suggest::quoted(&names), self.call.layer));
+        let help = format!("add {}, with or without the keyword", suggest::quoted(&examples));
+        Err(problem.note(self.signature()).help(help).at(&self.call.parentheses))
+    }
+
+    /// How the layer is called: what it must be given, and what it may be.
+    fn signature(&self) -> String {
+        let names = |is_required: bool| -> Vec<&str> {
+            let arguments = self.table.iter().filter(|argument| argument.default.is_none() == is_required);
+            arguments.map(|argument| argument.name).collect()
+        };
+        let (call, optional) = (format!("`{}({})`", self.call.layer, names(true).join(", ")), names(false));
+        match optional.is_empty() {
+            true => format!("the call is {call}"),
+            false => format!("{call} also takes {}", suggest::quoted(&optional)),
+        }
+    }
+}
+
+/// A value that an argument of this kind takes.
+const fn example(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Size => "32",
+        Kind::Sizes(_) => "3",
+        Kind::Shape => "(28, 28, 1)",
+        Kind::Padding(_) => "same",
+        Kind::Number => "0.2",
+        Kind::Flag => "true",
+        Kind::Activation => "relu",
+        Kind::Initializer => "he_normal",
+        Kind::Name => "stem",
+    }
+}
+
+/// Reads what stands in one place as a value for the rule book; `None` for `None`, and if it cannot be.
+fn fill(place: Place, argument: &spec::Argument, errors: &mut Errors) -> Option<Filled> {
+    match value(&place.given, argument.kind) {
+        Ok(value) => Some(Filled { value: value?, given: place.given, label: place.label }),
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    }
+}
+
+fn value(given: &Given, kind: Kind) -> Result<Option<Value>> {
+    let value = match &given.written {
+        Written::Value(value) => value.clone(),
+        Written::Absent => return Ok(None),
+        Written::Name(word) if !takes_numbers(kind) => Value::Word(word.clone()),
+        Written::Tuple(elements) => {
+            let element = |given| value(given, kind).map(|value| value.unwrap_or(Value::Word("None".into())));
+            Value::Tuple(elements.iter().map(element).collect::<Result<_>>()?)
+        }
+        Written::Name(_) | Written::Expression => {
+            let what = if takes_numbers(kind) { "the number" } else { "the value" };
+            let problem = Problem::new(format!("{what} `{}` must be written out for now", given.tokens));
+            let note = "constants and other expressions are not supported yet";
+            return Err(problem.note(note).help(format!("write {what} itself")).at(&given.tokens));
+        }
+    };
+    Ok(Some(value))
+}
+
+const fn takes_numbers(kind: Kind) -> bool {
+    matches!(kind, Kind::Size | Kind::Sizes(_) | Kind::Shape | Kind::Number)
+}
+
+/// The words that stand for `argument` or a value of it without a keyword.
+fn bare_words(argument: &spec::Argument) -> impl Iterator<Item = &'static str> {
+    let words = argument.kind.words().iter().copied();
+    let names = [argument.name].into_iter().chain(argument.aliases.iter().copied());
+    let argument = *argument;
+    names.chain(words).filter(move |word| argument.takes_bare(word))
+}
+
+fn comma_separated(values: &[Given]) -> TokenStream {
+    let values = values.iter().map(|given| &given.tokens);
+    quote::quote! { #(#values),* }
+}
+
+fn first_span(tokens: &TokenStream) -> Span {
+    tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
+}

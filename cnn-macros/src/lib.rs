@@ -1,0 +1,51 @@
+//! The `model!` macro: Keras' functional API as a small compiler, from source text to a checked graph to Rust code.
+
+mod ast;
+mod bind;
+mod check;
+mod expand;
+mod fallback;
+mod graph;
+mod names;
+mod parse;
+mod report;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use report::Errors;
+
+/// Declares convolutional networks in the notation of Keras' functional API, and checks them while the program compiles.
+///
+/// Each `Name { … }` becomes a struct with one field for each layer, a `forward` that calls them in order, and a constant
+/// `GRAPH`; attributes and visibility are those of the struct. Statements without a name around them are an expression
+/// that builds such a network.
+///
+/// A statement is `name = Layer(arguments)(tensor);`. Arguments are positional, then keywords, by the names Keras gives
+/// them; words such as `relu` and `same` need no keyword. The inputs of the network are its `Input`s in order and its
+/// output is what was bound last, unless it closes with `Model(inputs, outputs)`. Under `#![strict]` every window must fit
+/// a whole number of times.
+///
+/// Every mistake in a model is one compile error on the tokens that caused it.
+#[proc_macro]
+pub fn model(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    compile(input.into(), &mut Errors::default()).into()
+}
+
+/// The code for everything between the braces of `model! { … }`, with the errors found in it.
+fn compile(input: TokenStream, errors: &mut Errors) -> TokenStream {
+    let source = parse::parse(input, errors);
+    let expand = |model: &ast::Model| match check::check(model, errors) {
+        Ok(graph) => expand::expand(model, &graph),
+        Err(sketch) => fallback::expand(model, &sketch),
+    };
+    let models: TokenStream = source.models.iter().map(expand).collect();
+    let errors = errors.to_compile_errors();
+    match source.is_expression {
+        true => quote!({ #errors #models ::cnn_runtime::Blueprint::<Model>::new() }),
+        false => quote!(#errors #models),
+    }
+}

@@ -1,0 +1,156 @@
+//! What stands in parentheses: the arguments of a layer, the tensors it is applied to, the ends of a model.
+
+use super::skip_token;
+use crate::ast::{Argument, Call, Outline, Tensors};
+use crate::report::{Errors, Problem, Result};
+use crate::value;
+use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseBuffer, ParseStream};
+use syn::{Expr, Ident, Token, braced, bracketed, parenthesized, token};
+
+/// The arguments and tensors of a call of `layer`.
+///
+/// # Errors
+/// If the tensors cannot be parsed; what is wrong with the arguments is in `errors`.
+pub fn call(input: ParseStream, layer: Ident, errors: &mut Errors) -> Result<Call> {
+    let (parentheses, content) = group(input)?;
+    let arguments = arguments(&content, errors);
+    if !input.peek(token::Paren) {
+        return Ok(Call { layer, parentheses, arguments, tensors: None });
+    }
+    let (outer, content) = group(input)?;
+    let names = whole(&content, tensors)?;
+    Ok(Call { layer, parentheses, arguments, tensors: Some(Tensors { parentheses: outer, names }) })
+}
+
+/// The arguments between parentheses, or `None` if one is broken.
+fn arguments(input: ParseStream, errors: &mut Errors) -> Option<Vec<Argument>> {
+    let before = errors.len();
+    let mut arguments = Vec::new();
+    while !input.is_empty() {
+        if let Ok(comma) = input.parse::<Token![,]>() {
+            errors.push(Problem::new("expected an argument before this `,`").at(comma));
+            continue;
+        }
+        match argument(input) {
+            Ok(argument) => arguments.push(argument),
+            Err(error) => {
+                errors.push(error);
+                while !input.is_empty() && !input.peek(Token![,]) {
+                    skip_token(input);
+                }
+            }
+        }
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            errors.push(Problem::new("expected `,` before this").at_next(input));
+        }
+    }
+    (errors.len() == before).then_some(arguments)
+}
+
+fn argument(input: ParseStream) -> Result<Argument> {
+    let is_keyword = input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]);
+    if !is_keyword {
+        return Ok(Argument { keyword: None, given: value::read(&input.parse::<Expr>()?)? });
+    }
+    let keyword = input.call(Ident::parse_any)?;
+    let equals: Token![=] = input.parse()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(Problem::new(format!("expected a value for `{keyword}`")).at(equals));
+    }
+    Ok(Argument { keyword: Some(keyword), given: value::read(&input.parse::<Expr>()?)? })
+}
+
+/// `x`, `a, b`, `[a, b]` or `(a, b)`.
+fn tensors(input: ParseStream) -> Result<Vec<Ident>> {
+    if input.peek(token::Bracket) || input.peek(token::Paren) {
+        let (_, content) = group(input)?;
+        return whole(&content, list);
+    }
+    list(input)
+}
+
+fn list(input: ParseStream) -> Result<Vec<Ident>> {
+    let mut names = Vec::new();
+    while !input.is_empty() {
+        names.push(tensor(input)?);
+        if !input.is_empty() {
+            input.parse::<Token![,]>().map_err(|_| Problem::new("expected `,` before this").at_next(input))?;
+        }
+    }
+    Ok(names)
+}
+
+fn tensor(input: ParseStream) -> Result<Ident> {
+    let name: Ident = input.parse().map_err(|_: syn::Error| Problem::new("expected the name of a tensor").at_next(input))?;
+    if input.peek(token::Paren) {
+        return Err(Problem::new("a layer inside a call is not supported yet")
+            .help(format!("bind its output first: `y = {name}(…)(…);`"))
+            .at(name));
+    }
+    Ok(name)
+}
+
+/// `Model(inputs, outputs)`, with or without `;`.
+pub fn outline(input: ParseStream) -> Result<Outline> {
+    let keyword: Ident = input.parse()?;
+    let (_, content) = group(input)?;
+    let [inputs, outputs] = whole(&content, sides)?;
+    input.parse::<Option<Token![;]>>()?;
+    Ok(Outline { keyword, inputs, outputs })
+}
+
+const OUTLINE: &str = "write `Model(i, x)`, or `Model([a, b], [y, z])` for several";
+
+fn sides(input: ParseStream) -> Result<[Vec<Ident>; 2]> {
+    let inputs = side(input, "inputs")?;
+    if input.is_empty() {
+        return Err(Problem::new("the outputs of the model are missing").help(OUTLINE).at_next(input));
+    }
+    input.parse::<Token![,]>()?;
+    let outputs = side(input, "outputs")?;
+    input.parse::<Option<Token![,]>>()?;
+    Ok([inputs, outputs])
+}
+
+fn side(input: ParseStream, keyword: &str) -> Result<Vec<Ident>> {
+    if input.peek(Ident) && input.peek2(Token![=]) {
+        let found: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        if found != keyword {
+            return Err(Problem::new(format!("expected `{keyword}`, found `{found}`")).at(found));
+        }
+    }
+    let first: TokenTree = input.fork().parse()?;
+    let names = if input.peek(token::Bracket) || input.peek(token::Paren) { tensors(input)? } else { vec![tensor(input)?] };
+    if names.is_empty() {
+        Err(Problem::new(format!("the {keyword} of the model are missing")).help(OUTLINE).at(first))
+    } else {
+        Ok(names)
+    }
+}
+
+/// The group the input starts with, as one token and as what is inside.
+pub fn group<'a>(input: ParseStream<'a>) -> syn::Result<(TokenTree, ParseBuffer<'a>)> {
+    let token = input.fork().parse()?;
+    let content;
+    if input.peek(token::Brace) {
+        braced!(content in input);
+    } else if input.peek(token::Bracket) {
+        bracketed!(content in input);
+    } else {
+        parenthesized!(content in input);
+    }
+    Ok((token, content))
+}
+
+/// Parses all of a group, and leaves none of it behind even when that fails.
+fn whole<T>(content: &ParseBuffer, parse: fn(ParseStream) -> Result<T>) -> Result<T> {
+    let parsed = parse(content).and_then(|parsed| match content.is_empty() {
+        true => Ok(parsed),
+        false => Err(Problem::new("unexpected token").at_next(content)),
+    });
+    content.parse::<TokenStream>()?;
+    parsed
+}

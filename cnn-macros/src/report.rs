@@ -1,0 +1,124 @@
+//! The collector of errors: every mistake found on the way, each on the tokens it is about.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use std::fmt;
+use syn::parse::ParseStream;
+
+/// The result of a stage that stops at its first mistake.
+pub type Result<T> = std::result::Result<T, Mistake>;
+
+/// What is wrong, the facts, and one fix, before it is known where.
+pub struct Problem {
+    message: String,
+    note: Option<String>,
+    help: Option<String>,
+}
+
+impl Problem {
+    /// What is wrong, in one line: lowercase, no full stop.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), note: None, help: None }
+    }
+
+    /// Adds the facts; nothing if `note` is empty.
+    pub fn note(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()).filter(|note| !note.is_empty()), ..self }
+    }
+
+    /// Adds one fix that works; nothing if `help` is empty.
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()).filter(|help| !help.is_empty()), ..self }
+    }
+
+    /// The mistake of `tokens`.
+    pub fn at(self, tokens: impl ToTokens) -> Mistake {
+        Mistake { place: Place::Tokens(tokens.to_token_stream()), problem: self }
+    }
+
+    /// The mistake of the next token, or of the end when there is none.
+    pub fn at_next(self, input: ParseStream) -> Mistake {
+        match input.fork().parse::<TokenTree>() {
+            Ok(token) => self.at(token),
+            Err(_) => Mistake { place: Place::Span(input.span()), problem: self },
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(note) = &self.note {
+            write!(f, "\n  note: {note}")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A problem, and where it is.
+pub struct Mistake {
+    place: Place,
+    problem: Problem,
+}
+
+enum Place {
+    Tokens(TokenStream),
+    Span(Span),
+}
+
+impl Mistake {
+    fn to_compile_error(&self) -> TokenStream {
+        match &self.place {
+            Place::Tokens(tokens) => syn::Error::new_spanned(tokens, &self.problem),
+            Place::Span(span) => syn::Error::new(*span, &self.problem),
+        }
+        .to_compile_error()
+    }
+}
+
+impl From<syn::Error> for Mistake {
+    fn from(error: syn::Error) -> Self {
+        Self { place: Place::Span(error.span()), problem: Problem::new(error.to_string()) }
+    }
+}
+
+/// `tokens: problem`, as tests compare it; there are no tokens at the end of the input and where syn found the mistake.
+#[cfg(test)]
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Place::Tokens(tokens) = &self.place {
+            write!(f, "{tokens}")?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+/// All mistakes found so far.
+#[derive(Default)]
+pub struct Errors(Vec<Mistake>);
+
+impl Errors {
+    /// Adds one.
+    pub fn push(&mut self, mistake: Mistake) {
+        self.0.push(mistake);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The mistakes in the order they were found.
+    #[cfg(test)]
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.0.iter()
+    }
+
+    /// A `compile_error!` for each.
+    pub fn to_compile_errors(&self) -> TokenStream {
+        self.0.iter().map(Mistake::to_compile_error).collect()
+    }
+}

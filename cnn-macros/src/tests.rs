@@ -1,0 +1,351 @@
+//! The compiler without a compiler: source text in, errors on their tokens or Rust code out.
+
+use crate::compile;
+use crate::report::Errors;
+use proc_macro2::{Group, TokenStream, TokenTree};
+
+const LECTURE: &str = "
+    /// The lecture's Fashion-MNIST classifier.
+    pub FashionCnn {
+        i = Input(28, 28, 1);
+        x = Conv2D(32, 3, stride=2, relu)(i);
+        x = Conv2D(64, 3, stride=2, relu)(x);
+        x = Conv2D(128, 3, stride=2, relu)(x);
+        x = Flatten()(x);
+        x = Dropout(0.2)(x);
+        x = Dense(512, relu)(x);
+        x = Dropout(0.2)(x);
+        x = Dense(10, softmax)(x);
+    }
+";
+
+/// The expansion, and each error as `token: message`.
+fn run(source: &str) -> (TokenStream, Vec<String>) {
+    let mut errors = Errors::default();
+    let expansion = compile(source.parse().expect("the source has matching parentheses"), &mut errors);
+    let errors = errors.iter().map(ToString::to_string).collect();
+    (expansion, errors)
+}
+
+/// `token: message` as it is printed, however the token is spaced.
+fn found(token: &str, message: &str) -> String {
+    format!("{}: {message}", token.parse::<TokenStream>().expect("the token is one"))
+}
+
+/// The errors in the body of a model.
+fn errors(body: &str) -> Vec<String> {
+    run(&format!("pub Net {{ {body} }}")).1
+}
+
+/// The only error in the body of a model.
+#[track_caller]
+fn error(body: &str) -> String {
+    match errors(body).as_slice() {
+        [error] => error.clone(),
+        errors => panic!("expected one error, found {}:\n{}", errors.len(), errors.join("\n")),
+    }
+}
+
+/// The expansion of a model without mistakes, formatted.
+#[track_caller]
+fn rust(source: &str) -> String {
+    let (expansion, errors) = run(source);
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    prettyplease::unparse(&syn::parse2(expansion).expect("the expansion is Rust"))
+}
+
+/// Rows of mistakes: their number, a body, the token to blame, and what the error must say.
+const MISTAKES: &[(u8, &str, &str, &[&str])] = &[
+    (1, "i = Input(4, 4, 3); x = Conv2D(8, 5)(i);", "5", &["kernel 5×5", "4×4 image", "(4 + 2·0 − 5)/1 + 1 = 0", "at most 4"]),
+    (
+        2,
+        "i = Input(28, 28, 1); x = Conv2D(32, 3, stride=2)(i); x = Conv2D(64, 3, stride=2)(x);
+         x = Conv2D(128, 3, stride=2)(x); x = Conv2D(256, 3, stride=2)(x);",
+        "3",
+        &["2×2 image", "after Input 28×28×1 → Conv2D 13×13×32 → Conv2D 6×6×64 → Conv2D 2×2×128"],
+    ),
+    (3, "#![strict] i = Input(7, 7, 3); x = Conv2D(1, 3, stride=3)(i);", "3", &["(7 + 2·0 − 3)/3 + 1 = 2.33"]),
+    (4, "i = Input(28, 28, 1); x = MaxPooling2D(2, strict)(i); x = MaxPooling2D(4, strict)(x);", "4", &["14", "4×4", "3.5"]),
+    (5, "i = Input(2, 2, 8); x = MaxPooling2D(3)(i);", "3", &["window 3×3", "2×2 image"]),
+    (6, "i = Input(28, 28, 1); x = Conv2D(32, 3, stride=0)(i);", "0", &["stride must be at least 1"]),
+    (7, "i = Input(28, 28, 1); x = Conv2D(0, 3)(i);", "0", &["`filters` must be at least 1"]),
+    (8, "i = Input(28, 28, 1); x = Conv2D(32, (3, 3, 3))(i);", "(3, 3, 3)", &["takes 2 sizes, found 3"]),
+    (9, "i = Input(28, 28, 3); x = Conv2D(32, 3, groups=2)(i);", "2", &["3 channels", "2 groups"]),
+    (10, "i = Input(28, 28, 4); x = Conv2D(9, 3, groups=2)(i);", "2", &["9 filters", "2 groups"]),
+    (12, "i = Input(28, 28); x = Conv2D(32, 3)(i);", "i", &["height, width, channels", "28×28", "`Input(28, 28, 1)`"]),
+    (13, "i = Input(784); x = MaxPooling2D(2)(i);", "i", &["height, width, channels", "784"]),
+    (
+        14,
+        "i = Input(28, 28, 1); x = Conv2D(8, 3)(i); x = Dense(10, softmax)(x);",
+        "Dense",
+        &["26×26×8", "`Flatten()` or `GlobalAveragePooling2D()`", "`Conv2D(10, 1)`"],
+    ),
+    (
+        15,
+        "i = Input(_, _, 3); x = Conv2D(8, 3)(i); x = Flatten()(x); x = Dense(10)(x);",
+        "Flatten",
+        &["_×_×8", "run time", "`GlobalMaxPooling2D()`"],
+    ),
+    (17, "i = Input(28, 28, 1); x = Conv2D(8, 3)(j);", "j", &["unknown tensor `j`", "did you mean `i`?"]),
+    (18, "i = Input(28, 28, 1); a = Conv2D(8, 3)(i); b = Conv2D(8, 3)(i); x = Flatten()(a);", "b", &["`b` is never used"]),
+    (19, "i = Input(28, 28, 1); j = Input(28, 28, 1); x = Flatten()(i);", "j", &["input `j` reaches no output"]),
+    (24, "i = Input(28, 28, 1); x = Conv2d(32, 3)(i);", "Conv2d", &["did you mean `Conv2D`?"]),
+    (25, "i = Input(28, 28, 1); x = Conv2D(32, 3, strid=2)(i);", "strid", &["did you mean `stride`?"]),
+    (26, "i = Input(28, 28, 1); x = Conv2D(32, 3, rellu)(i);", "rellu", &["did you mean `relu`?"]),
+    (27, "i = Input(28, 28, 1); x = Conv2D(32)(i);", "(32)", &["`kernel_size`", "missing", "`Conv2D(filters, kernel_size)`"]),
+    (28, "i = Input(28, 28, 1); x = Dropout(1.5)(i); x = Flatten()(x);", "1.5", &["at least 0 and below 1"]),
+    (29, "i = Input(28, 28, 1); x = Conv2D(32, 3, stride=2, strides=2)(i);", "strides", &["given twice"]),
+    (30, "i = Input(28, 28, 1); x = Conv2D(8, 3, name=stem)(i); x = Conv2D(8, 3, name=stem)(x);", "stem", &["taken"]),
+];
+
+#[test]
+fn every_mistake_is_one_error_on_its_token() {
+    for (row, body, token, words) in MISTAKES {
+        let errors = errors(body);
+        assert_eq!(errors.len(), 1, "row {row}: {errors:#?}");
+        assert!(errors[0].starts_with(&found(token, "")), "row {row}: {}", errors[0]);
+        for word in *words {
+            assert!(errors[0].contains(word), "row {row} must say {word}: {}", errors[0]);
+        }
+    }
+}
+
+#[test]
+fn independent_mistakes_are_reported_together() {
+    let errors =
+        errors("i = Input(28, 28, 1); x = Conv2D(8, 3, rellu)(i); x = Flatten()(x); y = Conv2D(8, 40)(i); Model(i, [x, y])");
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+    assert!(errors[0].starts_with("rellu: ") && errors[1].starts_with("40: "), "{errors:#?}");
+}
+
+#[test]
+fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
+    for (half, token) in [
+        ("x = Conv2D(32, 3)", "Conv2D"),
+        ("x = Conv2D(32, 3);", "Conv2D"),
+        ("x = Conv2D(32,, 3)(i);", ","),
+        ("x = Conv2D(32 3)(i);", "3"),
+        ("x = Conv2D(32, stride=)(i);", "="),
+        ("x = Conv2D(32, 3)(i)", "(i)"),
+        ("x = Conv2D(32, 3)(i);;", ";"),
+        ("x = Conv2D(32, 3)(Flatten()(i));", "Flatten"),
+        ("x = ;", "="),
+        ("x =", "="),
+        ("x", "x"),
+        ("x = Conv2D;", "Conv2D"),
+        ("x = Conv2D(32, 3)(i) + i;", "+"),
+        ("x = Conv2D(32, 3)(i).relu();", "."),
+        ("x = 3;", "3"),
+        ("x: [26, 26, 32] = Conv2D(32, 3)(i);", ": [26, 26, 32]"),
+        ("let x = Conv2D(32, 3)(i);", "let"),
+        ("Conv2D(32, 3)(i);", "Conv2D"),
+        ("(a, b) = Split()(i);", "(a, b)"),
+        ("for k in [8, 16] { x = Conv2D(k, 3)(x); }", "for"),
+        ("if DEEP { x = Conv2D(8, 3)(x); } else { x = Conv2D(4, 3)(x); }", "if"),
+        ("x = layers.Conv2D(32, 3)(i);", "layers."),
+        ("x = Sequential([Conv2D(32, 3)])(i);", "Sequential"),
+        ("x = Flatten(i);", "i"),
+        ("x = BatchNormalization()(i);", "BatchNormalization"),
+    ] {
+        let body = format!("i = Input(28, 28, 1); {half} x = Flatten()(x); y = Conv2D(8, 99)(i); Model(i, [x, y])");
+        let errors = errors(&body);
+        assert_eq!(errors.len(), 2, "{half}: {errors:#?}");
+        assert!(errors[0].starts_with(&found(token, "")), "{half}: {errors:#?}");
+        assert!(errors[1].starts_with("99: "), "{half}: {errors:#?}");
+    }
+}
+
+#[test]
+fn other_mistakes() {
+    for (body, expected) in [
+        ("", "Net: this model has no input"),
+        ("x = Conv2D(8, 3)(x);", "x: unknown tensor `x`\n  help: bind it first"),
+        ("i = Input(28, 0, 1);", "0: an input's sizes must be at least 1"),
+        ("i = Input();", "(): `shape` of `Input` is missing"),
+        ("i = Input(4)(j);", "j: unknown tensor `j`"),
+        ("i = Input(4); x = Dense()(i);", "(): `units` of `Dense` is missing"),
+        ("i = Input(4); x = Dense(None)(i);", "(None): `units` of `Dense` is missing"),
+        ("i = Input(4); x = Dense(CLASSES)(i);", "CLASSES: the number `CLASSES` must be written out for now"),
+        ("i = Input(4); x = Dense(units=3 + n)(i);", "3 + n: the number `3 + n` must be written out for now"),
+        ("i = Input(4); x = Dense(3 / 0)(i);", "3 / 0: division by zero"),
+        ("i = Input(4); x = Dense(99999999999999999999999999)(i);", "99999999999999999999999999: number too large"),
+        ("i = Input(4); x = Dense(9999999999999999999)(i);", "9999999999999999999: `units` may not exceed 1000000000"),
+        ("i = Input(4); x = Dense(-1)(i);", "-1: `units` cannot be negative"),
+        ("i = Input(4); x = Dense(units=3, 4)(i);", "4: a value without a keyword stands after one with a keyword"),
+        ("i = Input(4); x = Flatten(3)(i);", "3: `Flatten` takes no arguments"),
+        ("i = Input(4); x = Dense(3, relu, true, zeros, ones, 5)(i);", "5: `Dense` takes no further argument"),
+        (
+            "i = Input(4); x = Dense(3, transformer)(i);",
+            "transformer: unknown word `transformer`\n  help: the words are `linear`, ",
+        ),
+        ("i = Input(4); x = Dense(3, relu, tanh)(i);", "tanh: `activation` is given twice"),
+        ("i = Input(4); x = Dense(3, activation='r')(i);", "'r': a word has double quotes or none"),
+        ("i = Input(4); x = Dense(3, name=a, name=b)(i);", "name: `name` is given twice"),
+        ("i = Input(4); x = Dense(3, name=\"my layer\")(i);", "\"my layer\": a layer's name becomes a field"),
+        ("i = Input(4); x = Dense(3, name=type)(i);", ": expected an expression"),
+        ("i = Input(4); x = Dense(3)(i); x = Dense(3)(i);", "x: `x` is never used\n  note: it is bound again"),
+        (
+            "i = Input(4); x = Dense(3)(i); i = Input(4); y = Dense(3)(i); Model(i, [x, y])",
+            "i: input `i` has the name of an earlier",
+        ),
+        ("i = Input(4); x = Dense(3)(i); Model(x, i)", "x: `x` is not an `Input`"),
+        ("i = Input(4); x = Dense(3)(i); Model([i, i], x)", "i: input `i` is listed twice"),
+        ("i = Input(4); x = Dense(3)(i); Model(i)", ": the outputs of the model are missing"),
+        ("i = Input(4); x = Dense(3)(i); Model([], x)", "[]: the inputs of the model are missing"),
+        ("i = Input(4); x = Dense(3)(i); m = Model(i, x);", "m: `Model(…)` is bound to no name"),
+        ("i = Input(4); Model(i, x); x = Dense(3)(i);", "Model: `Model(…)` must be the last statement"),
+        ("#![strickt] i = Input(4);", "# ! [strickt]: unknown attribute"),
+        ("i = Input(4); x = Dense(3)([i, i]);", "([i, i]): `Dense` takes one tensor, found 2"),
+        ("i = Input(4); x = Dense(3)();", "(): `Dense` takes one tensor, found 0"),
+        ("i = Input(4); x = Dense(3)(k); y = Dense(3)(k); Model(i, [x, y])", "k: unknown tensor `k`"),
+        ("i = Input(4, 4, 1); x = Conv2D(8, (3, 5))(i);", "5: kernel 3×5 does not fit"),
+        ("i = Input(4, 4, 1); x = Conv2D(8, 3, padding=sam)(i);", "sam: unknown padding `sam`\n  help: did you mean `same`?"),
+        (
+            "i = Input(4, 4, 1); x = Conv2D(8, kernel=3)(i);",
+            "kernel: `Conv2D` has no argument `kernel`\n  help: did you mean `kernel_size`?",
+        ),
+    ] {
+        let (error, (token, message)) = (error(body), expected.split_once(": ").expect("a token and a message"));
+        assert!(error.starts_with(&found(token, message)), "{body}\n{error}");
+    }
+}
+
+#[test]
+fn the_lecture_becomes_plain_code() {
+    let rust = rust(LECTURE);
+    for line in [
+        "/// The lecture's Fashion-MNIST classifier.\n///\n/// 28×28×1 → 10, 360,458 parameters.\npub struct FashionCnn {",
+        "    /// `Conv2D`: 28×28×1 → 13×13×32, 320 parameters.\n    pub conv2d: ::cnn_runtime::layers::Conv2D,",
+        "    /// Runs the network on a batch: `i` N×28×28×1 → `x` N×10.",
+        "        let i = self.input.forward(i, cx)?;\n        let x = self.conv2d.forward(&i, cx)?;",
+        "        let x = self.dense_1.forward(&x, &cx.last())?;\n        Ok(x)",
+        "impl ::cnn_runtime::candle_nn::ModuleT for FashionCnn {",
+    ] {
+        assert!(rust.contains(line), "{line}\n\n{rust}");
+    }
+}
+
+#[test]
+fn notations_mean_the_same() {
+    let of = |body: &str| rust(&format!("Net {{ i = Input(28, 28, 1); {body} }}"));
+    let expected = of("x = Conv2D(32, (3, 3), strides=(2, 2), activation=relu, padding=same)(i);");
+    for same in [
+        "x = Conv2D(32, 3, 2, relu, same)(i);",
+        "x = Conv2D(32, (3, 3), strides=2, activation=\"relu\", padding=\"same\")(i);",
+        "x = Conv2D(4 * 8, [3, 3], stride=2, same, \"relu\", use_bias=True, groups=None)(i,);",
+        "x = Conv2D(kernel_size=3, filters=32, stride=2, same, relu)([i]); Model(inputs=i, outputs=[x]);",
+    ] {
+        assert_eq!(of(same), expected, "{same}");
+    }
+    for input in ["Input((28, 28, 1))", "Input(shape=(28, 28, 1))", "Input(28, 28, 1, name=input)"] {
+        let expected = of("x = Flatten()(i);");
+        assert_eq!(rust(&format!("Net {{ i = {input}; x = Flatten()(i); }}")), expected, "{input}");
+    }
+}
+
+#[test]
+fn names_count_per_kind_and_given_ones_win() {
+    let rust = rust(
+        "Net { i = Input(9, 9, 1); x = Conv2D(1, 3)(i); x = Conv2D(1, 3, name=conv2d)(x); x = Conv2D(1, 3, name=\"stem\")(x); x = Conv2D(1, 3)(x); }",
+    );
+    let calls: Vec<&str> = rust.lines().filter_map(|line| line.trim().strip_prefix("let x = self.")?.split('.').next()).collect();
+    assert_eq!(calls, ["conv2d_1", "conv2d", "stem", "conv2d_2"]);
+}
+
+#[test]
+fn strict_holds_unless_a_layer_says_otherwise() {
+    let rust = rust("Net { #![strict] i = Input(9, 9, 1); x = Conv2D(1, 3)(i); x = MaxPooling2D(2, strict=false)(x); }");
+    assert!(rust.contains("spec::layers::Conv2D::new(1, [3, 3]).strict(true)"), "{rust}");
+    assert!(rust.contains("spec::layers::MaxPooling2D::new()"), "{rust}");
+}
+
+#[test]
+fn a_graph_branches_and_has_several_ends() {
+    let rust = rust(
+        "Net { a = Input(_, 8, 1); b = Input(3); k = a; s = a; a = Conv2D(2, 3)(a); x = Flatten()(b); s = Activation(relu)(s);
+               Model([b, k], [a, s, a, x]) }",
+    );
+    for line in [
+        "let s = a.clone();",
+        "let a = self.conv2d.forward(&a, &cx.last())?;",
+        "Ok((a.clone(), s, a, x))",
+        "let [b, a] = inputs else {",
+        "Ok(Vec::from([outputs.0, outputs.1, outputs.2, outputs.3]))",
+        "&[spec::Dim::Unknown, spec::Dim::Known(6), spec::Dim::Known(2)],",
+        "spec::layers::Activation::new(spec::Activation::Relu)",
+        "inputs: &[1, 0],\n            outputs: &[2, 4, 2, 3],",
+    ] {
+        assert!(rust.contains(line), "{line}\n\n{rust}");
+    }
+    assert!(!rust.contains("ModuleT"), "{rust}");
+}
+
+#[test]
+fn a_layer_whose_output_is_used_again_is_not_the_last() {
+    let rust = rust("Net { i = Input(4); x = Dense(3, softmax)(i); y = Dense(2)(x); Model(i, [x, y]) }");
+    assert!(
+        rust.contains("let x = self.dense.forward(&i, cx)?;\n        let y = self.dense_1.forward(&x, &cx.last())?;"),
+        "{rust}"
+    );
+}
+
+#[test]
+fn a_bare_body_is_an_expression() {
+    let (expansion, errors) = run("i = Input(4); x = Dense(3)(i);");
+    assert_eq!(errors, [""; 0]);
+    let block: syn::ExprBlock = syn::parse2(expansion).expect("the expansion is a block");
+    let value = block.block.stmts.last().map(|statement| quote::quote!(#statement).to_string());
+    assert_eq!(value.as_deref(), Some(":: cnn_runtime :: Blueprint :: < Model > :: new ()"));
+}
+
+#[test]
+fn mistakes_leave_the_types_in_place() {
+    let (expansion, errors) = run("/// Good.
+         #[derive(Debug)] pub(crate) Good { i = Input(4); x = Dense(3)(i); }
+         Bad { i = Input(4); j = Input(4); x = Dense(3, name=head)(i); y = Conv2D(8, 3)(j); Model([i, j], [x, y]) }");
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    let rust = prettyplease::unparse(&syn::parse2(expansion).expect("the expansion is Rust"));
+    assert!(rust.contains("#[derive(Debug)]\n///\n/// 4 → 3, 15 parameters.\npub(crate) struct Good {"), "{rust}");
+    assert!(rust.contains("pub head: ::cnn_runtime::layers::Dense,\n    pub conv2d: ::cnn_runtime::layers::Conv2D,"), "{rust}");
+    assert!(rust.contains("_: &::cnn_runtime::candle_core::Tensor,\n        _: &::cnn_runtime::candle_core::Tensor,"), "{rust}");
+}
+
+/// Every way to stop typing: after each token, with what is open closed.
+fn prefixes(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut prefixes = vec![TokenStream::new()];
+    let mut before = TokenStream::new();
+    for tree in tokens {
+        if let TokenTree::Group(group) = &tree {
+            for inner in self::prefixes(group.stream()) {
+                let mut prefix = before.clone();
+                prefix.extend([TokenTree::from(Group::new(group.delimiter(), inner))]);
+                prefixes.push(prefix);
+            }
+        }
+        before.extend([tree]);
+        prefixes.push(before.clone());
+    }
+    prefixes
+}
+
+#[test]
+fn every_prefix_of_a_model_is_taken() {
+    let model =
+        "#[doc = \"x\"] pub Net { #![strict] i = Input(29, 29, 1); x = Conv2D(4 * 8, (3, 3), stride=2, relu, name=stem)(i);
+                 x = Flatten()(x); y = x; y = Dense(10, activation=\"softmax\")(y); Model([i], [y, x]); }";
+    let body = model.split_once('{').map(|(_, body)| body.trim_end().trim_end_matches('}')).expect("a model has a body");
+    let mut incomplete = 0;
+    for source in [model, body] {
+        let prefixes = prefixes(source.parse().expect("the model is made of tokens"));
+        assert!(prefixes.len() > 70);
+        for prefix in prefixes {
+            let mut errors = Errors::default();
+            let expansion = compile(prefix.clone(), &mut errors);
+            incomplete += usize::from(errors.len() > 0);
+            assert!(errors.len() <= 2, "{prefix}\n{:#?}", errors.iter().map(ToString::to_string).collect::<Vec<_>>());
+            let is_file = syn::parse2::<syn::File>(expansion.clone()).is_ok() || syn::parse2::<syn::Expr>(expansion).is_ok();
+            assert!(is_file, "{prefix}");
+        }
+    }
+    assert!(incomplete > 100);
+}
