@@ -1,0 +1,120 @@
+//! Everything that can go wrong at run time, each error with what was expected, what came, and where.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of everything in this crate that is not itself a candle operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong at run time.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation failed.
+    #[error("{0}")]
+    Candle(#[from] candle_core::Error),
+
+    /// The operating system refused a file.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+
+    /// A file does not hold what it should.
+    #[error("`{}` {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        problem: String,
+    },
+
+    /// The parts of a data set do not fit one another.
+    #[error("{0}")]
+    Data(String),
+
+    /// A model does not fit its data set, its loss, or what it was asked for.
+    #[error("{0}")]
+    Mismatch(String),
+
+    /// An argument has a value that means nothing.
+    #[error("{0}")]
+    Argument(String),
+
+    /// A model was asked to do what needs a loss before it was given one.
+    #[error("`{0}` needs to know the loss\n  help: call `model.compile(optimizer, loss, metrics)` first")]
+    NotCompiled(&'static str),
+
+    /// The loss is no longer a number.
+    #[error(
+        "the loss became {loss} in epoch {epoch} at step {step}; the weights are those before this step\n  note: {cause}\n  help: {help}"
+    )]
+    NotFinite {
+        /// `NaN` or an infinity.
+        loss: f64,
+        /// The epoch of this `fit`, from 1.
+        epoch: usize,
+        /// The step of the epoch, from 1.
+        step: usize,
+        /// What the batch shows about the cause.
+        cause: String,
+        /// A fix.
+        help: String,
+    },
+
+    /// A checkpoint is that of another network.
+    #[error("`{}` does not fit `{model}`; nothing was loaded{}", path.display(), listed(differences))]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// The name of the model it was to be loaded into.
+        model: &'static str,
+        /// Every tensor that is missing, unexpected, or of another shape or type.
+        differences: Vec<String>,
+    },
+
+    /// A picture could not be drawn.
+    #[error("cannot draw `{}`: {problem}", path.display())]
+    Plot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
+        Error::File { path: path.into(), problem: problem.into() }
+    }
+
+    /// Turns the operating system's refusal to `action` a file into an error that names it.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Error::Io { action, path: path.into(), source }
+    }
+}
+
+fn listed(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  {line}")).collect()
+}
+
+/// As [`fmt::Display`], so that an error `main` returns is printed for people.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The sizes of a tensor as errors and summaries write them, such as `32×1×3×3`.
+pub(crate) fn sizes(dims: &[usize]) -> String {
+    if dims.is_empty() {
+        return "a scalar".into();
+    }
+    dims.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
+}

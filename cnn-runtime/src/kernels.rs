@@ -1,0 +1,32 @@
+//! The arithmetic of layers: each operation is one function here, whatever device its tensors are on.
+//!
+//! All are candle operations with backward passes of their own, because candle 0.11.1's are slow, and wrong for pooling.
+//! Tensors are channels-last, `N, H, W, C`. Sums that threads share are cut into pieces whose number follows from the
+//! shapes alone and are added in a fixed order, so that results do not depend on the number of threads.
+
+mod activation;
+mod conv;
+mod cross_entropy;
+mod dense;
+mod dropout;
+mod global_pool;
+mod initialize;
+mod matmul;
+mod memory;
+mod op;
+mod patches;
+mod pool;
+mod real;
+mod simd;
+mod softmax;
+mod weighted;
+
+pub(crate) use activation::{activate, relu};
+pub(crate) use conv::conv2d;
+pub(crate) use cross_entropy::sparse_softmax_cross_entropy;
+pub(crate) use dense::dense;
+pub(crate) use dropout::dropout;
+pub(crate) use global_pool::{global_avg_pool2d, global_max_pool2d};
+pub(crate) use initialize::initialize;
+pub(crate) use memory::keep_freed_pages;
+pub(crate) use pool::{avg_pool2d, max_pool2d};

@@ -1,0 +1,202 @@
+//! Activation functions: each with its slope, alone or at the end of another operation.
+
+use super::op::{Unary, apply};
+use super::real::Real;
+use super::softmax::Softmax;
+use crate::spec::{self, Activation};
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
+
+/// Applies `activation` to every element, or along the last axis, of `xs`.
+pub(crate) fn activate(xs: &Tensor, activation: Activation) -> Result<Tensor> {
+    match activation {
+        Activation::Linear => Ok(xs.clone()),
+        Activation::Softmax => apply(xs, Softmax { log: false }),
+        Activation::LogSoftmax => apply(xs, Softmax { log: true }),
+        elementwise => apply(xs, Elementwise::Named(elementwise)),
+    }
+}
+
+/// Keras' `ReLU` layer.
+pub(crate) fn relu(xs: &Tensor, spec: &spec::ReLU) -> Result<Tensor> {
+    apply(xs, Elementwise::Relu(*spec))
+}
+
+/// A function of one element, as an operation.
+#[derive(Clone, Copy)]
+enum Elementwise {
+    Named(Activation),
+    Relu(spec::ReLU),
+}
+
+/// Elements one thread takes at a time.
+const CHUNK: usize = 16 * 1024;
+
+impl Unary for Elementwise {
+    fn name(&self) -> &'static str {
+        match self {
+            Elementwise::Named(activation) => activation.word(),
+            Elementwise::Relu(_) => "ReLU",
+        }
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
+        let mut ys = vec![T::zero(); xs.len()];
+        ys.par_chunks_mut(CHUNK).zip(xs.par_chunks(CHUNK)).for_each(|(ys, xs)| {
+            for (y, x) in ys.iter_mut().zip(xs) {
+                *y = match self {
+                    Elementwise::Named(activation) => value(*activation, *x),
+                    Elementwise::Relu(spec) => relu_value(spec, *x),
+                };
+            }
+        });
+        ys
+    }
+
+    fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
+        let mut out = vec![T::zero(); xs.len()];
+        let inputs = xs.par_chunks(CHUNK).zip(ys.par_chunks(CHUNK)).zip(grad.par_chunks(CHUNK));
+        out.par_chunks_mut(CHUNK).zip(inputs).for_each(|(out, ((xs, ys), grad))| {
+            for (((out, x), y), g) in out.iter_mut().zip(xs).zip(ys).zip(grad) {
+                *out = *g
+                    * match self {
+                        Elementwise::Named(activation) => slope(*activation, *x, *y),
+                        Elementwise::Relu(spec) => relu_slope(spec, *x),
+                    };
+            }
+        });
+        out
+    }
+}
+
+/// Keras' rectifier before its largest value cuts it.
+#[inline(always)]
+fn leaky<T: Real>(spec: &spec::ReLU, x: T) -> T {
+    let threshold = T::of(spec.threshold);
+    if x <= threshold { T::of(spec.negative_slope) * (x - threshold) } else { x }
+}
+
+fn relu_value<T: Real>(spec: &spec::ReLU, x: T) -> T {
+    let y = leaky(spec, x);
+    spec.max_value.map_or(y, |most| y.at_most(T::of(most)))
+}
+
+fn relu_slope<T: Real>(spec: &spec::ReLU, x: T) -> T {
+    match spec.max_value {
+        Some(most) if leaky(spec, x) >= T::of(most) => T::zero(),
+        _ if x > T::of(spec.threshold) => T::one(),
+        _ => T::of(spec.negative_slope),
+    }
+}
+
+/// Whether the slope follows from the output alone, so that an operation that ends in the activation need not keep
+/// what went into it.
+pub(crate) fn slope_follows_from_output(activation: Activation) -> bool {
+    use Activation::*;
+    matches!(activation, Linear | Relu | Relu6 | LeakyRelu | Sigmoid | Tanh | HardTanh | Exponential)
+}
+
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+const LEAKY_SLOPE: f64 = 0.2;
+
+fn sigmoid<T: Real>(x: T) -> T {
+    T::one() / (T::one() + (-x).exp())
+}
+
+/// `ln(1 + eˣ)` without overflow.
+fn softplus<T: Real>(x: T) -> T {
+    x.at_least(T::zero()) + (-x.abs()).exp().ln_1p()
+}
+
+fn clamp<T: Real>(x: T, low: f64, high: f64) -> T {
+    x.at_least(T::of(low)).at_most(T::of(high))
+}
+
+fn hard_sigmoid<T: Real>(x: T) -> T {
+    clamp(x / T::of(6.0) + T::of(0.5), 0.0, 1.0)
+}
+
+/// The slope of [`hard_sigmoid`] where it is `y`.
+fn hard_sigmoid_slope<T: Real>(y: T) -> T {
+    if y > T::zero() && y < T::one() { T::of(1.0 / 6.0) } else { T::zero() }
+}
+
+/// The normal distribution function.
+fn normal_cdf<T: Real>(x: T) -> T {
+    T::of(0.5) * (T::one() + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+/// `activation` of one element; see [`Activation`] for the formulas.
+///
+/// # Panics
+/// If the activation is not one of single elements.
+#[inline(always)]
+#[rustfmt::skip]
+pub(crate) fn value<T: Real>(activation: Activation, x: T) -> T {
+    let (zero, one, half) = (T::zero(), T::one(), T::of(0.5));
+    match activation {
+        Activation::Linear => x,
+        Activation::Relu => x.at_least(zero),
+        Activation::LeakyRelu => if x > zero { x } else { T::of(LEAKY_SLOPE) * x },
+        Activation::Relu6 => clamp(x, 0.0, 6.0),
+        Activation::Elu | Activation::Celu => if x > zero { x } else { x.exp_m1() },
+        Activation::Selu => T::of(SELU_SCALE) * if x > zero { x } else { T::of(SELU_ALPHA) * x.exp_m1() },
+        Activation::Gelu => x * normal_cdf(x),
+        Activation::Silu => x * sigmoid(x),
+        Activation::HardSilu => x * hard_sigmoid(x),
+        Activation::Sigmoid => sigmoid(x),
+        Activation::HardSigmoid => hard_sigmoid(x),
+        Activation::LogSigmoid => -softplus(-x),
+        Activation::Tanh => x.tanh(),
+        Activation::HardTanh => clamp(x, -1.0, 1.0),
+        Activation::TanhShrink => x - x.tanh(),
+        Activation::SoftShrink => if x > half { x - half } else if x < -half { x + half } else { zero },
+        Activation::HardShrink => if x.abs() > half { x } else { zero },
+        Activation::Softplus => softplus(x),
+        Activation::Softsign => x / (one + x.abs()),
+        Activation::Squareplus => half * (x + (x * x + T::of(4.0)).sqrt()),
+        Activation::Mish => x * softplus(x).tanh(),
+        Activation::Exponential => x.exp(),
+        Activation::SparsePlus => if x <= -one { zero } else if x >= one { x } else { T::of(0.25) * (x + one) * (x + one) },
+        Activation::SparseSigmoid => clamp(half * (x + one), 0.0, 1.0),
+        Activation::Softmax | Activation::LogSoftmax => unreachable!("`{}` is not of single elements", activation.word()),
+    }
+}
+
+/// The slope of `activation` at `x`, where it is `y`; at a kink, the slope that Keras' backends take.
+///
+/// # Panics
+/// If the activation is not one of single elements.
+#[inline(always)]
+#[rustfmt::skip]
+pub(crate) fn slope<T: Real>(activation: Activation, x: T, y: T) -> T {
+    let (zero, one, half) = (T::zero(), T::one(), T::of(0.5));
+    let step = |inside: bool| if inside { one } else { zero };
+    match activation {
+        Activation::Linear => one,
+        Activation::Relu => step(y > zero),
+        Activation::LeakyRelu => if y > zero { one } else { T::of(LEAKY_SLOPE) },
+        Activation::Relu6 => step(y > zero && y < T::of(6.0)),
+        Activation::Elu | Activation::Celu => if x > zero { one } else { y + one },
+        Activation::Selu => if x > zero { T::of(SELU_SCALE) } else { y + T::of(SELU_SCALE * SELU_ALPHA) },
+        Activation::Gelu => normal_cdf(x) + x * (-half * x * x).exp() * T::of(0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2),
+        Activation::Silu => sigmoid(x) * (one + x * (one - sigmoid(x))),
+        Activation::HardSilu => hard_sigmoid(x) + x * hard_sigmoid_slope(hard_sigmoid(x)),
+        Activation::Sigmoid => y * (one - y),
+        Activation::HardSigmoid => hard_sigmoid_slope(y),
+        Activation::LogSigmoid => sigmoid(-x),
+        Activation::Tanh => one - y * y,
+        Activation::HardTanh => step(y > -one && y < one),
+        Activation::TanhShrink => x.tanh() * x.tanh(),
+        Activation::SoftShrink | Activation::HardShrink => step(x.abs() > half),
+        Activation::Softplus => sigmoid(x),
+        Activation::Softsign => (one + x.abs()).recip().powi(2),
+        Activation::Squareplus => half * (one + x / (x * x + T::of(4.0)).sqrt()),
+        Activation::Mish => softplus(x).tanh() + x * sigmoid(x) * (one - softplus(x).tanh().powi(2)),
+        Activation::Exponential => y,
+        Activation::SparsePlus => clamp(half * (x + one), 0.0, 1.0),
+        Activation::SparseSigmoid => if x > -one && x < one { half } else { zero },
+        Activation::Softmax | Activation::LogSoftmax => unreachable!("`{}` is not of single elements", activation.word()),
+    }
+}

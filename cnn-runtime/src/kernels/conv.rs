@@ -1,0 +1,261 @@
+//! Convolution as matrix products over patches, with bias and activation in the same pass.
+//!
+//! The output, taken as a matrix of one row for each output pixel, is `patches·weights`. It is computed in blocks of rows
+//! whose patches stay in a core's cache. The gradients are products over the same patches:
+//! `patchesᵀ·grad` for the weights and `grad·weightsᵀ`, scattered back, for the input.
+
+use super::matmul::{Into, Matrix, Threads, matmul};
+use super::patches::{Geometry, gather, scatter};
+use super::real::Real;
+use super::weighted::{self, Gradients, Weighted, add_rows, finish, undo_activation};
+use crate::spec::{self, Activation};
+use candle_core::{Result, Shape, Tensor};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Convolves `xs`, `N, H, W, C`, with `weight`, `F, C / groups, KH, KW`, adds `bias`, `F`, and applies `activation`:
+/// `N, H', W', F` out.
+///
+/// # Errors
+/// If the shapes do not agree.
+pub(crate) fn conv2d(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    spec: &spec::Conv2D,
+    activation: Activation,
+) -> Result<Tensor> {
+    let geometry = Geometry::new("Conv2D", xs.dims(), &spec.window())?;
+    let expected = [spec.filters, geometry.channels / spec.groups, spec.kernel_size[0], spec.kernel_size[1]];
+    if weight.dims() != expected {
+        candle_core::bail!(
+            "`Conv2D` of {} channels takes a weight of {expected:?}, found {:?}",
+            geometry.channels,
+            weight.dims()
+        );
+    }
+    let (filters, groups) = (spec.filters, spec.groups);
+    weighted::apply(xs, weight, bias, activation, |ends_in| Conv { geometry, filters, groups, ends_in })
+}
+
+/// Values in the patches of one block of rows: half a megabyte of `f32`, a fraction of a core's second-level cache.
+const BLOCK: usize = 128 * 1024;
+
+/// Values in all partial sums of a weight gradient together.
+const PARTIAL_SUMS: usize = 4 * 1024 * 1024;
+
+#[derive(Clone, Copy)]
+struct Conv {
+    geometry: Geometry,
+    filters: usize,
+    groups: usize,
+    ends_in: Activation,
+}
+
+impl Conv {
+    /// Input channels of one group.
+    fn depth(&self) -> usize {
+        self.geometry.channels / self.groups
+    }
+
+    /// Values in a patch of one group.
+    fn patch_len(&self) -> usize {
+        self.geometry.taps() * self.depth()
+    }
+
+    /// Filters of one group.
+    fn group_filters(&self) -> usize {
+        self.filters / self.groups
+    }
+
+    fn channels_of(&self, group: usize) -> Range<usize> {
+        group * self.depth()..(group + 1) * self.depth()
+    }
+
+    /// Rows in a block.
+    fn block_rows(&self) -> usize {
+        (BLOCK / self.patch_len()).clamp(32, 1024)
+    }
+
+    /// Whether the input itself is the matrix of patches.
+    fn needs_no_patches(&self) -> bool {
+        self.groups == 1 && self.geometry.is_pointwise()
+    }
+
+    /// The weights as one matrix for each group, patch by filter: what `F, C, KH, KW` is in the order of patches.
+    fn pack<T: Real>(&self, weight: &[T]) -> Vec<T> {
+        let mut packed = vec![T::zero(); weight.len()];
+        self.for_each_weight(|at, packed_at| packed[packed_at] = weight[at]);
+        packed
+    }
+
+    /// The reverse of [`Self::pack`].
+    fn unpack<T: Real>(&self, packed: &[T]) -> Vec<T> {
+        let mut weight = vec![T::zero(); packed.len()];
+        self.for_each_weight(|at, packed_at| weight[at] = packed[packed_at]);
+        weight
+    }
+
+    fn for_each_weight(&self, mut visit: impl FnMut(usize, usize)) {
+        let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
+        for group in 0..self.groups {
+            for tap in 0..taps {
+                for channel in 0..depth {
+                    let row = (group * taps * depth + tap * depth + channel) * filters;
+                    for filter in 0..filters {
+                        visit(((group * filters + filter) * depth + channel) * taps + tap, row + filter);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The parts of single images that make up a range of rows, each with its place in the range.
+    fn images(&self, rows: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>, usize)> {
+        let (pixels, start) = (self.geometry.pixels(), rows.start);
+        (rows.start / pixels..rows.end.div_ceil(pixels)).map(move |image| {
+            let first = (image * pixels).max(rows.start);
+            let last = ((image + 1) * pixels).min(rows.end);
+            (image, first - image * pixels..last - image * pixels, first - start)
+        })
+    }
+
+    fn forward_block<T: Real>(&self, xs: &[T], packed: &[T], rows: Range<usize>, patches: &mut Vec<T>, ys: &mut [T]) {
+        let (count, len, filters) = (rows.len(), self.patch_len(), self.group_filters());
+        for group in 0..self.groups {
+            let weights = Matrix::new(&packed[group * len * filters..][..len * filters], len, filters);
+            let patches = self.patches(xs, rows.clone(), group, patches);
+            matmul(
+                &mut ys[group * filters..],
+                self.filters,
+                Into::Replace,
+                Matrix::new(patches, count, len),
+                weights,
+                Threads::One,
+            );
+        }
+    }
+
+    /// The patches of a range of rows: the input itself where it is its own patches, else gathered into `scratch`.
+    fn patches<'a, T: Real>(&self, xs: &'a [T], rows: Range<usize>, group: usize, scratch: &'a mut Vec<T>) -> &'a [T] {
+        let len = self.patch_len();
+        if self.needs_no_patches() {
+            return &xs[rows.start * len..rows.end * len];
+        }
+        let image_len = self.geometry.image_len();
+        scratch.resize(self.block_rows().max(rows.len()) * len, T::zero());
+        for (image, range, at) in self.images(rows.clone()) {
+            let image = &xs[image * image_len..][..image_len];
+            let patches = &mut scratch[at * len..][..range.len() * len];
+            gather(&self.geometry, image, range, self.channels_of(group), patches);
+        }
+        &scratch[..rows.len() * len]
+    }
+
+    /// The sums of weight and bias gradients over the rows of some images, whose input gradients are added to `input`.
+    fn backward_piece<T: Real>(
+        &self,
+        xs: &[T],
+        packed: &[T],
+        ys: &[T],
+        grad: &[T],
+        rows: Range<usize>,
+        mut input: Option<&mut [T]>,
+    ) -> (Vec<T>, Vec<T>) {
+        let (mut weight, mut bias) = (vec![T::zero(); packed.len()], vec![T::zero(); self.filters]);
+        let (mut patches, mut before) = (Vec::new(), Vec::new());
+        let (len, filters, first_image) = (self.patch_len(), self.group_filters(), rows.start / self.geometry.pixels());
+        for start in rows.clone().step_by(self.block_rows()) {
+            let block = start..rows.end.min(start + self.block_rows());
+            let range = block.start * self.filters..block.end * self.filters;
+            let grad = undo_activation(self.ends_in, &ys[range.clone()], &grad[range], &mut before);
+            add_rows(&mut bias, grad);
+            for group in 0..self.groups {
+                let part = group * len * filters..(group + 1) * len * filters;
+                let grad = Matrix::strided(&grad[group * filters..], block.len(), filters, self.filters);
+                let seen = Matrix::new(self.patches(xs, block.clone(), group, &mut patches), block.len(), len);
+                matmul(&mut weight[part.clone()], filters, Into::Add, seen.transposed(), grad, Threads::One);
+                if let Some(input) = input.as_deref_mut() {
+                    let weights = Matrix::new(&packed[part], len, filters).transposed();
+                    self.input_block(grad, weights, block.clone(), group, first_image, &mut patches, input);
+                }
+            }
+        }
+        (weight, bias)
+    }
+
+    /// Adds the gradient of the pixels that a block of patches saw to `input`, which starts at image `first_image`.
+    #[allow(clippy::too_many_arguments)]
+    fn input_block<T: Real>(
+        &self,
+        grad: Matrix<T>,
+        weights: Matrix<T>,
+        block: Range<usize>,
+        group: usize,
+        first_image: usize,
+        scratch: &mut Vec<T>,
+        input: &mut [T],
+    ) {
+        let (len, image_len) = (self.patch_len(), self.geometry.image_len());
+        if self.needs_no_patches() {
+            let start = (block.start - first_image * self.geometry.pixels()) * len;
+            matmul(&mut input[start..][..block.len() * len], len, Into::Replace, grad, weights, Threads::One);
+            return;
+        }
+        scratch.resize(block.len().max(self.block_rows()) * len, T::zero());
+        matmul(scratch, len, Into::Replace, grad, weights, Threads::One);
+        for (image, range, at) in self.images(block) {
+            let image = &mut input[(image - first_image) * image_len..][..image_len];
+            let patches = &scratch[at * len..][..range.len() * len];
+            scatter(&self.geometry, patches, range, self.channels_of(group), image);
+        }
+    }
+}
+
+impl Weighted for Conv {
+    const NAME: &'static str = "Conv2D";
+
+    fn shape(&self) -> Shape {
+        let [height, width] = self.geometry.output;
+        (self.geometry.batch, height, width, self.filters).into()
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        let packed = self.pack(weight);
+        let rows = self.block_rows();
+        let mut ys = vec![T::zero(); self.geometry.batch * self.geometry.pixels() * self.filters];
+        let blocks = ys.par_chunks_mut(rows * self.filters).enumerate();
+        blocks.for_each_init(Vec::new, |patches, (block, ys)| {
+            let first = block * rows;
+            self.forward_block(xs, &packed, first..first + ys.len() / self.filters, patches, ys);
+            finish(ys, self.filters, bias.unwrap_or_default(), self.ends_in);
+        });
+        ys
+    }
+
+    /// The batch is cut into pieces by its size alone; each sums a weight gradient of its own, and these are added in
+    /// order.
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+        let packed = self.pack(weight);
+        let pieces = (PARTIAL_SUMS / weight.len().max(1)).clamp(4, 16);
+        let images = self.geometry.batch.div_ceil(pieces).max(1);
+        let mut input = vec![T::zero(); if wants_input { xs.len() } else { 0 }];
+        let piece = |number: usize, input: Option<&mut [T]>| {
+            let rows =
+                number * images * self.geometry.pixels()..self.geometry.batch.min((number + 1) * images) * self.geometry.pixels();
+            self.backward_piece(xs, &packed, ys, grad, rows, input)
+        };
+        let sums: Vec<(Vec<T>, Vec<T>)> = if wants_input {
+            let inputs = input.par_chunks_mut(images * self.geometry.image_len()).enumerate();
+            inputs.map(|(number, input)| piece(number, Some(input))).collect()
+        } else {
+            (0..self.geometry.batch.div_ceil(images)).into_par_iter().map(|number| piece(number, None)).collect()
+        };
+        let (mut weight, mut bias) = (vec![T::zero(); weight.len()], vec![T::zero(); self.filters]);
+        for (weights, biases) in sums {
+            weight.iter_mut().zip(weights).for_each(|(sum, part)| *sum += part);
+            bias.iter_mut().zip(biases).for_each(|(sum, part)| *sum += part);
+        }
+        Gradients { input, weight: self.unpack(&weight), bias }
+    }
+}

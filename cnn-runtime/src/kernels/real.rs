@@ -1,0 +1,37 @@
+//! The numbers kernels compute with, `f32` and `f64`.
+
+use candle_core::WithDType;
+use std::iter::Sum;
+
+/// A real number type of the kernels: `f32` to train with, `f64` to check gradients with.
+pub(crate) trait Real: WithDType + num_traits::Float + Sum {
+    /// The error function.
+    fn erf(self) -> Self;
+
+    /// This number, or `low` if it is smaller; not a number stays so.
+    fn at_least(self, low: Self) -> Self {
+        if self < low { low } else { self }
+    }
+
+    /// This number, or `high` if it is larger; not a number stays so.
+    fn at_most(self, high: Self) -> Self {
+        if self > high { high } else { self }
+    }
+
+    /// The nearest number to `x`.
+    fn of(x: f64) -> Self {
+        Self::from_f64(x)
+    }
+}
+
+impl Real for f32 {
+    fn erf(self) -> Self {
+        libm::erff(self)
+    }
+}
+
+impl Real for f64 {
+    fn erf(self) -> Self {
+        libm::erf(self)
+    }
+}

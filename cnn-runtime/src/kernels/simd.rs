@@ -1,0 +1,29 @@
+//! Loops compiled for the vector instructions of the processor they run on.
+//!
+//! A program is built for every processor of its kind, but the loops that take the time should use what the one at hand
+//! has. Each is compiled several times, for plain x86-64, AVX2 and AVX-512 (or NEON), and the best is picked when it runs.
+
+/// Declares a function whose body is compiled for several instruction sets.
+///
+/// What the body calls is compiled along with it only if it is `#[inline(always)]`.
+macro_rules! simd {
+    ($(#[$attribute:meta])* $visibility:vis fn $name:ident<T: Real>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$attribute])*
+        $visibility fn $name<T: Real>($($argument: $type),*) {
+            struct Call<A, T>(A, std::marker::PhantomData<T>);
+
+            impl<T: Real> pulp::WithSimd for Call<($($type,)*), T> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) {
+                    let ($($argument,)*) = self.0;
+                    $body
+                }
+            }
+
+            pulp::Arch::new().dispatch(Call(($($argument,)*), std::marker::PhantomData::<T>));
+        }
+    };
+}
+pub(crate) use simd;

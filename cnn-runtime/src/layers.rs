@@ -1,0 +1,44 @@
+//! Every layer of the language at run time, one file each: how it is built, and what it does to a tensor.
+
+mod activation;
+mod average_pooling2d;
+mod conv2d;
+mod dense;
+mod dropout;
+mod flatten;
+mod global_average_pooling2d;
+mod global_max_pooling2d;
+mod input;
+mod max_pooling2d;
+mod relu;
+mod softmax;
+
+pub use activation::Activation;
+pub use average_pooling2d::AveragePooling2D;
+pub use conv2d::Conv2D;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use global_max_pooling2d::GlobalMaxPooling2D;
+pub use input::Input;
+pub use max_pooling2d::MaxPooling2D;
+pub use relu::ReLU;
+pub use softmax::Softmax;
+
+use crate::spec::{self, Inferred};
+use crate::{Context, Weights};
+use candle_core::{Result, Tensor};
+
+/// The tensors a layer trains, in the order of its rule.
+fn tensors(inferred: &Inferred, weights: &Weights) -> Result<Vec<Tensor>> {
+    inferred.parameters.as_slice().iter().map(|parameter| weights.get(parameter)).collect()
+}
+
+/// The activation a layer ends in: all but a closing `softmax` that the pass leaves to the loss.
+fn closing(activation: spec::Activation, cx: &Context) -> spec::Activation {
+    match activation {
+        spec::Activation::Softmax if cx.leaves_logits() => spec::Activation::Linear,
+        activation => activation,
+    }
+}

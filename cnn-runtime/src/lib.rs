@@ -1,0 +1,55 @@
+//! What a convolutional network *does*: layers, training, data, checkpoints and pictures, on candle.
+//!
+//! Networks are declared with [`model!`], which checks every shape while the program compiles and expands into plain
+//! candle code. Tensors are channels-last throughout: `N, H, W, C` for a batch of `N` images.
+
+// The code `model!` emits names this crate; so that the macro also works inside it, the crate names itself.
+extern crate self as cnn_runtime;
+
+mod checkpoint;
+mod context;
+pub mod data;
+mod error;
+mod kernels;
+pub mod layers;
+mod model;
+mod network;
+pub mod prelude;
+mod seed;
+mod summary;
+#[cfg(test)]
+mod testing;
+pub mod train;
+mod viz;
+mod weights;
+
+/// Declares networks, as in this example; the rules follow it.
+///
+/// ```
+/// use cnn_runtime::prelude::*;
+///
+/// model! {
+///     /// Which of ten things a 28×28 picture shows.
+///     pub Classifier {
+///         i = Input(28, 28, 1);
+///         x = Conv2D(32, 3, stride=2, relu)(i);
+///         x = Flatten()(x);
+///         x = Dense(10, softmax)(x);
+///     }
+/// }
+///
+/// assert_eq!(Classifier::GRAPH.nodes[1].shape.to_string(), "13×13×32");
+/// assert_eq!(Classifier::GRAPH.count_params(), 54_410);
+/// ```
+pub use cnn_macros::model;
+pub use cnn_spec as spec;
+pub use context::Context;
+pub use error::{Error, Result};
+pub use model::{Blueprint, Model};
+pub use network::Network;
+pub use seed::Seed;
+pub use summary::Summary;
+pub use weights::Weights;
+
+// What expanded models name, so that a user's crate needs no dependency on candle of its own.
+pub use {candle_core, candle_nn};

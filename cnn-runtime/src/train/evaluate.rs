@@ -1,0 +1,134 @@
+//! `evaluate`: the loss and the metrics on a data set, without training.
+
+use super::compile::{self, Checked, Compiled};
+use super::metric::Mean;
+use super::{BATCH_SIZE, progress};
+use crate::data::Dataset;
+use crate::model::{Forward, State};
+use crate::{Context, Model, Network, Result};
+use candle_core::{DType, Tensor};
+use std::fmt;
+use std::ops::Index;
+
+/// The loss and the metrics of a model on a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    values: Vec<(&'static str, f64)>,
+}
+
+impl Evaluation {
+    pub(super) fn of(means: &[Mean]) -> Self {
+        Self { values: means.iter().map(|mean| (mean.name, mean.value())).collect() }
+    }
+
+    /// The mean loss.
+    pub fn loss(&self) -> f64 {
+        self["loss"]
+    }
+
+    /// A metric by its name, such as `accuracy`.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// Every name with its value, the loss first.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.values.iter().copied()
+    }
+}
+
+/// The value of a name.
+///
+/// # Panics
+/// If there is no such name; [`Evaluation::get`] does not.
+impl Index<&str> for Evaluation {
+    type Output = f64;
+
+    fn index(&self, name: &str) -> &f64 {
+        let value = self.values.iter().find(|(other, _)| *other == name).map(|(_, value)| value);
+        value.unwrap_or_else(|| panic!("`{name}` was not measured; there are {self}"))
+    }
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values: Vec<String> = self.iter().map(|(name, value)| format!("{name}: {}", progress::number(value))).collect();
+        f.write_str(&values.join(" - "))
+    }
+}
+
+impl<N: Network> Model<N> {
+    /// The loss and the metrics on `data`, as the model would predict it: without dropout.
+    ///
+    /// # Errors
+    /// If the model is not compiled, or does not fit `data`.
+    pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        let checked = compile::check("evaluate", &self.network, &self.state, &[data])?;
+        evaluate(&self.network, &self.state, &checked, data, BATCH_SIZE)
+    }
+}
+
+pub(super) fn evaluate(
+    network: &dyn Forward,
+    state: &State,
+    checked: &Checked,
+    data: &Dataset,
+    batch_size: usize,
+) -> Result<Evaluation> {
+    let compiled = state.compiled.as_ref().expect("checked before the first step");
+    let cx = Context::inference();
+    let cx = if checked.with_logits { cx.with_logits() } else { cx };
+    let mut means = compiled.means();
+    let indices: Vec<usize> = (0..data.len()).collect();
+    for batch in indices.chunks(batch_size) {
+        let (images, labels) = data.batch(batch, &state.device)?;
+        let predictions = network.forward(&images, &cx)?.detach();
+        let loss = compiled.loss.compute(&predictions, &labels)?.to_dtype(DType::F64)?.to_scalar()?;
+        measure(&mut means, compiled, loss, &predictions, &labels)?;
+    }
+    Ok(Evaluation::of(&means))
+}
+
+/// Adds a batch to the running means of its loss and metrics, in the order of [`Compiled::means`].
+pub(super) fn measure(means: &mut [Mean], compiled: &Compiled, loss: f64, predictions: &Tensor, labels: &Tensor) -> Result<()> {
+    let (of_loss, of_metrics) = means.split_first_mut().expect("the loss is always measured");
+    let examples = labels.elem_count();
+    of_loss.add(loss, examples);
+    for (mean, metric) in of_metrics.iter_mut().zip(&compiled.metrics) {
+        mean.add(metric.compute(predictions, labels)?, examples);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Tiny, blobs};
+    use crate::train::{Metric, SGD, SparseCategoricalCrossentropy};
+    use crate::{Error, Seed};
+    use candle_core::Device;
+
+    #[test]
+    fn reads_like_keras() {
+        let evaluation = Evaluation { values: vec![("loss", 0.28412), ("accuracy", 0.8967)] };
+        assert_eq!(evaluation.to_string(), "loss: 0.2841 - accuracy: 0.8967");
+        assert_eq!((evaluation.loss(), evaluation["accuracy"]), (0.28412, 0.8967));
+        assert_eq!(evaluation.get("auc"), None);
+    }
+
+    #[test]
+    fn agrees_with_predictions() -> Result<(), Error> {
+        let mut model = Model::<Tiny>::new(&Device::Cpu, Seed(3))?;
+        let data = blobs(45);
+        let evaluation =
+            model.compile(SGD::default(), SparseCategoricalCrossentropy::default(), [Metric::Accuracy]).evaluate(&data)?;
+        let probabilities = model.predict(&data)?.to_vec2::<f32>()?;
+        let classes = model.predict_classes(&data)?;
+        let log = |(p, label): (&Vec<f32>, &u32)| -f64::from(p[*label as usize].ln());
+        let loss = probabilities.iter().zip(data.labels()).map(log).sum::<f64>() / 45.;
+        let hits = classes.iter().zip(data.labels()).filter(|(a, b)| a == b).count();
+        assert!((evaluation.loss() - loss).abs() < 1e-5, "{evaluation} {loss}");
+        assert!((evaluation["accuracy"] - hits as f64 / 45.).abs() < 1e-12);
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! `fit`: training over a data set, epoch by epoch.
+
+use super::compile::{self, Checked, Compiled};
+use super::evaluate::{self, Evaluation, measure};
+use super::metric::Mean;
+use super::progress::Progress;
+use super::step::step;
+use super::{BATCH_SIZE, History, Verbose};
+use crate::data::Dataset;
+use crate::model::{Forward, State};
+use crate::{Error, Model, Network, Result};
+use candle_core::{DType, Tensor};
+use rand::seq::SliceRandom;
+
+/// How long and on what to train: the arguments of [`Model::fit`], with Keras' defaults.
+///
+/// ```
+/// use cnn_runtime::data::Dataset;
+/// use cnn_runtime::train::{Fit, Verbose};
+///
+/// let held_out = Dataset::new(vec![0u8; 4], [2, 2, 1], vec![0])?;
+/// let fit = Fit::epochs(5).batch_size(128).validation(&held_out).verbose(Verbose::Lines);
+/// # Ok::<(), cnn_runtime::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Fit<'a> {
+    epochs: usize,
+    batch_size: usize,
+    validation: Option<&'a Dataset>,
+    shuffle: bool,
+    verbose: Verbose,
+}
+
+impl<'a> Fit<'a> {
+    /// So many passes over the data, in shuffled batches of 32.
+    pub const fn epochs(epochs: usize) -> Self {
+        Self { epochs, batch_size: BATCH_SIZE, validation: None, shuffle: true, verbose: Verbose::Bar }
+    }
+
+    /// The images in a batch; the last batch of an epoch may have fewer.
+    pub const fn batch_size(self, batch_size: usize) -> Self {
+        Self { batch_size, ..self }
+    }
+
+    /// Images the model is not trained on, to evaluate it on after every epoch.
+    pub const fn validation(self, data: &'a Dataset) -> Self {
+        Self { validation: Some(data), ..self }
+    }
+
+    /// Whether each epoch has the images in another order, which follows from the model's seed; `true` by default.
+    pub const fn shuffle(self, shuffle: bool) -> Self {
+        Self { shuffle, ..self }
+    }
+
+    /// What is shown meanwhile.
+    pub const fn verbose(self, verbose: Verbose) -> Self {
+        Self { verbose, ..self }
+    }
+
+    fn check(&self) -> Result<()> {
+        match (self.epochs, self.batch_size) {
+            (0, _) => Err(Error::Argument("`epochs` must be at least 1, found 0".into())),
+            (_, 0) => Err(Error::Argument("`batch_size` must be at least 1, found 0".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<N: Network> Model<N> {
+    /// Trains the model on `data` and gives the loss and the metrics after each epoch.
+    ///
+    /// Those of training are means over the epoch, while the weights changed and dropout was at work; those of
+    /// validation are of the weights at its end. A further call goes on from where this one stops. Progress is written to
+    /// the standard output, see [`Verbose`].
+    ///
+    /// # Errors
+    /// Before the first step, if the model is not compiled, does not fit the data, or an argument is 0. In a step, if the
+    /// loss is no longer finite; the weights are then those before that step.
+    pub fn fit(&mut self, data: &Dataset, fit: Fit) -> Result<History> {
+        run(&self.network, &mut self.state, data, &fit)
+    }
+
+    /// Trains the model on one batch, images `N, H, W, C` and labels `N` of u32, and gives its loss and metrics.
+    ///
+    /// This is for loops of your own; [`Self::fit`] is made of such steps.
+    ///
+    /// # Errors
+    /// If the model is not compiled, does not fit the batch, or the loss is no longer finite.
+    pub fn train_on_batch(&mut self, images: &Tensor, labels: &Tensor) -> Result<Evaluation> {
+        let checked = compile::check("train_on_batch", &self.network, &self.state, &[])?;
+        compile::check_labels(&N::GRAPH, &labels.to_vec1()?)?;
+        let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
+        let mut means = compiled(&self.state).means();
+        train_batch(&self.network, &mut self.state, &checked, images, labels, step_of, &mut means)?;
+        Ok(Evaluation::of(&means))
+    }
+}
+
+fn run(network: &dyn Forward, state: &mut State, data: &Dataset, fit: &Fit) -> Result<History> {
+    fit.check()?;
+    let sets: Vec<&Dataset> = std::iter::once(data).chain(fit.validation).collect();
+    let checked = compile::check("fit", network, state, &sets)?;
+    let mut history = History::default();
+    for epoch in 1..=fit.epochs {
+        let steps = data.len().div_ceil(fit.batch_size);
+        let mut progress = Progress::start(fit.verbose, epoch, fit.epochs, steps);
+        let mut logs = train_epoch(network, state, &checked, data, fit, epoch, &mut progress)?;
+        if let Some(validation) = fit.validation {
+            let evaluation = evaluate::evaluate(network, state, &checked, validation, fit.batch_size)?;
+            logs.extend(evaluation.iter().map(|(name, value)| (format!("val_{name}"), value)));
+        }
+        state.epoch += 1;
+        history.push(&logs);
+        progress.finish(&logs);
+    }
+    Ok(history)
+}
+
+/// One pass over the data; gives the mean loss and metrics.
+fn train_epoch(
+    network: &dyn Forward,
+    state: &mut State,
+    checked: &Checked,
+    data: &Dataset,
+    fit: &Fit,
+    epoch: usize,
+    progress: &mut Progress,
+) -> Result<Vec<(String, f64)>> {
+    let mut order: Vec<usize> = (0..data.len()).collect();
+    if fit.shuffle {
+        order.shuffle(&mut state.seed.stream("shuffle", state.epoch));
+    }
+    let mut means = compiled(state).means();
+    for (index, batch) in order.chunks(fit.batch_size).enumerate() {
+        let (images, labels) = data.batch(batch, &state.device)?;
+        train_batch(network, state, checked, &images, &labels, (epoch, index + 1), &mut means)?;
+        progress.step(&means);
+    }
+    Ok(means.iter().map(|mean| (mean.name.to_string(), mean.value())).collect())
+}
+
+/// One step, which is to be called step so-and-so of an epoch should it fail, added to the means.
+fn train_batch(
+    network: &dyn Forward,
+    state: &mut State,
+    checked: &Checked,
+    images: &Tensor,
+    labels: &Tensor,
+    (epoch, index): (usize, usize),
+    means: &mut [Mean],
+) -> Result<()> {
+    let outcome = step(network, state, checked.with_logits, images, labels)?;
+    if !outcome.loss.is_finite() {
+        return Err(not_finite(outcome.loss, epoch, index, images)?);
+    }
+    measure(means, compiled(state), outcome.loss, &outcome.predictions, labels)
+}
+
+fn compiled(state: &State) -> &Compiled {
+    state.compiled.as_ref().expect("checked before the first step")
+}
+
+/// Looks for what made the loss of a batch something else than a number.
+fn not_finite(loss: f64, epoch: usize, step: usize, images: &Tensor) -> Result<Error> {
+    let values = images.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let largest = values.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+    let (cause, help) = if values.iter().any(|value| !value.is_finite()) {
+        ("the images of this batch hold values that are not finite".into(), "clean the data")
+    } else if largest > 16. {
+        (
+            format!("the images of this batch have values up to {largest}"),
+            "scale the images to 0 … 1, or to a mean of 0 and a deviation of 1",
+        )
+    } else {
+        ("the images of this batch are in order, so the weights have grown too large".into(), "use a smaller `learning_rate`")
+    };
+    Ok(Error::NotFinite { loss, epoch, step, cause, help: help.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Seed;
+    use crate::testing::{Other, Tiny, blobs};
+    use crate::train::{Adam, Metric, SGD, SparseCategoricalCrossentropy};
+    use candle_core::Device;
+
+    fn model(optimizer: impl super::super::Optimizer + 'static) -> Model<Tiny> {
+        let mut model = Model::<Tiny>::new(&Device::Cpu, Seed(7)).unwrap();
+        model.compile(optimizer, SparseCategoricalCrossentropy::default(), [Metric::Accuracy]);
+        model
+    }
+
+    fn quiet(epochs: usize) -> Fit<'static> {
+        Fit::epochs(epochs).verbose(Verbose::Silent)
+    }
+
+    fn bits<N>(model: &Model<N>) -> Vec<u32> {
+        let values = |var: &candle_core::Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        model.variables().iter().flat_map(|(_, var)| values(var)).map(f32::to_bits).collect()
+    }
+
+    #[test]
+    fn learns_what_can_be_learnt() {
+        let (train, test) = (blobs(300), blobs(90));
+        let mut model = model(Adam::new(0.02));
+        let before = model.evaluate(&test).unwrap();
+        let history = model.fit(&train, quiet(10).validation(&test)).unwrap();
+        let names: Vec<_> = history.iter().map(|(name, values)| (name, values.len())).collect();
+        assert_eq!(names, [("loss", 10), ("accuracy", 10), ("val_loss", 10), ("val_accuracy", 10)]);
+        let after = model.evaluate(&test).unwrap();
+        assert!(after["accuracy"] > 0.95 && before["accuracy"] < 0.8, "{before} to {after}");
+        assert!(history["loss"][9] < history["loss"][0] / 2.);
+        // The evaluation has batches of another size, so sums may differ in their last digits.
+        assert!((history["val_loss"][9] - after.loss()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bits_whatever_the_threads() {
+        let trained = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut model = model(Adam::default());
+                let history = model.fit(&blobs(70), quiet(2).batch_size(16)).unwrap();
+                (bits(&model), history)
+            })
+        };
+        let one = trained(1);
+        assert_eq!(one, trained(2));
+        assert_eq!(one, trained(2));
+    }
+
+    #[test]
+    fn two_calls_are_one_long_call() {
+        let (mut once, mut twice) = (model(Adam::default()), model(Adam::default()));
+        once.fit(&blobs(50), quiet(3)).unwrap();
+        twice.fit(&blobs(50), quiet(1)).unwrap();
+        twice.fit(&blobs(50), quiet(2)).unwrap();
+        assert_eq!(bits(&once), bits(&twice));
+        assert_eq!((twice.state.epoch, twice.state.step), (3, 6));
+    }
+
+    #[test]
+    fn shuffling_changes_the_order_and_nothing_else() {
+        let history = |shuffle| model(SGD::new(0.)).fit(&blobs(45), quiet(2).batch_size(10).shuffle(shuffle)).unwrap();
+        let (plain, shuffled) = (history(false), history(true));
+        assert!((plain["loss"][0] - shuffled["loss"][0]).abs() < 1e-6);
+        assert!((plain["accuracy"][1] - shuffled["accuracy"][1]).abs() < 1e-12);
+        let mut in_order = model(SGD::default());
+        let mut out_of_order = model(SGD::default());
+        in_order.fit(&blobs(45), quiet(1).shuffle(false)).unwrap();
+        out_of_order.fit(&blobs(45), quiet(1)).unwrap();
+        assert_ne!(bits(&in_order), bits(&out_of_order));
+    }
+
+    #[test]
+    fn an_epoch_is_its_batches() {
+        let (mut at_once, mut by_hand) = (model(Adam::default()), model(Adam::default()));
+        at_once.fit(&blobs(32), quiet(1).batch_size(20).shuffle(false)).unwrap();
+        let mut last = None;
+        for range in [0..20, 20..32] {
+            let (images, labels) = blobs(32).batch(&range.collect::<Vec<_>>(), &Device::Cpu).unwrap();
+            last = Some(by_hand.train_on_batch(&images, &labels).unwrap());
+        }
+        assert_eq!(bits(&at_once), bits(&by_hand));
+        assert!(last.unwrap().loss() > 0.);
+        let (images, labels) = blobs(2).batch(&[0, 1], &Device::Cpu).unwrap();
+        let error = by_hand.train_on_batch(&images, &labels.affine(5., 0.).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "label 5 of image 1 is not below the number of classes, 3");
+    }
+
+    #[test]
+    fn zeros_are_refused() {
+        let error = |fit| model(SGD::default()).fit(&blobs(8), fit).unwrap_err().to_string();
+        assert_eq!(error(quiet(0)), "`epochs` must be at least 1, found 0");
+        assert_eq!(error(quiet(1).batch_size(0)), "`batch_size` must be at least 1, found 0");
+        assert_eq!(error(quiet(1).validation(&blobs(8).take(0))), "the data set has no images");
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_stops_before_it_does_harm() {
+        let mut diverging = model(SGD::new(1e30));
+        let message = diverging.fit(&blobs(64), quiet(3)).unwrap_err().to_string();
+        assert!(message.starts_with("the loss became ") && message.ends_with("use a smaller `learning_rate`"), "{message}");
+        assert!(bits(&diverging).iter().all(|bits| f32::from_bits(*bits).is_finite()));
+
+        let mut model = Model::<Other>::new(&Device::Cpu, Seed(7)).unwrap();
+        model.compile(SGD::default(), SparseCategoricalCrossentropy { from_logits: true }, []);
+        let before = bits(&model);
+        let broken = Dataset::new(vec![f32::NAN; 24], [2, 3, 2], vec![0, 1]).unwrap();
+        let message = model.fit(&broken, quiet(1)).unwrap_err().to_string();
+        let expected = "the loss became NaN in epoch 1 at step 1; the weights are those before this step\n  note: the images of this batch hold values that are not finite\n  help: clean the data";
+        assert_eq!(message, expected);
+        assert_eq!(bits(&model), before);
+    }
+}

@@ -1,0 +1,104 @@
+//! Losses: what training makes small.
+
+use crate::kernels;
+use crate::spec::{Activation, Graph};
+use crate::{Error, Result};
+use candle_core::Tensor;
+
+/// What training makes small.
+pub trait Loss: Send {
+    /// Whether the loss is to be computed from what a closing `softmax` of the network would be given, rather than from
+    /// its output.
+    ///
+    /// # Errors
+    /// If the loss makes no sense for the output of such a network.
+    fn takes_logits(&self, graph: &Graph) -> Result<bool>;
+
+    /// The mean loss of a batch, a scalar: `predictions` are `N, K`, `labels` are `N` of u32.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    fn compute(&self, predictions: &Tensor, labels: &Tensor) -> candle_core::Result<Tensor>;
+}
+
+/// `−ln p` of the true class, whose number is the label.
+///
+/// A network that ends in `softmax` is trained from its logits, which is more exact than from its probabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SparseCategoricalCrossentropy {
+    /// Whether the network gives logits, rather than the probabilities of a closing `softmax`.
+    pub from_logits: bool,
+}
+
+impl Loss for SparseCategoricalCrossentropy {
+    fn takes_logits(&self, graph: &Graph) -> Result<bool> {
+        match (self.from_logits, ends_in_softmax(graph)) {
+            (false, true) => Ok(true),
+            (true, false) => Ok(false),
+            (true, true) => Err(Error::Mismatch(format!(
+                "`from_logits: true` on `{}`, which ends in `softmax`\n  help: use `SparseCategoricalCrossentropy::default()`, or end the network without `softmax`",
+                graph.name
+            ))),
+            (false, false) => Err(Error::Mismatch(format!(
+                "`SparseCategoricalCrossentropy` takes probabilities; `{}` does not end in `softmax`\n  help: end it in `Dense(…, softmax)`, or use `SparseCategoricalCrossentropy {{ from_logits: true }}`",
+                graph.name
+            ))),
+        }
+    }
+
+    fn compute(&self, predictions: &Tensor, labels: &Tensor) -> candle_core::Result<Tensor> {
+        kernels::sparse_softmax_cross_entropy(predictions, labels)
+    }
+}
+
+fn ends_in_softmax(graph: &Graph) -> bool {
+    graph.outputs.iter().all(|node| graph.inferred(*node).is_ok_and(|inferred| inferred.ends_in == Activation::Softmax))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Network;
+    use crate::spec::{self, Layer, Node, Shape};
+    use crate::testing::Tiny;
+    use candle_core::Device;
+
+    fn ending_in(layer: Layer) -> Graph {
+        let shape = Shape::new([3]);
+        let input = Node { name: "input", tensor: "i", layer: Layer::Input(spec::Input::new(shape)), inputs: &[], shape };
+        let last = Node { name: "last", tensor: "x", layer, inputs: &[0], shape };
+        Graph { name: "Net", nodes: Box::leak(Box::new([input, last])), inputs: &[0], outputs: &[1] }
+    }
+
+    #[test]
+    fn every_way_to_end_in_softmax_is_seen() {
+        let dense = spec::Dense::new(3);
+        assert!(ends_in_softmax(&Tiny::GRAPH));
+        assert!(ends_in_softmax(&ending_in(Layer::Softmax(spec::Softmax::new()))));
+        assert!(ends_in_softmax(&ending_in(Layer::Activation(spec::layers::Activation::new(Activation::Softmax)))));
+        assert!(ends_in_softmax(&ending_in(Layer::Dense(dense.activation(Activation::Softmax)))));
+        assert!(!ends_in_softmax(&ending_in(Layer::Dense(dense))));
+        assert!(!ends_in_softmax(&ending_in(Layer::Dense(dense.activation(Activation::LogSoftmax)))));
+    }
+
+    #[test]
+    fn logits_and_probabilities_are_not_mixed_up() {
+        let loss = |from_logits| SparseCategoricalCrossentropy { from_logits };
+        let (soft, linear) = (Tiny::GRAPH, ending_in(Layer::Dense(spec::Dense::new(3))));
+        assert!(loss(false).takes_logits(&soft).unwrap());
+        assert!(!loss(true).takes_logits(&linear).unwrap());
+        let error = loss(true).takes_logits(&soft).unwrap_err().to_string();
+        assert!(error.starts_with("`from_logits: true` on `Tiny`, which ends in `softmax`\n  help: "), "{error}");
+        let error = loss(false).takes_logits(&linear).unwrap_err().to_string();
+        assert!(error.contains("use `SparseCategoricalCrossentropy { from_logits: true }`"), "{error}");
+    }
+
+    #[test]
+    fn is_the_mean_of_minus_log_p() {
+        let logits = Tensor::new(&[[0f32, 2f32.ln(), 5f32.ln()], [0., 0., 0.]], &Device::Cpu).unwrap();
+        let labels = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
+        let loss = SparseCategoricalCrossentropy::default().compute(&logits, &labels).unwrap().to_scalar::<f32>().unwrap();
+        let expected = (-(5f32 / 8.).ln() + 3f32.ln()) / 2.;
+        assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
+    }
+}

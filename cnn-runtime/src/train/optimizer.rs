@@ -1,0 +1,98 @@
+//! Optimizers: how gradients move weights.
+
+mod adam;
+mod in_place;
+mod sgd;
+
+pub use adam::Adam;
+pub use sgd::SGD;
+
+use super::step::Gradient;
+use candle_core::{Result, Tensor, Var};
+use std::collections::HashMap;
+
+/// How a gradient moves a variable.
+///
+/// An optimizer is its settings alone. What it remembers of earlier gradients is kept for it, by the name of the variable,
+/// in *slots*: tensors of the variable's shape that begin at 0.
+pub trait Optimizer: Send {
+    /// The names of its slots, such as `m` and `v`.
+    fn slots(&self) -> &'static [&'static str];
+
+    /// Moves `variable` in place, against `gradient`, in the `step`-th step from 1.
+    ///
+    /// `slots` holds its slots along a first axis: a variable `O, I` has slots `S, O, I`.
+    ///
+    /// # Errors
+    /// If the device or the type of the tensors is not one it can work on.
+    fn update(&self, step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()>;
+}
+
+/// An optimizer with what it remembers.
+pub(crate) struct Updater {
+    optimizer: Box<dyn Optimizer>,
+    steps: u64,
+    slots: HashMap<String, Tensor>,
+}
+
+impl Updater {
+    pub fn new(optimizer: Box<dyn Optimizer>) -> Self {
+        Self { optimizer, steps: 0, slots: HashMap::new() }
+    }
+
+    /// One step for every variable that has a gradient.
+    pub fn apply(&mut self, gradients: &[Gradient]) -> Result<()> {
+        self.steps += 1;
+        for Gradient { name, variable, value } in gradients {
+            if !self.slots.contains_key(*name) {
+                let dims = [&[self.optimizer.slots().len()], variable.dims()].concat();
+                self.slots.insert(name.to_string(), Tensor::zeros(dims, variable.dtype(), variable.device())?);
+            }
+            self.optimizer.update(self.steps, variable, value, &self.slots[*name])?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+
+    /// The values of a variable that starts at `start`, after each step of a sequence of gradients.
+    pub fn trace(optimizer: impl Optimizer + 'static, dtype: DType, start: &[f64], gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let tensor = |values: &[f64]| Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+        let variable = Var::from_tensor(&tensor(start)).unwrap();
+        let mut updater = Updater::new(Box::new(optimizer));
+        let step = |gradient: &Vec<f64>| {
+            updater.apply(&[Gradient { name: "w", variable: &variable, value: tensor(gradient) }]).unwrap();
+            variable.to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+        };
+        gradients.iter().map(step).collect()
+    }
+
+    pub fn assert_close(found: &[Vec<f64>], expected: &[Vec<f64>], tolerance: f64) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() <= tolerance * expected.abs().max(1.), "{found} is not {expected}");
+        }
+    }
+
+    /// Gradients that differ from element to element and from step to step.
+    pub fn gradients(length: usize, steps: usize) -> Vec<Vec<f64>> {
+        (0..steps).map(|step| (0..length).map(|i| ((i * 7 + step * 3) as f64).sin()).collect()).collect()
+    }
+
+    #[test]
+    fn every_variable_has_slots_of_its_own() {
+        let var = || Var::zeros(2, DType::F32, &Device::Cpu).unwrap();
+        let (a, b) = (var(), var());
+        let one = Tensor::ones(2, DType::F32, &Device::Cpu).unwrap();
+        let mut updater = Updater::new(Box::new(SGD { momentum: 0.9, ..SGD::new(1.) }));
+        updater.apply(&[Gradient { name: "a", variable: &a, value: one.clone() }]).unwrap();
+        let both = [Gradient { name: "b", variable: &b, value: one.clone() }, Gradient { name: "a", variable: &a, value: one }];
+        updater.apply(&both).unwrap();
+        assert_eq!(b.to_vec1::<f32>().unwrap(), [-1.; 2]);
+        assert_eq!(a.to_vec1::<f32>().unwrap(), [-1. - 1.9; 2]);
+    }
+}

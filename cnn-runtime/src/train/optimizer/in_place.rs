@@ -1,0 +1,86 @@
+//! One pass over a variable, its gradient and its slots, that changes the variable and the slots where they are.
+
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use num_traits::Float;
+use rayon::prelude::*;
+use std::sync::Mutex;
+
+/// The arithmetic of an optimizer.
+pub(super) trait Rule: Sync {
+    /// Moves `weights`, some elements of a variable; `gradients` and each of `slots` are of the same elements.
+    fn update<T: Float>(&self, weights: &mut [T], gradients: &[T], slots: &mut [&mut [T]]);
+}
+
+/// Applies `rule` to every element.
+pub(super) fn apply(rule: &impl Rule, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
+    variable.inplace_op2(&gradient.contiguous()?, &Update { rule, slots })
+}
+
+/// Has the variable to change and its gradient to read, and goes on to borrow the slots.
+struct Update<'a, R> {
+    rule: &'a R,
+    slots: &'a Tensor,
+}
+
+impl<R: Rule> InplaceOp2 for Update<'_, R> {
+    fn name(&self) -> &'static str {
+        "optimizer-update"
+    }
+
+    fn cpu_fwd(&self, variable: &mut CpuStorage, at: &Layout, gradient: &CpuStorage, gradient_at: &Layout) -> Result<()> {
+        let (Some((start, end)), Some((from, to))) = (at.contiguous_offsets(), gradient_at.contiguous_offsets()) else {
+            bail!("an optimizer needs contiguous variables and gradients")
+        };
+        let operands = match (variable, gradient) {
+            (CpuStorage::F32(weights), CpuStorage::F32(gradients)) => {
+                Operands::F32(&mut weights[start..end], &gradients[from..to])
+            }
+            (CpuStorage::F64(weights), CpuStorage::F64(gradients)) => {
+                Operands::F64(&mut weights[start..end], &gradients[from..to])
+            }
+            _ => bail!("an optimizer updates variables of f32 or f64"),
+        };
+        self.slots.inplace_op1(&UpdateWithSlots { rule: self.rule, operands: Mutex::new(operands) })
+    }
+}
+
+enum Operands<'a> {
+    F32(&'a mut [f32], &'a [f32]),
+    F64(&'a mut [f64], &'a [f64]),
+}
+
+/// Has the slots to change too: candle lends one storage for writing at a time.
+struct UpdateWithSlots<'a, R> {
+    rule: &'a R,
+    operands: Mutex<Operands<'a>>,
+}
+
+impl<R: Rule> InplaceOp1 for UpdateWithSlots<'_, R> {
+    fn name(&self) -> &'static str {
+        "optimizer-update"
+    }
+
+    fn cpu_fwd(&self, slots: &mut CpuStorage, _at: &Layout) -> Result<()> {
+        let mut operands = self.operands.lock().expect("no other thread has it");
+        match (&mut *operands, slots) {
+            (Operands::F32(weights, gradients), CpuStorage::F32(slots)) => in_pieces(self.rule, weights, gradients, slots),
+            (Operands::F64(weights, gradients), CpuStorage::F64(slots)) => in_pieces(self.rule, weights, gradients, slots),
+            _ => bail!("the slots of an optimizer have the type of their variable"),
+        }
+        Ok(())
+    }
+}
+
+/// Lets threads share the elements; each is computed by itself, so their number changes no bit.
+fn in_pieces<T: Float + Send + Sync>(rule: &impl Rule, weights: &mut [T], gradients: &[T], slots: &mut [T]) {
+    const PIECE: usize = 16 * 1024;
+    let mut slots: Vec<_> = slots.chunks_mut(weights.len().max(1)).map(|slot| slot.chunks_mut(PIECE)).collect();
+    let mut next_of_slots = || slots.iter_mut().map(|pieces| pieces.next().expect("as long as the variable")).collect::<Vec<_>>();
+    let pieces: Vec<_> = weights.chunks_mut(PIECE).zip(gradients.chunks(PIECE)).map(|(w, g)| (w, g, next_of_slots())).collect();
+    pieces.into_par_iter().for_each(|(weights, gradients, mut slots)| rule.update(weights, gradients, &mut slots));
+}
+
+/// A setting in the type of the tensors.
+pub(super) fn cast<T: Float>(setting: f64) -> T {
+    T::from(setting).expect("every f64 has a nearest float")
+}

@@ -1,0 +1,69 @@
+//! One training step: forward, loss, gradients, update.
+
+use crate::Context;
+use crate::model::{Forward, State};
+use candle_core::{DType, Result, Tensor, Var};
+
+/// The gradient of the loss by one variable.
+pub(crate) struct Gradient<'a> {
+    /// The variable's name in a checkpoint.
+    pub name: &'a str,
+    pub variable: &'a Var,
+    /// Of the shape of the variable.
+    pub value: Tensor,
+}
+
+/// What a step tells of its batch.
+pub(super) struct Outcome {
+    /// The mean loss.
+    pub loss: f64,
+    /// The network's output, or its logits: `N, K`.
+    pub predictions: Tensor,
+}
+
+/// Trains `network` on one batch: images `N, H, W, C` and labels `N`.
+///
+/// A loss that is not finite changes no weight; it is for the caller to look at.
+pub(super) fn step(
+    network: &dyn Forward,
+    state: &mut State,
+    with_logits: bool,
+    images: &Tensor,
+    labels: &Tensor,
+) -> Result<Outcome> {
+    let compiled = state.compiled.as_mut().expect("checked before the first step");
+    let cx = Context::training(state.seed, state.step);
+    let cx = if with_logits { cx.with_logits() } else { cx };
+    let predictions = network.forward(images, &cx)?;
+    let loss = compiled.loss.compute(&predictions, labels)?;
+    let gradients = gradients(&state.variables, &loss)?;
+    let loss = loss.to_dtype(DType::F64)?.to_scalar()?;
+    if f64::is_finite(loss) {
+        compiled.updater.apply(&gradients)?;
+        state.step += 1;
+    }
+    Ok(Outcome { loss, predictions: predictions.detach() })
+}
+
+/// The gradients of `loss` by the variables it depends on, in the order of the variables.
+fn gradients<'a>(variables: &'a [(String, Var)], loss: &Tensor) -> Result<Vec<Gradient<'a>>> {
+    let mut store = loss.backward()?;
+    let gradient = |(name, variable): &'a (String, Var)| store.remove(variable).map(|value| Gradient { name, variable, value });
+    Ok(variables.iter().filter_map(gradient).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn gradients_are_by_name_in_the_order_of_the_variables() {
+        let var = |value: f64| Var::new(value, &Device::Cpu).unwrap();
+        let variables = [("b".to_string(), var(3.)), ("unused".to_string(), var(1.)), ("a".to_string(), var(5.))];
+        let loss = variables[0].1.mul(variables[2].1.as_tensor()).unwrap();
+        let gradients = gradients(&variables, &loss).unwrap();
+        let found: Vec<_> = gradients.iter().map(|g| (g.name, g.value.to_scalar::<f64>().unwrap())).collect();
+        assert_eq!(found, [("b", 5.), ("a", 3.)]);
+    }
+}

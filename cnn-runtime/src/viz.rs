@@ -1,0 +1,3 @@
+//! Pictures, as SVG files that need no other program.
+
+mod history;

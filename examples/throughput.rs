@@ -1,0 +1,225 @@
+//! Images a second in training and inference, of this crate's networks and of the same networks in candle's own layers.
+//!
+//! `cargo run --release --example throughput -- --model lecture --mode train --batch 128 --seconds 3` prints one line of JSON:
+//! the median over chunks of about a quarter of a second, after a warm-up. A training step is forward, backward, update and
+//! reading the loss; inputs are standard-normal, the labels are 0 to 9 in turn.
+
+use clap::{Parser, ValueEnum};
+use cnn_runtime::candle_nn::{self, Module, Optimizer as _, VarBuilder, VarMap};
+use cnn_runtime::prelude::*;
+use std::time::{Duration, Instant};
+
+model! {
+    /// Fashion-MNIST's, without dropout.
+    pub Lecture {
+        i = Input(28, 28, 1);
+        x = Conv2D(32, 3, stride=2, relu)(i);
+        x = Conv2D(64, 3, stride=2, relu)(x);
+        x = Conv2D(128, 3, stride=2, relu)(x);
+        x = Flatten()(x);
+        x = Dense(512, relu)(x);
+        x = Dense(10, softmax)(x);
+    }
+}
+
+model! {
+    /// Three stages of two convolutions and a pooling layer.
+    pub Vgg {
+        i = Input(32, 32, 3);
+        x = Conv2D(32, 3, same, relu)(i);
+        x = Conv2D(32, 3, same, relu)(x);
+        x = MaxPooling2D(2)(x);
+        x = Conv2D(64, 3, same, relu)(x);
+        x = Conv2D(64, 3, same, relu)(x);
+        x = MaxPooling2D(2)(x);
+        x = Conv2D(128, 3, same, relu)(x);
+        x = Conv2D(128, 3, same, relu)(x);
+        x = MaxPooling2D(2)(x);
+        x = Flatten()(x);
+        x = Dense(256, relu)(x);
+        x = Dense(10, softmax)(x);
+    }
+}
+
+/// Measure images a second
+#[derive(Parser)]
+struct Arguments {
+    /// Whose layers
+    #[arg(long, value_enum, default_value_t = Framework::Cnn)]
+    framework: Framework,
+
+    /// Which network
+    #[arg(long, value_enum)]
+    model: Yardstick,
+
+    /// What is measured
+    #[arg(long, value_enum)]
+    mode: Mode,
+
+    /// Images in a batch [default: 128 for lecture, 64 for vgg]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+
+    /// How long to measure
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    seconds: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Framework {
+    Cnn,
+    Candle,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Yardstick {
+    Lecture,
+    Vgg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    Train,
+    Infer,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let (default_batch, shape) = match arguments.model {
+        Yardstick::Lecture => (128, [28, 28, 1]),
+        Yardstick::Vgg => (64, [32, 32, 3]),
+    };
+    let batch = arguments.batch.unwrap_or(default_batch) as usize;
+    let device = Device::cuda_if_available(0)?;
+    let [height, width, channels] = shape;
+    let images = Tensor::randn(0f32, 1., (batch, height, width, channels), &device)?;
+    let labels = Tensor::from_iter((0..batch as u32).map(|index| index % 10), &device)?;
+
+    let step = match (arguments.framework, arguments.model) {
+        (Framework::Cnn, Yardstick::Lecture) => ours(Lecture::new(&device, Seed(42))?, arguments.mode, images, labels)?,
+        (Framework::Cnn, Yardstick::Vgg) => ours(Vgg::new(&device, Seed(42))?, arguments.mode, images, labels)?,
+        (Framework::Candle, Yardstick::Lecture) => candles(lecture_in_candle, arguments.mode, images, labels)?,
+        (Framework::Candle, Yardstick::Vgg) => candles(vgg_in_candle, arguments.mode, images, labels)?,
+    };
+    println!(
+        r#"{{"framework":"{}","model":"{}","mode":"{}","batch":{batch},"images_per_second":{:.1}}}"#,
+        name(arguments.framework),
+        name(arguments.model),
+        name(arguments.mode),
+        measure(step, batch, arguments.seconds)?
+    );
+    Ok(())
+}
+
+fn name(value: impl ValueEnum) -> String {
+    value.to_possible_value().expect("no value is hidden").get_name().to_string()
+}
+
+type Step = Box<dyn FnMut() -> Result<()>>;
+
+/// The median of images a second over chunks of about a quarter of a second, after a warm-up.
+fn measure(mut step: Step, batch: usize, length: Duration) -> Result<f64> {
+    let start = Instant::now();
+    let mut steps = 0;
+    while steps < 3 || start.elapsed() < length.min(Duration::from_secs(2)) {
+        step()?;
+        steps += 1;
+    }
+    let start = Instant::now();
+    step()?;
+    let per_chunk = (0.25 / start.elapsed().as_secs_f64()).max(1.) as usize;
+    let mut rates = Vec::new();
+    let end = Instant::now() + length;
+    while Instant::now() < end || rates.len() < 3 {
+        let start = Instant::now();
+        for _ in 0..per_chunk {
+            step()?;
+        }
+        rates.push((per_chunk * batch) as f64 / start.elapsed().as_secs_f64());
+    }
+    rates.sort_by(f64::total_cmp);
+    Ok(rates[rates.len() / 2])
+}
+
+/// One step of a network of this crate.
+fn ours<N: Network>(mut model: Model<N>, mode: Mode, images: Tensor, labels: Tensor) -> Result<Step> {
+    Ok(match mode {
+        Mode::Infer => Box::new(move || {
+            model.call(std::slice::from_ref(&images), &Context::inference())?[0].device().synchronize()?;
+            Ok(())
+        }),
+        Mode::Train => {
+            model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
+            Box::new(move || {
+                model.train_on_batch(&images, &labels)?;
+                Ok(())
+            })
+        }
+    })
+}
+
+/// One step of a network in candle's own layers, which take `N, C, H, W` and end in logits.
+fn candles(build: fn(VarBuilder) -> Result<candle_nn::Sequential>, mode: Mode, images: Tensor, labels: Tensor) -> Result<Step> {
+    let images = images.permute((0, 3, 1, 2))?.contiguous()?;
+    let variables = VarMap::new();
+    let network = build(VarBuilder::from_varmap(&variables, DType::F32, images.device()))?;
+    Ok(match mode {
+        Mode::Infer => Box::new(move || {
+            candle_nn::ops::softmax(&network.forward(&images)?.detach(), 1)?.device().synchronize()?;
+            Ok(())
+        }),
+        Mode::Train => {
+            let settings = candle_nn::ParamsAdamW { lr: 1e-3, weight_decay: 0., ..Default::default() };
+            let mut optimizer = candle_nn::AdamW::new(variables.all_vars(), settings)?;
+            Box::new(move || {
+                let loss = candle_nn::loss::cross_entropy(&network.forward(&images)?, &labels)?;
+                optimizer.backward_step(&loss)?;
+                loss.to_scalar::<f32>()?;
+                Ok(())
+            })
+        }
+    })
+}
+
+fn lecture_in_candle(weights: VarBuilder) -> Result<candle_nn::Sequential> {
+    let config = candle_nn::Conv2dConfig { stride: 2, ..Default::default() };
+    let mut network = candle_nn::seq();
+    for (index, channels) in [1, 32, 64, 128].windows(2).enumerate() {
+        network = network
+            .add(candle_nn::conv2d(channels[0], channels[1], 3, config, weights.pp(format!("conv{index}")))?)
+            .add(candle_nn::Activation::Relu);
+    }
+    dense_in_candle(network, 512, 512, weights)
+}
+
+fn vgg_in_candle(weights: VarBuilder) -> Result<candle_nn::Sequential> {
+    let config = candle_nn::Conv2dConfig { padding: 1, ..Default::default() };
+    let mut network = candle_nn::seq();
+    for (index, channels) in [3, 32, 64, 128].windows(2).enumerate() {
+        for (layer, input) in [channels[0], channels[1]].into_iter().enumerate() {
+            let weights = weights.pp(format!("conv{index}_{layer}"));
+            network = network.add(candle_nn::conv2d(input, channels[1], 3, config, weights)?).add(candle_nn::Activation::Relu);
+        }
+        network = network.add_fn(|xs| xs.max_pool2d(2));
+    }
+    dense_in_candle(network, 2048, 256, weights)
+}
+
+/// The dense layers a network ends in.
+fn dense_in_candle(
+    network: candle_nn::Sequential,
+    features: usize,
+    units: usize,
+    weights: VarBuilder,
+) -> Result<candle_nn::Sequential> {
+    Ok(network
+        .add_fn(|xs| xs.flatten_from(1))
+        .add(candle_nn::linear(features, units, weights.pp("dense"))?)
+        .add(candle_nn::Activation::Relu)
+        .add(candle_nn::linear(units, 10, weights.pp("dense_1"))?))
+}

@@ -1,0 +1,154 @@
+//! The language as the lecture and as Keras write it: that it compiles without a warning, and means what it says.
+
+#![deny(warnings, missing_docs, non_snake_case, clippy::all)]
+
+use cnn_runtime::candle_core::{self, Tensor};
+use cnn_runtime::candle_nn::{ModuleT, VarBuilder, VarMap};
+use cnn_runtime::prelude::{Context, DType, Device, Model, Network, Result, Seed, model};
+use cnn_runtime::spec::{self, Shape};
+
+model! {
+    /// The lecture's Fashion-MNIST classifier.
+    #[derive(Clone, Debug)]
+    pub FashionCnn {
+        i = Input(28, 28, 1);
+        x = Conv2D(32, 3, stride=2, relu)(i);
+        x = Conv2D(64, 3, stride=2, relu)(x);
+        x = Conv2D(128, 3, stride=2, relu)(x);
+        x = Flatten()(x);
+        x = Dropout(0.2)(x);
+        x = Dense(512, relu)(x);
+        x = Dropout(0.2)(x);
+        x = Dense(10, softmax)(x);
+    }
+
+    /// Every layer, its arguments named as in Keras code.
+    pub(crate) Everything {
+        #![strict]
+        X = Input(shape=(32, 32, 3), name="image");
+        x = Conv2D(filters=32, kernel_size=(3, 3), strides=(1, 1), padding="same", activation="relu", name="Stem")(X);
+        x = Conv2D(32, (3, 3), strides=2, activation="relu", padding="same")(x);
+        x = Conv2D(4 * 8, 3, padding=((1, 1), (2, 0)), dilation=1, groups=4, bias=False, kernel_initializer=he_normal)(x);
+        x = MaxPooling2D()(x);
+        x = AveragePooling2D(2, strides=1, padding=valid)(x);
+        x = Activation("gelu")(x);
+        x = ReLU(max_value=6.0, negative_slope=0.1)(x);
+        skip = x;
+        a = GlobalMaxPooling2D(keepdims=true)(skip);
+        a = Flatten()(a);
+        b = GlobalAveragePooling2D()(x);
+        b = Dense(5, use_bias=False, activation=None)(b);
+        b = Softmax()(b);
+        Model(inputs=X, outputs=[a, b])
+    }
+
+    // Names that the expansion uses too.
+    Ends {
+        cx = Input(_, _, 3);
+        image = cx;
+        weights = Input(8);
+        cx = GlobalMaxPooling2D()(cx);
+        inputs = Dense(2)(weights);
+        Model([weights, image], [inputs, cx]);
+    }
+}
+
+/// A module with nothing in scope but names that the expansion must not meet.
+mod elsewhere {
+    #![allow(dead_code)]
+    struct Tensor;
+    struct Conv2D;
+    struct Activation;
+    mod spec {}
+    mod layers {}
+    type Result<T> = std::result::Result<T, ()>;
+
+    cnn_runtime::model! {
+        /// A small model.
+        pub Tiny {
+            device = Input(4, 4, 1);
+            seed = Conv2D(2, 3, relu)(device);
+        }
+    }
+}
+
+fn zeros(shape: &[usize]) -> Tensor {
+    Tensor::zeros(shape, DType::F32, &Device::Cpu).expect("the shape is small")
+}
+
+#[test]
+fn the_graph_is_a_constant() {
+    const FEATURES: Shape = FashionCnn::GRAPH.nodes[4].shape;
+    assert_eq!(FEATURES, Shape::new([512]));
+    assert_eq!(FashionCnn::GRAPH.count_params(), 360_458);
+    let names: Vec<&str> = FashionCnn::GRAPH.nodes.iter().map(|node| node.name).collect();
+    assert_eq!(names, ["input", "conv2d", "conv2d_1", "conv2d_2", "flatten", "dropout", "dense", "dropout_1", "dense_1"]);
+}
+
+#[test]
+fn the_graph_holds_what_was_declared() {
+    let conv = |layer: spec::Conv2D| spec::Layer::Conv2D(layer.strict(true));
+    let nodes = Everything::GRAPH.nodes;
+    let same = spec::Padding::Same;
+    assert_eq!(nodes[1].layer, conv(spec::Conv2D::new(32, [3, 3]).padding(same).activation(spec::Activation::Relu)));
+    assert_eq!((nodes[0].name, nodes[0].tensor, nodes[1].name), ("image", "X", "Stem"));
+    let explicit = spec::Padding::Explicit([[1, 1], [2, 0]]);
+    let grouped = spec::Conv2D::new(32, [3, 3]).padding(explicit).groups(4).use_bias(false);
+    assert_eq!(nodes[3].layer, conv(grouped.kernel_initializer(spec::Initializer::HeNormal)));
+    assert_eq!(nodes[8].inputs, nodes[10].inputs);
+    assert_eq!(Everything::GRAPH.outputs, [9, 12]);
+    assert_eq!(Ends::GRAPH.inputs, [1, 0]);
+    assert_eq!(elsewhere::Tiny::GRAPH.nodes[1].shape, Shape::new([2, 2, 2]));
+}
+
+#[test]
+fn a_model_runs() -> Result<()> {
+    let model: Model<FashionCnn> = FashionCnn::new(&Device::Cpu, Seed(42))?;
+    let images = zeros(&[2, 28, 28, 1]);
+    let scores = model.forward(&images, &Context::inference())?;
+    assert_eq!(scores.dims(), [2, 10]);
+    assert_eq!(model.forward_t(&images, false)?.to_vec2::<f32>()?, scores.to_vec2::<f32>()?);
+    let called = model.call(&[images.clone(), images], &Context::inference());
+    let error = called.expect_err("there is one input").to_string();
+    assert!(error.starts_with("`FashionCnn` takes 1 tensor, found 2"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn logits_are_left_only_where_softmax_closes_the_network() -> Result<()> {
+    let model = Everything::new(&Device::Cpu, Seed(42))?;
+    let cx = Context::inference();
+    let image = zeros(&[1, 32, 32, 3]);
+    let sum = |cx: &Context| -> candle_core::Result<f32> { model.forward(&image, cx)?.1.sum_all()?.to_scalar() };
+    assert!((sum(&cx)? - 1.0).abs() < 1e-6);
+    assert_eq!(sum(&cx.with_logits())?, 0.0);
+    Ok(())
+}
+
+#[test]
+fn several_inputs_keep_their_order() -> Result<()> {
+    let model = Ends::new(&Device::Cpu, Seed(42))?;
+    let outputs = model.call(&[zeros(&[1, 8]), zeros(&[1, 5, 7, 3])], &Context::inference())?;
+    assert_eq!(outputs.iter().map(Tensor::dims).collect::<Vec<_>>(), [[1, 2], [1, 3]]);
+    Ok(())
+}
+
+#[test]
+fn a_bare_body_is_a_value() -> Result<()> {
+    let net = model! { i = Input(28, 28, 1); x = Flatten()(i); x = Dense(10)(x); }.build(&Device::Cpu, Seed(42))?;
+    assert_eq!(net.dense.weight.dims(), [10, 784]);
+    assert_eq!(net.forward(&zeros(&[3, 28, 28, 1]), &Context::inference())?.dims(), [3, 10]);
+    Ok(())
+}
+
+#[test]
+fn weights_come_from_candle_too() -> candle_core::Result<()> {
+    let variables = VarMap::new();
+    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    let tiny = elsewhere::Tiny::from_var_builder(vb)?;
+    assert_eq!(tiny.forward_t(&zeros(&[1, 4, 4, 1]), true)?.dims(), [1, 2, 2, 2]);
+    let mut names: Vec<String> = variables.data().lock().expect("one thread").keys().cloned().collect();
+    names.sort();
+    assert_eq!(names, ["conv2d.bias", "conv2d.weight"]);
+    Ok(())
+}

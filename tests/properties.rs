@@ -1,0 +1,368 @@
+//! What holds for any arguments: the rule book's shape is the runtime's, a broken rule is an error and never a panic, and
+//! the number of threads changes no bit.
+//!
+//! Arguments are drawn by the kinds in the layers' own tables, so a new layer is tried as soon as it has a name. Set
+//! `PROPTEST_CASES` to try more of them than a test run does.
+
+mod support;
+
+use candle_core::{DType, Device, Result, Tensor};
+use cnn_runtime::spec::{
+    Activation, AveragePooling2D, Conv2D, Dense, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind,
+    Layer, MaxPooling2D, Operand, Padding, ReLU, Shape, Softmax, Value, layers,
+};
+use cnn_runtime::{Context, Seed, Weights};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestRunner;
+use rand::RngExt;
+use support::{Subject, apply, infer};
+
+/// How many cases are tried of a property for which a layer must run, and of one that is a sum alone.
+const RUNS: u32 = 64;
+const SUMS: u32 = 1000;
+
+/// Tries `property` on so many values of `strategy`, or on `PROPTEST_CASES`.
+fn hold<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value) -> std::result::Result<(), TestCaseError>) {
+    let usual = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { usual.cases } else { cases };
+    let mut runner = TestRunner::new(ProptestConfig { cases, max_local_rejects: u32::MAX, failure_persistence: None, ..usual });
+    runner.run(&strategy, property).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// A layer with arguments of a strategy for each kind.
+fn layer(name: &'static str, value: fn(Kind) -> BoxedStrategy<Value>) -> impl Strategy<Value = Layer> {
+    let arguments = Layer::arguments(name).expect("a layer's own name");
+    let values = arguments.iter().map(|argument| {
+        let value = value(argument.kind);
+        if argument.default.is_none() { value.prop_map(Some).boxed() } else { proptest::option::of(value).boxed() }
+    });
+    values.collect::<Vec<_>>().prop_filter_map("refused", move |values| Layer::from_values(name, &values).ok())
+}
+
+/// Values that a person might write.
+fn plausible(kind: Kind) -> BoxedStrategy<Value> {
+    let size = || select(vec![1, 2, 3, 4, 6]).prop_map(Value::Int);
+    let small = |range: std::ops::RangeInclusive<i128>| range.prop_map(Value::Int);
+    let words = || select(kind.words().to_vec()).prop_map(|word| Value::Word(word.into()));
+    match kind {
+        Kind::Size => size().boxed(),
+        Kind::Sizes(axes) => prop_oneof![small(1..=3), vec(small(1..=3), axes).prop_map(Value::Tuple)].boxed(),
+        Kind::Shape => vec(size(), 1..=4).prop_map(Value::Tuple).boxed(),
+        Kind::Padding(axes) => {
+            let pair = vec(small(0..=2), 2).prop_map(Value::Tuple);
+            prop_oneof![words(), small(0..=2), vec(pair, axes).prop_map(Value::Tuple)].boxed()
+        }
+        Kind::Number => (0.0..2.0).prop_map(Value::Float).boxed(),
+        Kind::Flag => prop::bool::ANY.prop_map(Value::Bool).boxed(),
+        Kind::Activation | Kind::Initializer => words().boxed(),
+        Kind::Name => unreachable!("no layer has a name among its own arguments"),
+    }
+}
+
+/// A layer that breaks no rule, with the shape of an example it takes.
+fn legal(name: &'static str) -> impl Strategy<Value = (Layer, Shape)> {
+    let shape = vec(1usize..=9, 1..=4).prop_map(|sizes| Shape::of(&sizes.into_iter().map(Dim::Known).collect::<Vec<_>>()));
+    (layer(name, plausible), shape).prop_filter_map("against a rule", |(layer, shape)| match layer {
+        Layer::Input(input) => Some((layer, input.shape)),
+        layer => infer(layer, shape).is_ok().then_some((layer, shape)),
+    })
+}
+
+fn sizes(shape: &Shape) -> Vec<usize> {
+    shape.dims().iter().map(|dim| dim.known().expect("a known size")).collect()
+}
+
+fn batch_of(shape: &Shape, batch: usize) -> Vec<usize> {
+    [vec![batch], sizes(shape)].concat()
+}
+
+/// Numbers within ±1.
+fn random(purpose: &str, dims: &[usize]) -> Tensor {
+    let mut random = Seed(0).stream(purpose, 0);
+    let values: Vec<f32> = (0..dims.iter().product()).map(|_| random.random_range(-1.0..1.0)).collect();
+    Tensor::from_vec(values, dims, &Device::Cpu).expect("as many values as the sizes say")
+}
+
+fn subject(layer: Layer, dims: &[usize]) -> Result<Subject> {
+    Subject::new(layer, &random("input", dims), |parameter| random(parameter.name, parameter.dims()))
+}
+
+#[test]
+fn the_inferred_shape_is_the_shape_that_comes_out() {
+    for name in Layer::NAMES {
+        hold(RUNS, (legal(name), 1usize..=3), |((layer, shape), batch)| {
+            let inferred = infer(layer, shape).expect("a legal layer");
+            let subject = subject(layer, &batch_of(&shape, batch)).expect("a layer that can be built");
+            for cx in [Context::inference(), Context::training(Seed(0), 0)] {
+                let output = subject.output(&cx).map_err(|error| TestCaseError::fail(error.to_string()))?;
+                prop_assert_eq!(output.dims(), batch_of(&inferred.shape, batch));
+            }
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn sizes_known_only_at_run_time_give_the_same_shape() {
+    for name in Layer::NAMES.iter().filter(|name| **name != "Input") {
+        hold(SUMS, legal(name), |(layer, shape)| {
+            let [height, width, channels] = shape.dims() else { return Ok(()) };
+            let unknown = |height, width| infer(layer, Shape::of(&[height, width, *channels]));
+            let known = infer(layer, shape).expect("a legal layer").shape;
+            for partly in [unknown(Dim::Unknown, *width), unknown(*height, Dim::Unknown), unknown(Dim::Unknown, Dim::Unknown)] {
+                let Ok(inferred) = partly else { continue };
+                let agrees = |(dim, known): (&Dim, &Dim)| dim == known || *dim == Dim::Unknown;
+                prop_assert_eq!(inferred.shape.rank(), known.rank());
+                prop_assert!(inferred.shape.dims().iter().zip(known.dims()).all(agrees));
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Every way of breaking one rule of a legal layer.
+fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
+    let other_ranks: &[Shape] = match layer {
+        Layer::Conv2D(_) | Layer::MaxPooling2D(_) | Layer::AveragePooling2D(_) => &[Shape::new([9, 9]), Shape::new([9, 9, 2, 2])],
+        Layer::GlobalMaxPooling2D(_) | Layer::GlobalAveragePooling2D(_) => &[Shape::new([9, 9]), Shape::new([9])],
+        Layer::Dense(_) => &[Shape::new([3, 3, 2]), Shape::new([3, 3])],
+        _ => &[],
+    };
+    let layers = match layer {
+        Layer::Conv2D(spec) => broken_convolutions(spec, &shape).into_iter().map(Layer::Conv2D).collect(),
+        Layer::MaxPooling2D(spec) => broken_windows(&shape, spec.pool_size)
+            .map(|(size, strides, padding)| spec.pool_size(size).strides(Some(strides)).padding(padding).strict(true))
+            .map(Layer::MaxPooling2D)
+            .into(),
+        Layer::AveragePooling2D(spec) => broken_windows(&shape, spec.pool_size)
+            .map(|(pool_size, strides, padding)| AveragePooling2D {
+                pool_size,
+                ..spec.strides(Some(strides)).padding(padding).strict(true)
+            })
+            .map(Layer::AveragePooling2D)
+            .into(),
+        Layer::Dense(spec) => vec![Layer::Dense(Dense { units: 0, ..spec })],
+        Layer::Dropout(spec) => [1.0, -0.1, 20.0, f64::NAN].map(|rate| Layer::Dropout(Dropout { rate, ..spec })).into(),
+        Layer::ReLU(relu) => {
+            [relu.max_value(Some(-1.0)), relu.negative_slope(-0.1), relu.threshold(-0.1)].map(Layer::ReLU).into()
+        }
+        Layer::Input(_) => vec![Layer::Input(layers::Input::new(Shape::new([3, 0, 1])))],
+        _ => vec![],
+    };
+    let wrong_layers = layers.into_iter().map(|layer| (layer, shape));
+    wrong_layers.chain(other_ranks.iter().map(|shape| (layer, *shape))).collect()
+}
+
+fn broken_convolutions(spec: Conv2D, shape: &Shape) -> Vec<Conv2D> {
+    let channels = sizes(shape)[2];
+    let windows = broken_windows(shape, spec.kernel_size).map(|(kernel_size, strides, padding)| Conv2D {
+        kernel_size,
+        ..spec.strides(strides).padding(padding).dilation_rate([1, 1]).strict(true)
+    });
+    let others = [
+        Conv2D { filters: 0, ..spec },
+        spec.groups(0),
+        spec.groups(channels + 1),
+        Conv2D { filters: 2 * channels + 1, ..spec.groups(channels.max(2)) },
+        spec.dilation_rate([1, 0]),
+    ];
+    windows.into_iter().chain(others).collect()
+}
+
+/// Windows, strides and paddings that are 0, too large, or do not fit a whole number of times.
+fn broken_windows(shape: &Shape, [height, width]: [usize; 2]) -> [([usize; 2], [usize; 2], Padding<2>); 6] {
+    let [rows, columns] = [sizes(shape)[0], sizes(shape)[1]];
+    let valid = Padding::Valid;
+    [
+        ([0, width], [1, 1], valid),
+        ([height, 0], [1, 1], Padding::Same),
+        ([1, 1], [1, 0], Padding::Full),
+        ([rows + 1, 1], [1, 1], valid),
+        ([1, columns + 2], [1, 1], Padding::Explicit([[0, 0], [1, 0]])),
+        ([2, 1], [rows + 1, 1], Padding::Explicit([[1, 1], [0, 0]])),
+    ]
+}
+
+#[test]
+fn a_broken_rule_is_an_error() {
+    for name in Layer::NAMES {
+        hold(SUMS, legal(name), |(layer, shape)| {
+            for (layer, shape) in broken(layer, shape) {
+                let Err(error) = infer(layer, shape) else { return Err(TestCaseError::fail(format!("{layer:?} takes {shape}"))) };
+                let message = error.message.as_str();
+                prop_assert!(!message.is_empty() && !message.ends_with('.') && !error.help.is_empty(), "{}", error);
+            }
+            let operand = Operand::new("x", shape);
+            let inputs: &[&[Operand]] = if name == &"Input" { &[&[operand]] } else { &[&[], &[operand, operand]] };
+            for inputs in inputs {
+                prop_assert!(layer.infer(inputs).is_err(), "{layer:?} takes {} tensors", inputs.len());
+            }
+            Ok(())
+        });
+    }
+}
+
+/// At run time, sizes the compiler could not know are checked by the same rules.
+#[test]
+fn a_broken_rule_is_an_error_at_run_time() {
+    for name in ["Conv2D", "MaxPooling2D", "AveragePooling2D", "Dense"] {
+        hold(RUNS, legal(name), |(layer, shape)| {
+            let parameters = subject(layer, &batch_of(&shape, 1)).expect("a layer that can be built").parameters;
+            let parameters = parameters.into_iter().map(|(name, var)| (name.into(), var.into_inner())).collect();
+            for (layer, shape) in broken(layer, shape) {
+                let xs = random("input", &batch_of(&shape, 2));
+                prop_assert!(apply(layer, &parameters, &xs, &Context::inference()).is_err(), "{layer:?} runs on {shape}");
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Values that nobody would write.
+fn wild(kind: Kind) -> BoxedStrategy<Value> {
+    let size = || wild_size().prop_map(|n| Value::Int(n as i128));
+    let number = prop_oneof![any::<f64>(), select(vec![f64::NAN, f64::INFINITY, -0.0])];
+    match kind {
+        Kind::Size => size().boxed(),
+        Kind::Sizes(axes) => vec(size(), axes).prop_map(Value::Tuple).boxed(),
+        Kind::Shape => vec(prop_oneof![size(), Just(Value::Unknown)], 1..=Shape::MAX_RANK).prop_map(Value::Tuple).boxed(),
+        Kind::Padding(axes) => {
+            prop_oneof![plausible(kind), vec(vec(size(), 2).prop_map(Value::Tuple), axes).prop_map(Value::Tuple)].boxed()
+        }
+        Kind::Number => number.prop_map(Value::Float).boxed(),
+        other => plausible(other),
+    }
+}
+
+/// Sizes from 0 to the largest that a layer's arguments may have.
+fn wild_size() -> impl Strategy<Value = usize> {
+    prop_oneof![0..=9usize, 0..=Shape::MAX_SIZE, Shape::MAX_SIZE - 9..=Shape::MAX_SIZE]
+}
+
+fn wild_shape() -> impl Strategy<Value = Shape> {
+    let dim = prop_oneof![4 => wild_size().prop_map(Dim::Known), 1 => Just(Dim::Unknown)];
+    let dims = prop_oneof![2 => vec(dim.clone(), 3), 1 => vec(dim, 0..=Shape::MAX_RANK)];
+    dims.prop_map(|dims| Shape::of(&dims))
+}
+
+#[test]
+fn no_size_makes_a_rule_panic() {
+    for name in Layer::NAMES {
+        hold(SUMS, (layer(name, wild), wild_shape()), |(layer, shape)| {
+            if let Ok(inferred) = infer(layer, shape) {
+                let bounded = |dim: &Dim| dim.known().is_none_or(|n| n <= Shape::MAX_SIZE);
+                prop_assert!(inferred.shape.dims().iter().all(bounded), "{layer:?} gives {}", inferred.shape);
+                inferred.parameters.count();
+            }
+            Ok(())
+        });
+    }
+}
+
+/// `model!` reads no literal beyond [`Shape::MAX_SIZE`], but a `const` of the user's may be any number.
+#[test]
+fn no_constant_makes_a_rule_panic() {
+    let size = || prop_oneof![8 => wild_size(), 1 => any::<usize>(), 1 => Just(usize::MAX)];
+    let pair = || prop::array::uniform2(size());
+    let padding = || {
+        let words = select(vec![Padding::Valid, Padding::Same, Padding::Full]);
+        prop_oneof![words, prop::array::uniform2(pair()).prop_map(Padding::Explicit)]
+    };
+    let shape = || vec(wild_size(), 3).prop_map(|sizes| Shape::of(&sizes.into_iter().map(Dim::Known).collect::<Vec<_>>()));
+    let arguments = (pair(), pair(), pair(), padding(), (size(), size(), wild_size(), prop::bool::ANY), shape());
+    hold(SUMS, arguments, |(window, strides, dilation, padding, (filters, groups, rows, strict), shape)| {
+        let conv2d = Conv2D::new(filters, window).strides(strides).dilation_rate(dilation).padding(padding).groups(groups);
+        let pool = MaxPooling2D::new().pool_size(window).strides(Some(strides)).padding(padding).strict(strict);
+        let average = AveragePooling2D::new(window).padding(padding).strict(strict);
+        let dense = Layer::Dense(Dense::new(filters));
+        let windows = [Layer::Conv2D(conv2d.strict(strict)), Layer::MaxPooling2D(pool), Layer::AveragePooling2D(average)];
+        for (layer, shape) in windows.map(|layer| (layer, shape)).into_iter().chain([(dense, Shape::new([rows]))]) {
+            if let Ok(inferred) = infer(layer, shape) {
+                prop_assert!(sizes(&inferred.shape).iter().all(|n| *n <= Shape::MAX_SIZE), "{layer:?} gives {}", inferred.shape);
+            }
+        }
+        Ok(())
+    });
+}
+
+/// Layers with so much to do that threads share it: each kind of convolution, and every other layer that computes.
+fn large() -> Vec<(Layer, Vec<usize>)> {
+    let conv2d = Conv2D::new(32, [3, 3]).padding(Padding::Same).activation(Activation::Gelu);
+    let convolutions = [
+        conv2d,
+        conv2d.strides([2, 2]),
+        conv2d.groups(4).dilation_rate([2, 1]),
+        conv2d.groups(16).use_bias(false),
+        Conv2D::new(48, [1, 1]).activation(Activation::Relu),
+    ];
+    let image = vec![6, 21, 20, 16];
+    let layers = [
+        Layer::MaxPooling2D(MaxPooling2D::new().pool_size([3, 3]).strides(Some([2, 2])).padding(Padding::Same)),
+        Layer::AveragePooling2D(AveragePooling2D::new([3, 3]).strides(Some([1, 2])).padding(Padding::Same)),
+        Layer::GlobalMaxPooling2D(GlobalMaxPooling2D::new()),
+        Layer::GlobalAveragePooling2D(GlobalAveragePooling2D::new()),
+        Layer::Dropout(Dropout::new(0.4)),
+        Layer::Activation(layers::Activation::new(Activation::Mish)),
+        Layer::ReLU(ReLU::new().negative_slope(0.1)),
+        Layer::Softmax(Softmax::new()),
+    ];
+    let dense = Dense::new(300).activation(Activation::Tanh);
+    let vectors = [vec![256, 300], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
+    let images = convolutions.map(Layer::Conv2D).into_iter().chain(layers).map(|layer| (layer, image.clone()));
+    images.chain(vectors).collect()
+}
+
+#[test]
+fn every_layer_that_computes_is_tried_on_threads() {
+    let tried = |name: &&&str| !large().iter().any(|(layer, _)| layer.name() == **name);
+    let rest: Vec<_> = Layer::NAMES.iter().filter(tried).collect();
+    assert_eq!(rest, [&"Input", &"Flatten"]);
+}
+
+/// The bits of the output and of every gradient, on so many threads.
+fn bits_on(threads: usize, subject: &Subject) -> Result<Vec<(&'static str, Vec<u32>)>> {
+    let bits = |tensor: &Tensor| Result::Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect());
+    on_threads(threads, || {
+        let cx = Context::training(Seed(7), 3);
+        let output = subject.output(&cx)?;
+        let gradients = subject.gradients(&random("upstream", output.dims()), &cx)?;
+        let tensors = std::iter::once(("output", output)).chain(gradients);
+        tensors.map(|(name, tensor)| Ok((name, bits(&tensor)?))).collect()
+    })
+}
+
+fn on_threads<T: Send>(threads: usize, run: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads").install(run)
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() -> Result<()> {
+    for (layer, dims) in large() {
+        let subject = subject(layer, &dims)?;
+        let alone = bits_on(1, &subject)?;
+        for threads in [2, 3] {
+            for ((name, expected), (_, found)) in alone.iter().zip(bits_on(threads, &subject)?) {
+                let first = expected.iter().zip(&found).position(|(expected, found)| expected != found);
+                assert_eq!(first, None, "{layer:?} on {dims:?}: element of {name} that differs on {threads} threads");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_number_of_threads_changes_no_initial_weight() -> Result<()> {
+    for word in Initializer::WORDS {
+        let initializer = Initializer::from_word(word).expect("one of its words");
+        let layer = Dense::new(100).kernel_initializer(initializer);
+        let inferred = infer(Layer::Dense(layer), Shape::new([130])).map_err(candle_core::Error::wrap)?;
+        let draw =
+            |seed| Weights::fresh(Seed(seed), DType::F32, &Device::Cpu).pp("dense").get(&inferred.parameters.as_slice()[0]);
+        let values = |threads, seed| on_threads(threads, || draw(seed))?.flatten_all()?.to_vec1::<f32>();
+        assert_eq!(values(1, 5)?, values(2, 5)?, "{word}");
+        assert_eq!(values(1, 5)? == values(1, 6)?, ["zeros", "ones"].contains(word), "{word}");
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What the tests of numbers share: any layer of the language, built with tensors of the test's choice and run, and the
+//! gradients it gives. A new layer is one more name in the list.
+
+use candle_core::{Device, Result, Tensor, Var};
+use candle_nn::VarBuilder;
+use cnn_runtime::spec::{Dim, Inferred, Layer, Operand, Parameter, Shape, ShapeError};
+use cnn_runtime::{Context, Weights, layers};
+use std::collections::HashMap;
+
+/// Builds `$layer` for examples of `$shape` and applies it to `$xs`.
+macro_rules! apply {
+    ($layer:expr, $shape:expr, $weights:expr, $xs:expr, $cx:expr; $($name:ident,)*) => {
+        match $layer { $( Layer::$name(spec) => layers::$name::build(spec, $shape, $weights)?.forward($xs, $cx), )* }
+    };
+}
+
+/// Applies `layer` with these `parameters`, by name, to a batch.
+pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx: &Context) -> Result<Tensor> {
+    let builder = VarBuilder::from_tensors(parameters.clone(), xs.dtype(), &Device::Cpu);
+    apply! {
+        layer, shape_of(xs), &Weights::from_var_builder(builder), xs, cx;
+        Input, Conv2D, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout,
+        Activation, ReLU, Softmax,
+    }
+}
+
+/// The shape of one example of a batch.
+fn shape_of(xs: &Tensor) -> Shape {
+    let dims: Vec<Dim> = xs.dims()[1..].iter().copied().map(Dim::Known).collect();
+    Shape::of(&dims)
+}
+
+/// What the rule book says of `layer` applied to examples of `shape`.
+pub fn infer(layer: Layer, shape: Shape) -> std::result::Result<Inferred, ShapeError> {
+    match layer {
+        Layer::Input(_) => layer.infer(&[]),
+        _ => layer.infer(&[Operand::new("x", shape)]),
+    }
+}
+
+/// A layer, the batch it is applied to and its parameters, all of them variables so that each has a gradient.
+pub struct Subject {
+    /// The layer.
+    pub layer: Layer,
+    /// The batch.
+    pub input: Var,
+    /// The parameters in the order of the layer's rule, by name.
+    pub parameters: Vec<(&'static str, Var)>,
+}
+
+impl Subject {
+    /// `layer` applied to `input`, with the tensor that `value` gives for each parameter.
+    pub fn new(layer: Layer, input: &Tensor, value: impl Fn(&Parameter) -> Tensor) -> Result<Self> {
+        let inferred = infer(layer, shape_of(input)).map_err(candle_core::Error::wrap)?;
+        let variable = |parameter: &Parameter| Ok((parameter.name, Var::from_tensor(&value(parameter))?));
+        let parameters = inferred.parameters.as_slice().iter().map(variable).collect::<Result<_>>()?;
+        Ok(Self { layer, input: Var::from_tensor(input)?, parameters })
+    }
+
+    /// The layer's output.
+    pub fn output(&self, cx: &Context) -> Result<Tensor> {
+        self.applied_to(&self.input, cx)
+    }
+
+    /// The layer's output for another batch.
+    pub fn applied_to(&self, xs: &Tensor, cx: &Context) -> Result<Tensor> {
+        let named = |(name, var): &(&str, Var)| (name.to_string(), var.as_tensor().clone());
+        apply(self.layer, &self.parameters.iter().map(named).collect(), xs, cx)
+    }
+
+    /// Everything that has a gradient, by name: the input first, then the parameters.
+    pub fn variables(&self) -> impl Iterator<Item = (&'static str, &Var)> {
+        let parameters = self.parameters.iter().map(|(name, var)| (*name, var));
+        std::iter::once(("input", &self.input)).chain(parameters)
+    }
+
+    /// The gradient of `Σ output · upstream` by each of [`Self::variables`].
+    pub fn gradients(&self, upstream: &Tensor, cx: &Context) -> Result<Vec<(&'static str, Tensor)>> {
+        let gradients = (self.output(cx)? * upstream)?.sum_all()?.backward()?;
+        let of = |(name, var): (&'static str, &Var)| match gradients.get(var) {
+            Some(gradient) => Ok((name, gradient.clone())),
+            None => candle_core::bail!("`{}` gives no gradient of its {name}", self.layer.name()),
+        };
+        self.variables().map(of).collect()
+    }
+}

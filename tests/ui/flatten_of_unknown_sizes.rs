@@ -1,0 +1,16 @@
+use cnn_runtime::prelude::*;
+
+model! {
+    pub Net {
+        i = Input(_, _, 3);
+        x = Conv2D(8, 3)(i);
+        x = Flatten()(x);
+        x = Dense(10)(x);
+    }
+}
+
+fn main() -> Result<()> {
+    let net = Net::new(&Device::Cpu, Seed(42))?;
+    let _: Tensor = net.forward(&Tensor::zeros((1, 28, 28, 1), DType::F32, &Device::Cpu)?, &Context::inference())?;
+    Ok(())
+}

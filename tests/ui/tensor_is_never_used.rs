@@ -1,0 +1,16 @@
+use cnn_runtime::prelude::*;
+
+model! {
+    pub Net {
+        i = Input(28, 28, 1);
+        a = Conv2D(8, 3)(i);
+        b = Conv2D(8, 3)(i);
+        x = Flatten()(a);
+    }
+}
+
+fn main() -> Result<()> {
+    let net = Net::new(&Device::Cpu, Seed(42))?;
+    let _: Tensor = net.forward(&Tensor::zeros((1, 28, 28, 1), DType::F32, &Device::Cpu)?, &Context::inference())?;
+    Ok(())
+}
