@@ -165,12 +165,14 @@ fn forward_doc(graph: &Graph) -> String {
 /// `let x = self.conv2d.forward(&x, cx)?;`
 fn apply(graph: &Graph, index: usize) -> TokenStream {
     let Node { name, tensor, inputs, .. } = &graph.nodes[index];
+    let names = inputs.iter().map(|edge| &edge.tensor);
     let inputs = match inputs.as_slice() {
         [] => quote_spanned!(Span::mixed_site()=> #tensor),
-        edges => {
-            let names = edges.iter().map(|edge| &edge.tensor);
-            quote_spanned!(Span::mixed_site()=> #(&#names),*)
+        [edge] => {
+            let name = &edge.tensor;
+            quote_spanned!(Span::mixed_site()=> &#name)
         }
+        _ => quote_spanned!(Span::mixed_site()=> &[#(&#names),*]),
     };
     let cx = match graph.is_last(index) {
         true => quote_spanned!(Span::mixed_site()=> &cx.last()),
@@ -186,7 +188,7 @@ fn constant(name: &str, graph: &Graph) -> TokenStream {
         let (layer, shape) = (layer(node), shape(&node.inferred.shape));
         let inputs = node.inputs.iter().map(|edge| Literal::usize_unsuffixed(edge.node));
         quote_spanned! {Span::mixed_site()=>
-            spec::Node { name: #name, tensor: #tensor, layer: spec::Layer::#kind(#layer), inputs: &[#(#inputs),*], shape: #shape }
+            spec::Node { name: #name, tensor: #tensor, layer: spec::Layer::#kind(#layer), inputs: &[#(#inputs),*], shape: #shape, frozen: false }
         }
     });
     let inputs = graph.inputs.iter().map(|node| Literal::usize_unsuffixed(*node));
@@ -203,8 +205,13 @@ fn constant(name: &str, graph: &Graph) -> TokenStream {
 fn build(graph: &Graph) -> TokenStream {
     let fields = graph.nodes.iter().map(|node| {
         let Node { name, kind, inputs, inferred, .. } = node;
-        let input = inputs.first().map_or(&inferred.shape, |edge| &graph.nodes[edge.node].inferred.shape);
-        let (key, layer, input) = (name.to_string(), layer(node), shape(input));
+        let shapes = inputs.iter().map(|edge| shape(&graph.nodes[edge.node].inferred.shape));
+        let input = match inputs.as_slice() {
+            [] => shape(&inferred.shape),
+            [_] => quote_spanned!(Span::mixed_site()=> #(#shapes)*),
+            _ => quote_spanned!(Span::mixed_site()=> &[#(#shapes),*]),
+        };
+        let (key, layer) = (name.to_string(), layer(node));
         quote_spanned!(Span::mixed_site()=> #name: layers::#kind::build(#layer, #input, &weights.pp(#key))?)
     });
     quote_spanned! {Span::mixed_site()=>

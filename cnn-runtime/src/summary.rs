@@ -107,7 +107,7 @@ mod tests {
     use crate::testing::Tiny;
 
     const fn node(name: &'static str, layer: Layer, inputs: &'static [usize], shape: Shape) -> Node {
-        Node { name, tensor: "x", layer, inputs, shape }
+        Node { name, tensor: "x", layer, inputs, shape, frozen: false }
     }
 
     #[test]

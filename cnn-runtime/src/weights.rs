@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 pub struct Weights<'a> {
     source: Source<'a>,
     path: String,
+    frozen: bool,
 }
 
 #[derive(Clone)]
@@ -24,12 +25,12 @@ impl<'a> Weights<'a> {
     /// Weights drawn from `seed` by each parameter's initializer, in `dtype` on `device`.
     pub fn fresh(seed: Seed, dtype: DType, device: &Device) -> Self {
         let made = Arc::default();
-        Self { source: Source::Fresh { seed, dtype, device: device.clone(), made }, path: String::new() }
+        Self { source: Source::Fresh { seed, dtype, device: device.clone(), made }, path: String::new(), frozen: false }
     }
 
     /// Weights that `builder` gives: those of a file, or of a `VarMap`.
     pub fn from_var_builder(builder: VarBuilder<'a>) -> Self {
-        Self { path: builder.prefix(), source: Source::Given(builder) }
+        Self { path: builder.prefix(), source: Source::Given(builder), frozen: false }
     }
 
     /// The weights under `name`.
@@ -39,7 +40,17 @@ impl<'a> Weights<'a> {
             Source::Given(builder) => Source::Given(builder.pp(name)),
             fresh => fresh.clone(),
         };
-        Self { source, path }
+        Self { source, path, frozen: self.frozen }
+    }
+
+    /// The same weights, which training is to leave as they are.
+    pub fn frozen(self) -> Self {
+        Self { frozen: true, ..self }
+    }
+
+    /// Whether training is to leave these weights as they are.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// The name of this place, such as `conv2d_1`.
@@ -47,11 +58,24 @@ impl<'a> Weights<'a> {
         &self.path
     }
 
-    /// The tensor of a parameter, in the layout of checkpoints.
+    /// The tensor of a parameter, in the layout of checkpoints; without a gradient if it is frozen or a statistic.
     ///
     /// # Errors
     /// If the source has no such tensor, or one of another shape.
     pub fn get(&self, parameter: &Parameter) -> Result<Tensor> {
+        let tensor = self.tensor(parameter)?;
+        Ok(if self.frozen || parameter.is_statistic { tensor.detach() } else { tensor })
+    }
+
+    /// A statistic, which the layer itself changes while it trains.
+    ///
+    /// # Errors
+    /// If the source has no such tensor, or one of another shape.
+    pub fn statistic(&self, parameter: &Parameter) -> Result<Var> {
+        Var::from_tensor(&self.tensor(parameter)?)
+    }
+
+    fn tensor(&self, parameter: &Parameter) -> Result<Tensor> {
         match &self.source {
             Source::Given(builder) => builder.get(parameter.dims(), parameter.name),
             Source::Fresh { seed, dtype, device, made } => {

@@ -15,6 +15,8 @@ pub struct Node {
     pub inputs: &'static [usize],
     /// The shape of its output, without the batch.
     pub shape: Shape,
+    /// Whether training leaves its parameters as they are.
+    pub frozen: bool,
 }
 
 /// A whole network, its nodes in an order in which each comes after its inputs.
@@ -51,19 +53,26 @@ impl Graph {
         node.layer.infer(&operands)
     }
 
-    /// Every parameter with the name of its tensor in a checkpoint, such as `conv2d.weight`.
+    /// Every parameter with the name of its tensor in a checkpoint, such as `conv2d.weight`; those of a layer that is
+    /// applied several times, once.
     pub fn parameters(&self) -> Vec<(String, Parameter)> {
+        let is_first = |index: &usize| self.nodes[..*index].iter().all(|node| node.name != self.nodes[*index].name);
         let named = |index: usize| {
             let parameters = self.inferred(index).map(|inferred| inferred.parameters.as_slice().to_vec()).unwrap_or_default();
             let name = self.nodes[index].name;
             parameters.into_iter().map(move |parameter| (format!("{name}.{}", parameter.name), parameter))
         };
-        (0..self.nodes.len()).flat_map(named).collect()
+        (0..self.nodes.len()).filter(is_first).flat_map(named).collect()
     }
 
-    /// The number of trained values.
+    /// The number of values in weights and biases and their like: what papers and PyTorch count.
     pub fn count_params(&self) -> u64 {
-        self.parameters().iter().map(|(_, parameter)| parameter.count()).sum()
+        self.parameters().iter().filter(|(_, parameter)| !parameter.is_statistic).map(|(_, parameter)| parameter.count()).sum()
+    }
+
+    /// The number of values in running statistics, which Keras counts as parameters that are not trained.
+    pub fn count_statistics(&self) -> u64 {
+        self.parameters().iter().filter(|(_, parameter)| parameter.is_statistic).map(|(_, parameter)| parameter.count()).sum()
     }
 
     /// Multiply-adds for one example, or `None` while a size is unknown.
@@ -114,7 +123,7 @@ mod tests {
     const GRAPH: Graph = Graph {
         name: "Net",
         nodes: &[
-            Node { name: "input", tensor: "i", layer: Layer::Input(Input::new(IMAGE)), inputs: &[], shape: IMAGE },
+            Node { name: "input", tensor: "i", layer: Layer::Input(Input::new(IMAGE)), inputs: &[], shape: IMAGE, frozen: false },
             node("conv2d", Layer::Conv2D(Conv2D::new(32, [3, 3]).strides([2, 2])), &[0], Shape::new([13, 13, 32])),
             node("max_pooling2d", Layer::MaxPooling2D(MaxPooling2D::new()), &[1], Shape::new([6, 6, 32])),
             node("conv2d_1", Layer::Conv2D(Conv2D::new(64, [3, 3])), &[2], Shape::new([4, 4, 64])),
@@ -126,7 +135,7 @@ mod tests {
     };
 
     const fn node(name: &'static str, layer: Layer, inputs: &'static [usize], shape: Shape) -> Node {
-        Node { name, tensor: "x", layer, inputs, shape }
+        Node { name, tensor: "x", layer, inputs, shape, frozen: false }
     }
 
     #[test]

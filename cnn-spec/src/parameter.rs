@@ -1,4 +1,4 @@
-//! The trainable tensors of a layer: names, shapes and how they begin.
+//! The tensors of a layer, trained or kept: names, shapes and how they begin.
 
 use crate::Initializer;
 
@@ -15,6 +15,8 @@ pub struct Parameter {
     pub fan_in: usize,
     /// The number of outputs that one input feeds.
     pub fan_out: usize,
+    /// Whether it is a statistic of the data that training keeps, such as a running mean, and no gradient changes.
+    pub is_statistic: bool,
 }
 
 impl Parameter {
@@ -29,13 +31,19 @@ impl Parameter {
             dims[i] = sizes[i];
             i += 1;
         }
-        Self { name, dims, rank: N, initializer, fan_in: 1, fan_out: 1 }
+        Self { name, dims, rank: N, initializer, fan_in: 1, fan_out: 1, is_statistic: false }
     }
 
     /// Sets the fans that variance-scaling initializers divide by.
     pub const fn fans(mut self, fan_in: usize, fan_out: usize) -> Self {
         self.fan_in = fan_in;
         self.fan_out = fan_out;
+        self
+    }
+
+    /// The same tensor as a statistic that training keeps and no gradient changes.
+    pub const fn statistic(mut self) -> Self {
+        self.is_statistic = true;
         self
     }
 
@@ -82,12 +90,14 @@ impl Parameters {
         self.items.split_at(self.len).0
     }
 
-    /// How many numbers they hold together.
+    /// How many numbers they hold together, statistics aside.
     pub const fn count(&self) -> u64 {
         let mut count = 0u64;
         let mut i = 0;
         while i < self.len {
-            count = count.saturating_add(self.items[i].count());
+            if !self.items[i].is_statistic {
+                count = count.saturating_add(self.items[i].count());
+            }
             i += 1;
         }
         count

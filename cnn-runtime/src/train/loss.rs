@@ -65,8 +65,9 @@ mod tests {
 
     fn ending_in(layer: Layer) -> Graph {
         let shape = Shape::new([3]);
-        let input = Node { name: "input", tensor: "i", layer: Layer::Input(spec::Input::new(shape)), inputs: &[], shape };
-        let last = Node { name: "last", tensor: "x", layer, inputs: &[0], shape };
+        let input =
+            Node { name: "input", tensor: "i", layer: Layer::Input(spec::Input::new(shape)), inputs: &[], shape, frozen: false };
+        let last = Node { name: "last", tensor: "x", layer, inputs: &[0], shape, frozen: false };
         Graph { name: "Net", nodes: Box::leak(Box::new([input, last])), inputs: &[0], outputs: &[1] }
     }
 
