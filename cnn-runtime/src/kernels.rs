@@ -19,6 +19,7 @@ mod pool;
 mod real;
 mod simd;
 mod softmax;
+mod tape;
 mod weighted;
 
 pub(crate) use activation::{activate, relu};
@@ -30,3 +31,4 @@ pub(crate) use global_pool::{global_avg_pool2d, global_max_pool2d};
 pub(crate) use initialize::initialize;
 pub(crate) use memory::keep_freed_pages;
 pub(crate) use pool::{avg_pool2d, max_pool2d};
+pub(crate) use tape::{Gradients, record};

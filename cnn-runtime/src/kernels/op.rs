@@ -1,6 +1,7 @@
 //! How kernels become candle operations: slices out of tensors, and one wrapper for every operation of one tensor.
 
 use super::real::Real;
+use super::tape;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor};
 
 /// Calls a function generic over [`Real`] with the type that `$dtype` names.
@@ -64,7 +65,18 @@ pub(crate) trait Unary: Send + Sync + 'static {
 
 /// Applies `op` to `xs`.
 pub(crate) fn apply(xs: &Tensor, op: impl Unary) -> Result<Tensor> {
-    xs.contiguous()?.apply_op1(Operation(op))
+    let (xs, op) = (xs.contiguous()?, Operation(op));
+    match tape::is_recording(xs.device()) {
+        true => dispatch!(xs.dtype(), op.name(), note(xs, op)),
+        false => xs.apply_op1(op),
+    }
+}
+
+/// The output of `op`, noted on the tape.
+fn note<T: Real>(xs: Tensor, op: Operation<impl Unary>) -> Result<Tensor> {
+    let ys = with_slices([&xs], op.name(), |[values]: [&[T]; 1]| op.0.forward(values, xs.dims()))?;
+    let shape = op.0.shape(xs.dims());
+    tape::note(vec![xs], ys, shape, Box::new(move |inputs, ys, grad| Ok(vec![op.bwd(&inputs[0], ys, grad)?])))
 }
 
 struct Operation<U>(U);

@@ -4,6 +4,7 @@ use super::activation::{activate, slope, slope_follows_from_output, value};
 use super::op::{dispatch, dtype, slice, with_slices};
 use super::real::Real;
 use super::simd::simd;
+use super::tape;
 use crate::spec::Activation;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
@@ -42,12 +43,28 @@ pub(crate) fn apply<W: Weighted>(
     let tracked = xs.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
     let fused = slope_follows_from_output(activation) || (!tracked && activation.is_elementwise());
     let op = Operation(op(if fused { activation } else { Activation::Linear }));
-    let (xs, weight) = (xs.contiguous()?, weight.contiguous()?);
+    let (xs, weight, bias) = (xs.contiguous()?, weight.contiguous()?, bias.map(Tensor::contiguous).transpose()?);
     let ys = match bias {
-        Some(bias) => xs.apply_op3(&weight, &bias.contiguous()?, op),
+        bias if tape::is_recording(xs.device()) => dispatch!(xs.dtype(), W::NAME, note(xs, weight, bias, op)),
+        Some(bias) => xs.apply_op3(&weight, &bias, op),
         None => xs.apply_op2(&weight, op),
     }?;
     if fused { Ok(ys) } else { activate(&ys, activation) }
+}
+
+/// The output of `op`, noted on the tape.
+fn note<T: Real>(xs: Tensor, weight: Tensor, bias: Option<Tensor>, op: Operation<impl Weighted>) -> Result<Tensor> {
+    let name = CustomOp2::name(&op);
+    let ys = match &bias {
+        Some(bias) => with_slices([&xs, &weight, bias], name, |[x, w, b]: [&[T]; 3]| op.0.forward(x, w, Some(b))),
+        None => with_slices([&xs, &weight], name, |[x, w]: [&[T]; 2]| op.0.forward(x, w, None)),
+    }?;
+    let (shape, inputs) = (op.0.shape(), [Some(xs), Some(weight), bias].into_iter().flatten().collect());
+    let backward = move |inputs: &[Tensor], ys: &Tensor, grad: &Tensor| {
+        let (input, weight, bias) = op.gradients(&inputs[0], &inputs[1], ys, grad)?;
+        Ok(vec![input, Some(weight), Some(bias)])
+    };
+    tape::note(inputs, ys, shape, Box::new(backward))
 }
 
 simd! {

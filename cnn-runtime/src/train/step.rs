@@ -1,6 +1,7 @@
 //! One training step: forward, loss, gradients, update.
 
 use crate::Context;
+use crate::kernels::{self, Gradients};
 use crate::model::{Forward, State};
 use candle_core::{DType, Result, Tensor, Var};
 
@@ -34,9 +35,12 @@ pub(super) fn step(
     let compiled = state.compiled.as_mut().expect("checked before the first step");
     let cx = Context::training(state.seed, state.step);
     let cx = if with_logits { cx.with_logits() } else { cx };
-    let predictions = network.forward(images, &cx)?;
-    let loss = compiled.loss.compute(&predictions, labels)?;
-    let gradients = gradients(&state.variables, &loss)?;
+    let ((predictions, loss), tape) = kernels::record(|| {
+        let predictions = network.forward(images, &cx)?;
+        let loss = compiled.loss.compute(&predictions, labels)?;
+        Ok((predictions, loss))
+    })?;
+    let gradients = gradients(&state.variables, tape.backward(&loss)?);
     let loss = loss.to_dtype(DType::F64)?.to_scalar()?;
     if f64::is_finite(loss) {
         compiled.updater.apply(&gradients)?;
@@ -45,11 +49,13 @@ pub(super) fn step(
     Ok(Outcome { loss, predictions: predictions.detach() })
 }
 
-/// The gradients of `loss` by the variables it depends on, in the order of the variables.
-fn gradients<'a>(variables: &'a [(String, Var)], loss: &Tensor) -> Result<Vec<Gradient<'a>>> {
-    let mut store = loss.backward()?;
-    let gradient = |(name, variable): &'a (String, Var)| store.remove(variable).map(|value| Gradient { name, variable, value });
-    Ok(variables.iter().filter_map(gradient).collect())
+/// The gradients of the variables that have one, in the order of the variables.
+fn gradients<'a>(variables: &'a [(String, Var)], mut found: Gradients) -> Vec<Gradient<'a>> {
+    let gradient = |(name, variable): &'a (String, Var)| {
+        let value = found.take(variable.id())?;
+        Some(Gradient { name, variable, value })
+    };
+    variables.iter().filter_map(gradient).collect()
 }
 
 #[cfg(test)]
@@ -62,7 +68,8 @@ mod tests {
         let var = |value: f64| Var::new(value, &Device::Cpu).unwrap();
         let variables = [("b".to_string(), var(3.)), ("unused".to_string(), var(1.)), ("a".to_string(), var(5.))];
         let loss = variables[0].1.mul(variables[2].1.as_tensor()).unwrap();
-        let gradients = gradients(&variables, &loss).unwrap();
+        let ((), tape) = kernels::record(|| Ok(())).unwrap();
+        let gradients = gradients(&variables, tape.backward(&loss).unwrap());
         let found: Vec<_> = gradients.iter().map(|g| (g.name, g.value.to_scalar::<f64>().unwrap())).collect();
         assert_eq!(found, [("b", 5.), ("a", 3.)]);
     }

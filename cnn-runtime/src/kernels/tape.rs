@@ -1,0 +1,174 @@
+//! A tape of what a training pass computes, along which gradients flow back without candle's zero-filled sums.
+//!
+//! Candle's backward pass starts every gradient as a tensor of zeros and adds to it, which for large activations takes
+//! longer than some layers' arithmetic. While a tape records, each of this crate's operations is noted on it and its output
+//! is a leaf of candle's graph; a gradient is then stored where it arrives first and added to only where branches meet.
+//! Operations of candle's own in between are differentiated by candle, from leaf to leaf, so that none is lost.
+
+use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+/// The operations of one pass, in order.
+#[derive(Default)]
+pub(crate) struct Tape {
+    steps: Vec<Step>,
+    /// The outputs of candle's operations that are on the tape already.
+    bridged: HashSet<TensorId>,
+}
+
+/// The gradients of an operation's inputs from its inputs, its output and the gradient of that.
+type Backward = Box<dyn Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>>>;
+
+enum Step {
+    /// One of this crate's operations.
+    Operation { inputs: Vec<Tensor>, output: Tensor, backward: Backward },
+    /// Operations of candle's own, from leaves to this tensor.
+    Candle { output: Tensor },
+}
+
+thread_local! {
+    static RECORDING: RefCell<Option<Tape>> = const { RefCell::new(None) };
+}
+
+/// Runs `pass` on a tape, and gives what it gives with the tape.
+pub(crate) fn record<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Tape)> {
+    struct Stop;
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            RECORDING.set(None);
+        }
+    }
+    let stop = Stop;
+    RECORDING.set(Some(Tape::default()));
+    let result = pass()?;
+    let tape = RECORDING.take().expect("nothing else ends a recording");
+    drop(stop);
+    Ok((result, tape))
+}
+
+/// Whether operations on `device` are to be noted on a tape.
+pub(crate) fn is_recording(device: &Device) -> bool {
+    device.is_cpu() && RECORDING.with_borrow(Option::is_some)
+}
+
+/// The output of an operation of `inputs`, noted on the tape if one of them has a gradient.
+pub(crate) fn note<T: WithDType>(inputs: Vec<Tensor>, values: Vec<T>, shape: Shape, backward: Backward) -> Result<Tensor> {
+    let device = inputs[0].device().clone();
+    RECORDING.with_borrow_mut(|tape| {
+        let tape = tape.as_mut().expect("a tape is recording");
+        let has_gradient = inputs.iter().map(|input| tape.tracks(input)).fold(false, |any, this| any | this);
+        if !has_gradient {
+            return Tensor::from_vec(values, shape, &device);
+        }
+        let output = Var::from_vec(values, shape, &device)?.into_inner();
+        tape.steps.push(Step::Operation { inputs, output: output.clone(), backward });
+        Ok(output)
+    })
+}
+
+impl Tape {
+    /// Whether `tensor` has a gradient; what candle computed it from is put on the tape.
+    fn tracks(&mut self, tensor: &Tensor) -> bool {
+        if tensor.track_op() && !tensor.is_variable() && self.bridged.insert(tensor.id()) {
+            self.steps.push(Step::Candle { output: tensor.clone() });
+        }
+        tensor.track_op()
+    }
+
+    /// The gradient of `loss`, a scalar, by every variable it depends on.
+    pub(crate) fn backward(mut self, loss: &Tensor) -> Result<Gradients> {
+        self.tracks(loss);
+        let mut gradients = Gradients::default();
+        gradients.add(loss.id(), loss.ones_like()?)?;
+        while let Some(step) = self.steps.pop() {
+            match step {
+                Step::Operation { inputs, output, backward } => {
+                    let Some(gradient) = gradients.take(output.id()) else { continue };
+                    for (input, gradient) in inputs.iter().zip(backward(&inputs, &output, &gradient)?) {
+                        if let Some(gradient) = gradient.filter(|_| input.track_op()) {
+                            gradients.add(input.id(), gradient)?;
+                        }
+                    }
+                }
+                Step::Candle { output } => {
+                    let Some(gradient) = gradients.take(output.id()) else { continue };
+                    let store = (&output * gradient)?.sum_all()?.backward()?;
+                    for leaf in store.get_ids() {
+                        let gradient = store.get_id(*leaf).expect("an id of the store");
+                        gradients.add(*leaf, gradient.clone())?;
+                    }
+                }
+            }
+        }
+        Ok(gradients)
+    }
+}
+
+/// Gradients by the tensor they belong to.
+#[derive(Default)]
+pub(crate) struct Gradients(HashMap<TensorId, Tensor>);
+
+impl Gradients {
+    /// Takes the gradient of a tensor.
+    pub(crate) fn take(&mut self, id: TensorId) -> Option<Tensor> {
+        self.0.remove(&id)
+    }
+
+    fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
+        let sum = match self.take(id) {
+            Some(sum) => (sum + gradient)?,
+            None => gradient,
+        };
+        self.0.insert(id, sum);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Activation, Conv2D};
+    use crate::{Context, Seed, kernels};
+
+    /// A small network of this crate's operations and of candle's, with a branch of each kind.
+    fn network(xs: &Tensor, variables: &[Var]) -> Result<Tensor> {
+        let spec = Conv2D::new(4, [3, 3]);
+        let x = kernels::conv2d(xs, &variables[0], Some(&variables[1]), &spec, Activation::Relu)?;
+        let skip = kernels::activate(&x, Activation::Tanh)?;
+        let y = (x.sqr()? + &skip)?;
+        let y = kernels::global_avg_pool2d(&(y * &skip)?)?;
+        let y = kernels::dense(&y, &variables[2], None, Activation::Linear)?;
+        let random = Context::training(Seed(1), 0).random("dropout").expect("a training pass");
+        kernels::sparse_softmax_cross_entropy(&kernels::dropout(&y, 0.4, random)?, &Tensor::new(&[2u32, 0], xs.device())?)
+    }
+
+    #[test]
+    fn gives_the_gradients_that_candle_gives() {
+        let device = Device::Cpu;
+        let random = |dims: &[usize]| Var::randn(0f64, 1f64, dims, &device).unwrap();
+        let variables = [random(&[4, 2, 3, 3]), random(&[4]), random(&[3, 4])];
+        let xs = Tensor::randn(0f64, 1f64, (2, 5, 6, 2), &device).unwrap();
+        let expected = network(&xs, &variables).unwrap().backward().unwrap();
+        let (loss, tape) = record(|| network(&xs, &variables)).unwrap();
+        let mut found = tape.backward(&loss).unwrap();
+        for variable in &variables {
+            let difference = (found.take(variable.id()).unwrap() - expected.get(variable).unwrap()).unwrap();
+            let largest = difference.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+            assert!(largest < 1e-14, "{largest}");
+        }
+    }
+
+    #[test]
+    fn a_pass_that_fails_leaves_no_tape_behind() {
+        assert!(record(|| -> Result<()> { candle_core::bail!("broken") }).is_err());
+        assert!(!is_recording(&Device::Cpu));
+    }
+
+    #[test]
+    fn what_has_no_gradient_is_not_noted() {
+        let xs = Tensor::ones((1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let (ys, tape) = record(|| kernels::activate(&xs, Activation::Relu)).unwrap();
+        assert!(!ys.track_op() && tape.steps.is_empty());
+    }
+}
