@@ -262,6 +262,7 @@ impl<const N: usize> FromValue for Padding<N> {
                 "same" => Ok(Padding::Same),
                 "full" => Ok(Padding::Full),
                 "causal" if N == 1 => Ok(Padding::Causal),
+                "causal" => Err(Refusal::new("only sequences have `causal` padding", "use `padding=same`")),
                 _ => Err(Refusal {
                     unknown: Some((word.clone(), Self::KIND.words())),
                     ..Refusal::new(format!("unknown padding `{word}`"), "use `valid`, `same`, `full` or a number of cells")
@@ -416,7 +417,8 @@ mod tests {
     #[test]
     fn a_sequence_has_causal_padding_and_one_pair() {
         assert_eq!(Padding::<1>::from_value(&word("causal"), "padding"), Ok(Padding::Causal));
-        assert!(Padding::<2>::from_value(&word("causal"), "padding").is_err());
+        let refusal = Padding::<2>::from_value(&word("causal"), "padding").unwrap_err();
+        assert_eq!(refusal.message, "only sequences have `causal` padding");
         let pair = Value::Tuple(vec![Value::Int(2), Value::Int(1)]);
         assert_eq!(Padding::<1>::from_value(&pair, "padding"), Ok(Padding::Explicit([[2, 1]])));
         assert_eq!(Padding::<1>::from_value(&Value::Tuple(vec![pair]), "padding"), Ok(Padding::Explicit([[2, 1]])));
