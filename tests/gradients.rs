@@ -60,7 +60,10 @@ gradients! {
 
 /// Odd, even and non-square sizes, batches of 1 and 3, every kind of padding, strides from 1 to 3.
 mod cases {
-    pub use super::convolutions::*;
+    pub use super::convolutions::{
+        conv1d, conv1d_transpose, conv2d_transpose, conv3d, conv3d_transpose, depthwise_conv1d, depthwise_conv2d,
+        separable_conv1d, separable_conv2d,
+    };
     use super::*;
     use cnn_runtime::spec::layers::*;
 

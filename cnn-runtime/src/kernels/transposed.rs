@@ -67,8 +67,8 @@ impl<const N: usize> Weighted for Transposed<N> {
         let mut bias = vec![T::zero(); self.filters()];
         add_rows(&mut bias, grad);
         let input = if wants_input { self.conv.forward(grad, weight, None) } else { Vec::new() };
-        // The convolution ends in no activation, so that its backward pass looks at no output.
-        let Gradients { weight, .. } = self.conv.backward(grad, weight, &[], xs, false);
+        // The convolution ends in no activation, so that what is taken for its output does not matter.
+        let Gradients { weight, .. } = self.conv.backward(grad, weight, xs, xs, false);
         Gradients { input, weight, bias }
     }
 }
