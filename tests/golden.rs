@@ -26,6 +26,15 @@ macro_rules! golden {
 
 golden! {
     conv2d,
+    conv1d,
+    conv3d,
+    conv1d_transpose,
+    conv2d_transpose,
+    conv3d_transpose,
+    depthwise_conv1d,
+    depthwise_conv2d,
+    separable_conv1d,
+    separable_conv2d,
     max_pooling2d,
     average_pooling2d,
     global_max_pooling2d,

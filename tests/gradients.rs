@@ -4,6 +4,8 @@
 //! with a random upstream gradient is compared with what `backward` gives. Inputs lie away from the kinks of every
 //! function; what happens at kinks and ties is a choice, and stated in tests of its own.
 
+#[path = "gradients/convolutions.rs"]
+mod convolutions;
 mod support;
 
 use candle_core::{Device, Result, Tensor};
@@ -34,7 +36,16 @@ macro_rules! gradients {
 
 gradients! {
     input: Input,
+    conv1d: Conv1D,
     conv2d: Conv2D,
+    conv3d: Conv3D,
+    conv1d_transpose: Conv1DTranspose,
+    conv2d_transpose: Conv2DTranspose,
+    conv3d_transpose: Conv3DTranspose,
+    depthwise_conv1d: DepthwiseConv1D,
+    depthwise_conv2d: DepthwiseConv2D,
+    separable_conv1d: SeparableConv1D,
+    separable_conv2d: SeparableConv2D,
     max_pooling2d: MaxPooling2D,
     average_pooling2d: AveragePooling2D,
     global_max_pooling2d: GlobalMaxPooling2D,
@@ -49,6 +60,10 @@ gradients! {
 
 /// Odd, even and non-square sizes, batches of 1 and 3, every kind of padding, strides from 1 to 3.
 mod cases {
+    pub use super::convolutions::{
+        conv1d, conv1d_transpose, conv2d_transpose, conv3d, conv3d_transpose, depthwise_conv1d, depthwise_conv2d,
+        separable_conv1d, separable_conv2d,
+    };
     use super::*;
     use cnn_runtime::spec::layers::*;
 
@@ -213,11 +228,14 @@ fn check((layer, shape): Case) -> Result<()> {
 #[test]
 fn pieces_of_large_batches_add_up() -> Result<()> {
     let same = |filters, kernel| Conv2D::new(filters, kernel).padding(Padding::Same);
-    let cases: [Case; 6] = [
+    let cases: [Case; 9] = [
         (Layer::Conv2D(same(2, [5, 5])), vec![22, 7, 7, 54]),
         (Layer::Conv2D(same(3, [3, 3])), vec![20, 36, 35, 2]),
         (Layer::Conv2D(same(6, [3, 2]).groups(2).strides([2, 1])), vec![37, 13, 11, 4]),
         (Layer::Conv2D(Conv2D::new(3, [1, 1])), vec![35, 21, 20, 3]),
+        (Layer::Conv2DTranspose(spec::Conv2DTranspose::new(3, [3, 3]).strides([2, 2])), vec![18, 23, 20, 3]),
+        (Layer::DepthwiseConv2D(spec::DepthwiseConv2D::new([3, 3]).depth_multiplier(2)), vec![19, 23, 20, 4]),
+        (Layer::Conv1D(spec::Conv1D::new(3, [3]).padding(Padding::Causal)), vec![18, 700, 2]),
         (Layer::Dense(Dense::new(70)), vec![1100, 30]),
         (Layer::AveragePooling2D(spec::AveragePooling2D::new([3, 3]).strides(Some([2, 2]))), vec![19, 33, 30, 5]),
     ];
@@ -312,10 +330,13 @@ fn the_slope_of_relu_at_0_is_0() -> Result<()> {
 #[test]
 fn data_has_no_gradient() -> Result<()> {
     let conv2d = Conv2D::new(4, [2, 2]).activation(Activation::Relu);
-    let cases: [Case; 4] = [
+    let cases: [Case; 7] = [
         (Layer::Conv2D(conv2d), vec![3, 4, 5, 2]),
         (Layer::Conv2D(conv2d.groups(2)), vec![3, 4, 5, 2]),
         (Layer::Conv2D(Conv2D::new(3, [1, 1])), vec![1, 4, 5, 2]),
+        (Layer::Conv2DTranspose(spec::Conv2DTranspose::new(3, [2, 3])), vec![3, 4, 5, 2]),
+        (Layer::DepthwiseConv2D(spec::DepthwiseConv2D::new([3, 2]).depth_multiplier(2)), vec![3, 4, 5, 2]),
+        (Layer::SeparableConv2D(spec::SeparableConv2D::new(3, [3, 2])), vec![3, 4, 5, 2]),
         (Layer::Dense(Dense::new(3)), vec![3, 5]),
     ];
     for (layer, shape) in cases {

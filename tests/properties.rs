@@ -8,8 +8,9 @@ mod support;
 
 use candle_core::{DType, Device, Result, Tensor};
 use cnn_runtime::spec::{
-    Activation, AveragePooling2D, Conv2D, Dense, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind,
-    Layer, MaxPooling2D, Operand, Padding, ReLU, Shape, Softmax, Value, layers,
+    Activation, AveragePooling2D, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
+    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind, Layer,
+    MaxPooling2D, Operand, Padding, ReLU, SeparableConv1D, SeparableConv2D, Shape, Softmax, Value, layers,
 };
 use cnn_runtime::{Context, Seed, Weights};
 use proptest::collection::vec;
@@ -126,12 +127,80 @@ fn sizes_known_only_at_run_time_give_the_same_shape() {
 fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
     let other_ranks: &[Shape] = match layer {
         Layer::Conv2D(_) | Layer::MaxPooling2D(_) | Layer::AveragePooling2D(_) => &[Shape::new([9, 9]), Shape::new([9, 9, 2, 2])],
+        Layer::Conv2DTranspose(_) | Layer::DepthwiseConv2D(_) | Layer::SeparableConv2D(_) => {
+            &[Shape::new([9, 9]), Shape::new([9, 9, 2, 2])]
+        }
+        Layer::Conv1D(_) | Layer::Conv1DTranspose(_) | Layer::DepthwiseConv1D(_) | Layer::SeparableConv1D(_) => {
+            &[Shape::new([9]), Shape::new([9, 9, 2])]
+        }
+        Layer::Conv3D(_) | Layer::Conv3DTranspose(_) => &[Shape::new([9, 9, 9]), Shape::new([9, 9, 2, 2, 2])],
         Layer::GlobalMaxPooling2D(_) | Layer::GlobalAveragePooling2D(_) => &[Shape::new([9, 9]), Shape::new([9])],
         Layer::Dense(_) => &[Shape::new([3, 3, 2]), Shape::new([3, 3])],
         _ => &[],
     };
     let layers = match layer {
         Layer::Conv2D(spec) => broken_convolutions(spec, &shape).into_iter().map(Layer::Conv2D).collect(),
+        Layer::Conv1D(spec) => {
+            [Conv1D { kernel_size: [0], ..spec }, spec.strides([0]), spec.groups(0), spec.groups(10), too_long(&shape, spec)]
+                .map(Layer::Conv1D)
+                .into()
+        }
+        Layer::Conv3D(spec) => {
+            let valid = spec.padding(Padding::Valid).dilation_rate([1; 3]);
+            let kernel = |kernel_size| Conv3D { kernel_size, ..valid };
+            [kernel([10, 1, 1]), kernel([1, 1, 10]), kernel([1, 0, 1]), spec.dilation_rate([1, 1, 0]), spec.groups(10)]
+                .map(Layer::Conv3D)
+                .into()
+        }
+        Layer::Conv1DTranspose(spec) => [
+            spec.padding(Padding::Causal),
+            spec.output_padding(Some(spec.strides)),
+            spec.padding(Padding::Explicit([[50, 50]])),
+            Conv1DTranspose { filters: 0, ..spec },
+        ]
+        .map(Layer::Conv1DTranspose)
+        .into(),
+        Layer::Conv2DTranspose(spec) => [
+            spec.output_padding(Some([0, spec.strides[1]])),
+            spec.padding(Padding::Explicit([[0, 0], [50, 50]])),
+            spec.dilation_rate([0, 1]),
+            Conv2DTranspose { kernel_size: [1, 0], ..spec },
+        ]
+        .map(Layer::Conv2DTranspose)
+        .into(),
+        Layer::Conv3DTranspose(spec) => {
+            [spec.output_padding(Some([0, 0, spec.strides[2]])), spec.strides([1, 1, 0]), Conv3DTranspose { filters: 0, ..spec }]
+                .map(Layer::Conv3DTranspose)
+                .into()
+        }
+        Layer::DepthwiseConv1D(spec) => {
+            [spec.depth_multiplier(0), DepthwiseConv1D { kernel_size: [10], ..spec.padding(Padding::Valid) }, spec.strides([0])]
+                .map(Layer::DepthwiseConv1D)
+                .into()
+        }
+        Layer::DepthwiseConv2D(spec) => broken_windows(&shape, spec.kernel_size)
+            .map(|(kernel_size, strides, padding)| DepthwiseConv2D {
+                kernel_size,
+                ..spec.strides(strides).padding(padding).dilation_rate([1, 1]).strict(true)
+            })
+            .into_iter()
+            .chain([spec.depth_multiplier(0)])
+            .map(Layer::DepthwiseConv2D)
+            .collect(),
+        Layer::SeparableConv1D(spec) => {
+            [spec.depth_multiplier(0), SeparableConv1D { filters: 0, ..spec }, spec.dilation_rate([0])]
+                .map(Layer::SeparableConv1D)
+                .into()
+        }
+        Layer::SeparableConv2D(spec) => broken_windows(&shape, spec.kernel_size)
+            .map(|(kernel_size, strides, padding)| SeparableConv2D {
+                kernel_size,
+                ..spec.strides(strides).padding(padding).dilation_rate([1, 1]).strict(true)
+            })
+            .into_iter()
+            .chain([spec.depth_multiplier(0), SeparableConv2D { filters: 0, ..spec }])
+            .map(Layer::SeparableConv2D)
+            .collect(),
         Layer::MaxPooling2D(spec) => broken_windows(&shape, spec.pool_size)
             .map(|(size, strides, padding)| spec.pool_size(size).strides(Some(strides)).padding(padding).strict(true))
             .map(Layer::MaxPooling2D)
@@ -153,6 +222,11 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
     };
     let wrong_layers = layers.into_iter().map(|layer| (layer, shape));
     wrong_layers.chain(other_ranks.iter().map(|shape| (layer, *shape))).collect()
+}
+
+/// The layer with a kernel one step longer than the sequence.
+fn too_long(shape: &Shape, spec: Conv1D) -> Conv1D {
+    Conv1D { kernel_size: [sizes(shape)[0] + 1], ..spec.padding(Padding::Valid).dilation_rate([1]) }
 }
 
 fn broken_convolutions(spec: Conv2D, shape: &Shape) -> Vec<Conv2D> {
@@ -207,7 +281,8 @@ fn a_broken_rule_is_an_error() {
 /// At run time, sizes the compiler could not know are checked by the same rules.
 #[test]
 fn a_broken_rule_is_an_error_at_run_time() {
-    for name in ["Conv2D", "MaxPooling2D", "AveragePooling2D", "Dense"] {
+    let convolutions = ["Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"];
+    for name in convolutions.into_iter().chain(["MaxPooling2D", "AveragePooling2D", "Dense"]) {
         hold(RUNS, legal(name), |(layer, shape)| {
             let parameters = subject(layer, &batch_of(&shape, 1)).expect("a layer that can be built").parameters;
             let parameters = parameters.into_iter().map(|(name, var)| (name.into(), var.into_inner())).collect();
@@ -274,10 +349,20 @@ fn no_constant_makes_a_rule_panic() {
     let arguments = (pair(), pair(), pair(), padding(), (size(), size(), wild_size(), prop::bool::ANY), shape());
     hold(SUMS, arguments, |(window, strides, dilation, padding, (filters, groups, rows, strict), shape)| {
         let conv2d = Conv2D::new(filters, window).strides(strides).dilation_rate(dilation).padding(padding).groups(groups);
+        let transposed = Conv2DTranspose::new(filters, window).strides(strides).dilation_rate(dilation).padding(padding);
+        let depthwise = DepthwiseConv2D::new(window).strides(strides).padding(padding).depth_multiplier(groups);
+        let separable = SeparableConv2D::new(filters, window).dilation_rate(dilation).depth_multiplier(groups);
         let pool = MaxPooling2D::new().pool_size(window).strides(Some(strides)).padding(padding).strict(strict);
         let average = AveragePooling2D::new(window).padding(padding).strict(strict);
         let dense = Layer::Dense(Dense::new(filters));
-        let windows = [Layer::Conv2D(conv2d.strict(strict)), Layer::MaxPooling2D(pool), Layer::AveragePooling2D(average)];
+        let windows = [
+            Layer::Conv2D(conv2d.strict(strict)),
+            Layer::Conv2DTranspose(transposed.output_padding(strict.then_some(dilation))),
+            Layer::DepthwiseConv2D(depthwise.strict(strict)),
+            Layer::SeparableConv2D(separable.strict(strict)),
+            Layer::MaxPooling2D(pool),
+            Layer::AveragePooling2D(average),
+        ];
         for (layer, shape) in windows.map(|layer| (layer, shape)).into_iter().chain([(dense, Shape::new([rows]))]) {
             if let Ok(inferred) = infer(layer, shape) {
                 prop_assert!(sizes(&inferred.shape).iter().all(|n| *n <= Shape::MAX_SIZE), "{layer:?} gives {}", inferred.shape);
@@ -297,6 +382,23 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         conv2d.groups(16).use_bias(false),
         Conv2D::new(48, [1, 1]).activation(Activation::Relu),
     ];
+    let transposed = Conv2DTranspose::new(24, [3, 3]).strides([2, 2]).padding(Padding::Same).activation(Activation::Relu);
+    let other_images = [
+        Layer::Conv2D(conv2d.groups(16).strides([2, 1])),
+        Layer::Conv2DTranspose(transposed),
+        Layer::DepthwiseConv2D(DepthwiseConv2D::new([3, 3]).depth_multiplier(3).activation(Activation::Gelu)),
+        Layer::SeparableConv2D(SeparableConv2D::new(24, [3, 3]).padding(Padding::Same).activation(Activation::Relu)),
+    ];
+    let sequences = [
+        Layer::Conv1D(Conv1D::new(32, [5]).padding(Padding::Causal).activation(Activation::Relu)),
+        Layer::Conv1DTranspose(Conv1DTranspose::new(24, [3]).strides([2])),
+        Layer::DepthwiseConv1D(DepthwiseConv1D::new([3]).depth_multiplier(2)),
+        Layer::SeparableConv1D(SeparableConv1D::new(24, [3])),
+    ];
+    let volumes = [
+        Layer::Conv3D(Conv3D::new(16, [3, 3, 3])),
+        Layer::Conv3DTranspose(Conv3DTranspose::new(6, [2, 2, 2]).strides([2, 2, 2])),
+    ];
     let image = vec![6, 21, 20, 16];
     let layers = [
         Layer::MaxPooling2D(MaxPooling2D::new().pool_size([3, 3]).strides(Some([2, 2])).padding(Padding::Same)),
@@ -310,8 +412,11 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
     ];
     let dense = Dense::new(300).activation(Activation::Tanh);
     let vectors = [vec![256, 300], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
-    let images = convolutions.map(Layer::Conv2D).into_iter().chain(layers).map(|layer| (layer, image.clone()));
-    images.chain(vectors).collect()
+    let images = convolutions.map(Layer::Conv2D).into_iter().chain(other_images).chain(layers);
+    let images = images.map(|layer| (layer, image.clone()));
+    let sequences = sequences.map(|layer| (layer, vec![7, 300, 8]));
+    let volumes = volumes.map(|layer| (layer, vec![5, 8, 9, 7, 8]));
+    images.chain(sequences).chain(volumes).chain(vectors).collect()
 }
 
 #[test]

@@ -2,8 +2,15 @@
 
 mod activation;
 mod average_pooling2d;
+mod conv1d;
+mod conv1d_transpose;
 mod conv2d;
+mod conv2d_transpose;
+mod conv3d;
+mod conv3d_transpose;
 mod dense;
+mod depthwise_conv1d;
+mod depthwise_conv2d;
 mod dropout;
 mod flatten;
 mod global_average_pooling2d;
@@ -11,12 +18,21 @@ mod global_max_pooling2d;
 mod input;
 mod max_pooling2d;
 mod relu;
+mod separable_conv1d;
+mod separable_conv2d;
 mod softmax;
 
 pub use activation::Activation;
 pub use average_pooling2d::AveragePooling2D;
+pub use conv1d::Conv1D;
+pub use conv1d_transpose::Conv1DTranspose;
 pub use conv2d::Conv2D;
+pub use conv2d_transpose::Conv2DTranspose;
+pub use conv3d::Conv3D;
+pub use conv3d_transpose::Conv3DTranspose;
 pub use dense::Dense;
+pub use depthwise_conv1d::DepthwiseConv1D;
+pub use depthwise_conv2d::DepthwiseConv2D;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
@@ -24,6 +40,8 @@ pub use global_max_pooling2d::GlobalMaxPooling2D;
 pub use input::Input;
 pub use max_pooling2d::MaxPooling2D;
 pub use relu::ReLU;
+pub use separable_conv1d::SeparableConv1D;
+pub use separable_conv2d::SeparableConv2D;
 pub use softmax::Softmax;
 
 use crate::spec::{self, Inferred};

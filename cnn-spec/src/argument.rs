@@ -62,6 +62,7 @@ impl Kind {
     /// The words it knows.
     pub const fn words(self) -> &'static [&'static str] {
         match self {
+            Kind::Padding(1) => &["valid", "same", "full", "causal"],
             Kind::Padding(_) => &["valid", "same", "full"],
             Kind::Flag => &["true", "false"],
             Kind::Activation => Activation::WORDS,
@@ -260,12 +261,17 @@ impl<const N: usize> FromValue for Padding<N> {
                 "valid" => Ok(Padding::Valid),
                 "same" => Ok(Padding::Same),
                 "full" => Ok(Padding::Full),
+                "causal" if N == 1 => Ok(Padding::Causal),
+                "causal" => Err(Refusal::new("only sequences have `causal` padding", "use `padding=same`")),
                 _ => Err(Refusal {
                     unknown: Some((word.clone(), Self::KIND.words())),
                     ..Refusal::new(format!("unknown padding `{word}`"), "use `valid`, `same`, `full` or a number of cells")
                 }),
             },
             Value::Int(_) => usize::from_value(value, name).map(|n| Padding::Explicit([[n; 2]; N])),
+            Value::Tuple(values) if N == 1 && values.len() == 2 => {
+                <[usize; 2]>::from_value(value, name).map(|pair| Padding::Explicit([pair; N]))
+            }
             Value::Tuple(values) if values.len() == N => {
                 let mut cells = [[0; 2]; N];
                 for (i, value) in values.iter().enumerate() {
@@ -275,7 +281,14 @@ impl<const N: usize> FromValue for Padding<N> {
             }
             other => Err(Refusal::new(
                 format!("`{name}` takes `valid`, `same`, `full`, or cells for {N} axes, found `{other}`"),
-                "use `same`, a number such as `1`, or `((top, bottom), (left, right))`",
+                format!(
+                    "use `same`, a number such as `1`, or `{}`",
+                    match N {
+                        1 => "(before, after)",
+                        2 => "((top, bottom), (left, right))",
+                        _ => "((front, back), (top, bottom), (left, right))",
+                    }
+                ),
             )),
         }
     }
@@ -399,6 +412,16 @@ mod tests {
         let pairs = Value::Tuple(vec![Value::Tuple(vec![Value::Int(1), Value::Int(2)]), Value::Int(3)]);
         assert_eq!(Padding::<2>::from_value(&pairs, "padding"), Ok(Padding::Explicit([[1, 2], [3, 3]])));
         assert_eq!(Padding::<2>::from_value(&word("sam"), "padding").unwrap_err().unknown.unwrap().0, "sam");
+    }
+
+    #[test]
+    fn a_sequence_has_causal_padding_and_one_pair() {
+        assert_eq!(Padding::<1>::from_value(&word("causal"), "padding"), Ok(Padding::Causal));
+        let refusal = Padding::<2>::from_value(&word("causal"), "padding").unwrap_err();
+        assert_eq!(refusal.message, "only sequences have `causal` padding");
+        let pair = Value::Tuple(vec![Value::Int(2), Value::Int(1)]);
+        assert_eq!(Padding::<1>::from_value(&pair, "padding"), Ok(Padding::Explicit([[2, 1]])));
+        assert_eq!(Padding::<1>::from_value(&Value::Tuple(vec![pair]), "padding"), Ok(Padding::Explicit([[2, 1]])));
     }
 
     #[test]

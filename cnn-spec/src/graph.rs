@@ -109,6 +109,11 @@ fn widen((field, jump): (Field, [usize; 2]), reach: Reach) -> (Field, [usize; 2]
             let jump = |i: usize| jump[i].saturating_mul(strides[i]);
             (Field::Cells([axis(0), axis(1)]), [jump(0), jump(1)])
         }
+        (Field::Cells(cells), Reach::Transposed { span, strides }) => {
+            let axis = |i: usize| cells[i].saturating_add((span[i] - 1).saturating_mul(jump[i]));
+            // A jump of less than a cell counts as one: the field is then an upper bound.
+            (Field::Cells([axis(0), axis(1)]), [0, 1].map(|i: usize| (jump[i] / strides[i]).max(1)))
+        }
         (field, Reach::Cell) => (field, jump),
         _ => (Field::Whole, jump),
     }
@@ -145,6 +150,14 @@ mod tests {
         assert_eq!(names, expected);
         assert_eq!(GRAPH.count_params(), 320 + 18_496 + 10_250);
         assert_eq!(GRAPH.macs(), Some(13 * 13 * 32 * 9 + 16 * 64 * 288 + 10_240));
+    }
+
+    #[test]
+    fn a_transposed_convolution_halves_the_jump() {
+        let strided = Reach::Window { span: [3, 3], strides: [2, 2] };
+        let after = widen((Field::Cells([1, 1]), [1, 1]), strided);
+        let transposed = Reach::Transposed { span: [2, 1], strides: [2, 2] };
+        assert_eq!(widen(after, transposed), (Field::Cells([5, 3]), [1, 1]));
     }
 
     #[test]

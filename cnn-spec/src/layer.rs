@@ -56,13 +56,34 @@ pub enum Reach {
         /// The cells from one position to the next.
         strides: [usize; 2],
     },
+    /// The window of a transposed convolution, which steps less than a cell.
+    Transposed {
+        /// The most cells it spans.
+        span: [usize; 2],
+        /// The positions from one cell to the next.
+        strides: [usize; 2],
+    },
     /// Everything.
     Whole,
 }
 
-/// `H×W` of `shape` replaced by `sizes`, and its channels by `channels`.
-pub(crate) const fn image_of(sizes: [Dim; 2], channels: Dim) -> Shape {
-    Shape::of(&[sizes[0], sizes[1], channels])
+/// The shape of spatial `sizes`, such as height and width, and `channels`.
+pub(crate) const fn image_of<const N: usize>(sizes: [Dim; N], channels: Dim) -> Shape {
+    let mut dims = [channels; Shape::MAX_RANK];
+    let mut axis = 0;
+    while axis < N {
+        dims[axis] = sizes[axis];
+        axis += 1;
+    }
+    Shape::of(dims.split_at(N + 1).0)
+}
+
+/// Height and width of what `cells` says of each spatial axis: a sequence runs down, a volume is seen from the front.
+pub(crate) const fn height_and_width<const N: usize>(cells: [usize; N]) -> [usize; 2] {
+    match N {
+        1 => [cells[0], 1],
+        _ => [cells[N - 2], cells[N - 1]],
+    }
 }
 
 /// Declares a layer: its struct, a constructor from the arguments it must have, a method for each other argument, and

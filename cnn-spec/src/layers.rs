@@ -5,7 +5,16 @@ use crate::{Argument, Inferred, Operand, Refusal, Setting, ShapeError, Value, ru
 
 layers! {
     input::Input,
+    conv1d::Conv1D,
     conv2d::Conv2D,
+    conv3d::Conv3D,
+    conv1d_transpose::Conv1DTranspose,
+    conv2d_transpose::Conv2DTranspose,
+    conv3d_transpose::Conv3DTranspose,
+    depthwise_conv1d::DepthwiseConv1D,
+    depthwise_conv2d::DepthwiseConv2D,
+    separable_conv1d::SeparableConv1D,
+    separable_conv2d::SeparableConv2D,
     max_pooling2d::MaxPooling2D,
     average_pooling2d::AveragePooling2D,
     global_max_pooling2d::GlobalMaxPooling2D,

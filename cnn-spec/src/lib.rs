@@ -16,6 +16,8 @@
 
 mod activation;
 mod argument;
+mod convolution;
+mod depthwise;
 mod error;
 mod graph;
 mod initializer;
@@ -25,10 +27,13 @@ mod parameter;
 mod rules;
 mod shape;
 mod text;
+mod transposed;
 mod window;
 
 pub use activation::Activation;
 pub use argument::{Argument, FromValue, Kind, Refusal, Setting, Value};
+pub use convolution::Convolution;
+pub use depthwise::{DepthwiseConvolution, SeparableConvolution};
 pub use error::{At, ShapeError};
 pub use graph::{Field, Graph, Node};
 pub use initializer::Initializer;
@@ -37,4 +42,5 @@ pub use layers::*;
 pub use parameter::{Parameter, Parameters};
 pub use shape::{Dim, Operand, Shape};
 pub use text::Text;
+pub use transposed::{Kept, TransposedConvolution};
 pub use window::{Padding, Sliding};

@@ -34,6 +34,28 @@ impl Parameter {
         Self { name, dims, rank: N, initializer, fan_in: 1, fan_out: 1, is_statistic: false }
     }
 
+    /// The weight of a convolution: `outer, inner`, and the `size` of its kernel along each spatial axis.
+    pub const fn kernel<const N: usize>(
+        name: &'static str,
+        [outer, inner]: [usize; 2],
+        size: [usize; N],
+        initializer: Initializer,
+    ) -> Self {
+        let mut sizes = [outer, inner, 1, 1, 1];
+        let mut axis = 0;
+        while axis < N {
+            sizes[axis + 2] = size[axis];
+            axis += 1;
+        }
+        Self { rank: N + 2, ..Self::new(name, sizes, initializer) }
+    }
+
+    /// The same tensor by another name.
+    pub const fn called(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
     /// Sets the fans that variance-scaling initializers divide by.
     pub const fn fans(mut self, fan_in: usize, fan_out: usize) -> Self {
         self.fan_in = fan_in;

@@ -13,16 +13,43 @@ pub(crate) const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'
 
 /// The one image a layer takes: height, width, channels.
 pub(crate) const fn image<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
+    spatial::<2>(layer, inputs)
+}
+
+/// The one tensor of `N` spatial axes and channels that a layer takes: a sequence, an image or a volume.
+pub(crate) const fn spatial<'a, const N: usize>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
     let input = match one(layer, inputs) {
         Ok(input) => input,
         Err(error) => return Err(error),
     };
-    if input.shape.rank() == 3 {
+    let shape = &input.shape;
+    if shape.rank() == N + 1 {
         return Ok(input);
     }
-    let message =
-        Text::from("`").and(layer).and("` takes height, width, channels; `").and(input.name).and("` is ").shape(&input.shape);
-    Err(ShapeError::new(At::Input(0), message).help(image_help(&input.shape)))
+    let (axes, help) = match N {
+        1 => ("steps, channels", sequence_help(shape)),
+        2 => ("height, width, channels", image_help(shape)),
+        _ => ("depth, height, width, channels", volume_help(shape)),
+    };
+    let message = Text::from("`").and(layer).and("` takes ").and(axes).and("; `").and(input.name).and("` is ").shape(shape);
+    Err(ShapeError::new(At::Input(0), message).help(help))
+}
+
+const fn sequence_help(shape: &Shape) -> Text {
+    match shape.dims() {
+        [steps] => Text::from("give it a channel axis, as in `Input(").dim(*steps).and(", 1)`"),
+        _ => Text::from("apply it to one sequence of steps, channels, such as `Input(128, 1)`"),
+    }
+}
+
+const fn volume_help(shape: &Shape) -> Text {
+    match shape.dims() {
+        [depth, height, width] => {
+            let text = Text::from("give it a channel axis, as in `Input(").dim(*depth).and(", ").dim(*height);
+            text.and(", ").dim(*width).and(", 1)`")
+        }
+        _ => Text::from("apply it to one volume of depth, height, width, channels, such as `Input(16, 16, 16, 1)`"),
+    }
 }
 
 const fn image_help(shape: &Shape) -> Text {
@@ -93,4 +120,12 @@ pub(crate) const fn product(factors: &[Option<usize>]) -> Option<u64> {
         i += 1;
     }
     Some(product)
+}
+
+/// The number of elements of `shape`, or `None` when a size is unknown; it saturates instead of overflowing.
+pub(crate) const fn elements(shape: &Shape) -> Option<usize> {
+    match (shape.elements(), shape.is_known()) {
+        (None, true) => Some(usize::MAX),
+        (elements, _) => elements,
+    }
 }

@@ -4,7 +4,8 @@
 //! window that spans `F` cells and a stride of `S`, as in Keras, PyTorch and Dumoulin & Visin,
 //! "A guide to convolution arithmetic for deep learning" (2016).
 
-use crate::{At, Dim, Operand, ShapeError, Text, rules};
+use crate::layer::height_and_width;
+use crate::{At, Dim, Operand, Reach, ShapeError, Text, rules};
 
 /// The cells added around an input of `N` spatial axes before a window slides over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Padding<const N: usize> {
     Same,
     /// As many as let the window touch the input with a single cell: one less than its span on both sides.
     Full,
+    /// One less than the window's span, all of them before the input, so that no output sees what comes after it.
+    Causal,
     /// Cells `[before, after]` for each axis.
     Explicit([[usize; 2]; N]),
 }
@@ -41,6 +44,42 @@ pub struct Sliding<const N: usize> {
 }
 
 impl<const N: usize> Sliding<N> {
+    /// The kernel of a convolution, one cell at each step, without padding.
+    pub const fn kernel(size: [usize; N]) -> Self {
+        Self {
+            noun: "kernel",
+            size_argument: "kernel_size",
+            stride_argument: "strides",
+            size,
+            strides: [1; N],
+            dilation: [1; N],
+            padding: Padding::Valid,
+            strict: false,
+        }
+    }
+
+    /// How many taps the window has.
+    pub const fn taps(&self) -> usize {
+        let mut taps = 1usize;
+        let mut axis = 0;
+        while axis < N {
+            taps = taps.saturating_mul(self.size[axis]);
+            axis += 1;
+        }
+        taps
+    }
+
+    /// How far one output cell sees.
+    pub(crate) const fn reach(&self) -> Reach {
+        let mut spans = [1; N];
+        let mut axis = 0;
+        while axis < N {
+            spans[axis] = self.span(axis);
+            axis += 1;
+        }
+        Reach::Window { span: height_and_width(spans), strides: height_and_width(self.strides) }
+    }
+
     /// The cells the window spans along `axis`, gaps included: `(F − 1)·D + 1`.
     pub const fn span(&self, axis: usize) -> usize {
         (self.size[axis] - 1) * self.dilation[axis] + 1
@@ -52,6 +91,7 @@ impl<const N: usize> Sliding<N> {
         match self.padding {
             Padding::Valid => [0, 0],
             Padding::Full => [span - 1, span - 1],
+            Padding::Causal => [span - 1, 0],
             Padding::Explicit(cells) => cells[axis],
             Padding::Same => {
                 let reach = (n.div_ceil(self.strides[axis]).saturating_sub(1)) * self.strides[axis] + span;
@@ -67,10 +107,7 @@ impl<const N: usize> Sliding<N> {
     /// If a size, stride or dilation is 0 or larger than sizes may be, if the window does not fit, or, when `strict`, if
     /// it does not fit exactly.
     pub const fn output(&self, input: &Operand) -> Result<[Dim; N], ShapeError> {
-        if let Some(error) = self.zero() {
-            return Err(error);
-        }
-        if let Err(error) = self.bounded() {
+        if let Err(error) = self.sound() {
             return Err(error);
         }
         let mut output = [Dim::Unknown; N];
@@ -108,6 +145,14 @@ impl<const N: usize> Sliding<N> {
             axis += 1;
         }
         Ok(())
+    }
+
+    /// That every size, stride and dilation is at least 1, and no sum of them can overflow.
+    pub(crate) const fn sound(&self) -> Result<(), ShapeError> {
+        match self.zero() {
+            Some(error) => Err(error),
+            None => self.bounded(),
+        }
     }
 
     const fn zero(&self) -> Option<ShapeError> {
@@ -211,12 +256,7 @@ impl<const N: usize> Sliding<N> {
         if self.strict && strided {
             text = text.and(" at stride ").sizes(&self.strides);
         }
-        let thing = match N {
-            1 => "sequence",
-            2 => "image",
-            _ => "volume",
-        };
-        text.and(between).dims(input.shape.spatial()).and(" ").and(thing).and(" `").and(input.name).and("`")
+        text.and(between).dims(input.shape.spatial()).and(" ").and(thing(N)).and(" `").and(input.name).and("`")
     }
 
     /// The sum of one axis: `(N + 2·P − F)/S + 1 = …`.
@@ -232,6 +272,15 @@ impl<const N: usize> Sliding<N> {
             .num(stride)
             .and(" + 1 = ")
             .quotient_plus_one((n + before + after) as i64 - span as i64, stride as i64)
+    }
+}
+
+/// What messages call something of so many spatial axes.
+pub(crate) const fn thing(axes: usize) -> &'static str {
+    match axes {
+        1 => "sequence",
+        2 => "image",
+        _ => "volume",
     }
 }
 
@@ -288,6 +337,14 @@ mod tests {
         assert_eq!(kernel([2, 2], [1, 1], Padding::Same).padding_at(0, 4), [0, 1]);
         assert_eq!(kernel([3, 3], [1, 1], Padding::Same).padding_at(0, 4), [1, 1]);
         assert_eq!(kernel([1, 1], [2, 2], Padding::Same).padding_at(0, 4), [0, 0]);
+    }
+
+    #[test]
+    fn causal_padding_comes_first_and_sees_nothing_that_follows() {
+        let window = Sliding { dilation: [3], strides: [2], padding: Padding::Causal, ..Sliding::kernel([3]) };
+        assert_eq!(window.padding_at(0, 7), [6, 0]);
+        let input = Operand::new("i", Shape::new([7, 1]));
+        assert_eq!(window.output(&input), Ok([Dim::Known(4)]));
     }
 
     #[test]

@@ -414,3 +414,6 @@ if __name__ == "__main__":
     relu()
     softmax()
     sparse_categorical_crossentropy()
+    import convolutions
+
+    convolutions.write()

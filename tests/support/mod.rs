@@ -21,6 +21,8 @@ pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx
         layer, shape_of(xs), &Weights::from_var_builder(builder), xs, cx;
         Input, Conv2D, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout,
         Activation, ReLU, Softmax,
+        Conv1D, Conv3D, Conv1DTranspose, Conv2DTranspose, Conv3DTranspose, DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D,
+        SeparableConv2D,
     }
 }
 

@@ -4,55 +4,51 @@
 //! whose patches stay in a core's cache. The gradients are products over the same patches:
 //! `patchesᵀ·grad` for the weights and `grad·weightsᵀ`, scattered back, for the input.
 
+use super::depthwise::depthwise_of;
 use super::matmul::{Into, Matrix, Threads, matmul};
-use super::patches::{Geometry, gather, scatter};
+use super::patches::{Geometry, gather, operand, scatter};
+use super::pieces::sum_over_pieces;
 use super::real::Real;
-use super::weighted::{self, Gradients, Weighted, add_rows, finish, undo_activation};
-use crate::spec::{self, Activation};
+use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
+use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Convolves `xs`, `N, H, W, C`, with `weight`, `F, C / groups, KH, KW`, adds `bias`, `F`, and applies `activation`:
-/// `N, H', W', F` out.
+/// Convolves `xs`, `N, H, W, C` for images, with `weight`, `F, C / groups, KH, KW`, adds `bias`, `F`, and applies
+/// `activation`: `N, H', W', F` out.
 ///
 /// # Errors
 /// If the shapes do not agree.
-pub(crate) fn conv2d(
+pub(crate) fn conv<const N: usize>(
     xs: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,
-    spec: &spec::Conv2D,
+    spec: &Convolution<N>,
     activation: Activation,
 ) -> Result<Tensor> {
-    let geometry = Geometry::new("Conv2D", xs.dims(), &spec.window())?;
-    let expected = [spec.filters, geometry.channels / spec.groups, spec.kernel_size[0], spec.kernel_size[1]];
-    if weight.dims() != expected {
-        candle_core::bail!(
-            "`Conv2D` of {} channels takes a weight of {expected:?}, found {:?}",
-            geometry.channels,
-            weight.dims()
-        );
-    }
+    let geometry = Geometry::new(spec.layer, xs.dims(), &spec.window)?;
+    expect_weight(spec.layer, weight, spec.infer(&[operand(xs.dims())]), geometry.channels)?;
     let (filters, groups) = (spec.filters, spec.groups);
+    if groups > 1 && groups == geometry.channels {
+        return depthwise_of(xs, weight, bias, geometry, filters / groups, activation);
+    }
     weighted::apply(xs, weight, bias, activation, |ends_in| Conv { geometry, filters, groups, ends_in })
 }
 
 /// Values in the patches of one block of rows: half a megabyte of `f32`, a fraction of a core's second-level cache.
 const BLOCK: usize = 128 * 1024;
 
-/// Values in all partial sums of a weight gradient together.
-const PARTIAL_SUMS: usize = 4 * 1024 * 1024;
-
+/// A convolution, all of whose sizes are resolved.
 #[derive(Clone, Copy)]
-struct Conv {
-    geometry: Geometry,
-    filters: usize,
-    groups: usize,
-    ends_in: Activation,
+pub(super) struct Conv<const N: usize> {
+    pub(super) geometry: Geometry<N>,
+    pub(super) filters: usize,
+    pub(super) groups: usize,
+    pub(super) ends_in: Activation,
 }
 
-impl Conv {
+impl<const N: usize> Conv<N> {
     /// Input channels of one group.
     fn depth(&self) -> usize {
         self.geometry.channels / self.groups
@@ -210,14 +206,36 @@ impl Conv {
             scatter(&self.geometry, patches, range, self.channels_of(group), image);
         }
     }
+    /// The gradient of the input, from that of the output before any activation: what a transposed convolution computes.
+    pub(super) fn input_gradient<T: Real>(&self, weight: &[T], grad: &[T]) -> Vec<T> {
+        let (pixels, len, filters) = (self.geometry.pixels(), self.patch_len(), self.group_filters());
+        let packed = self.pack(weight);
+        let mut input = vec![T::zero(); self.geometry.batch * self.geometry.image_len()];
+        let images = input.par_chunks_mut(self.geometry.image_len()).enumerate();
+        images.for_each_init(Vec::new, |patches, (image, input)| {
+            for start in (image * pixels..(image + 1) * pixels).step_by(self.block_rows()) {
+                let block = start..(start + self.block_rows()).min((image + 1) * pixels);
+                for group in 0..self.groups {
+                    let grad = &grad[block.start * self.filters + group * filters..];
+                    let grad = Matrix::strided(grad, block.len(), filters, self.filters);
+                    let weights = Matrix::new(&packed[group * len * filters..][..len * filters], len, filters).transposed();
+                    self.input_block(grad, weights, block.clone(), group, image, patches, input);
+                }
+            }
+        });
+        input
+    }
 }
 
-impl Weighted for Conv {
-    const NAME: &'static str = "Conv2D";
+impl<const N: usize> Weighted for Conv<N> {
+    const NAME: &'static str = match N {
+        1 => "Conv1D",
+        2 => "Conv2D",
+        _ => "Conv3D",
+    };
 
     fn shape(&self) -> Shape {
-        let [height, width] = self.geometry.output;
-        (self.geometry.batch, height, width, self.filters).into()
+        self.geometry.output_shape(self.filters)
     }
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
@@ -233,29 +251,12 @@ impl Weighted for Conv {
         ys
     }
 
-    /// The batch is cut into pieces by its size alone; each sums a weight gradient of its own, and these are added in
-    /// order.
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
-        let packed = self.pack(weight);
-        let pieces = (PARTIAL_SUMS / weight.len().max(1)).clamp(4, 16);
-        let images = self.geometry.batch.div_ceil(pieces).max(1);
-        let mut input = vec![T::zero(); if wants_input { xs.len() } else { 0 }];
-        let piece = |number: usize, input: Option<&mut [T]>| {
-            let rows =
-                number * images * self.geometry.pixels()..self.geometry.batch.min((number + 1) * images) * self.geometry.pixels();
-            self.backward_piece(xs, &packed, ys, grad, rows, input)
-        };
-        let sums: Vec<(Vec<T>, Vec<T>)> = if wants_input {
-            let inputs = input.par_chunks_mut(images * self.geometry.image_len()).enumerate();
-            inputs.map(|(number, input)| piece(number, Some(input))).collect()
-        } else {
-            (0..self.geometry.batch.div_ceil(images)).into_par_iter().map(|number| piece(number, None)).collect()
-        };
-        let (mut weight, mut bias) = (vec![T::zero(); weight.len()], vec![T::zero(); self.filters]);
-        for (weights, biases) in sums {
-            weight.iter_mut().zip(weights).for_each(|(sum, part)| *sum += part);
-            bias.iter_mut().zip(biases).for_each(|(sum, part)| *sum += part);
-        }
-        Gradients { input, weight: self.unpack(&weight), bias }
+        let (packed, pixels) = (self.pack(weight), self.geometry.pixels());
+        let image_len = wants_input.then(|| self.geometry.image_len());
+        let sums = sum_over_pieces(self.geometry.batch, [weight.len(), self.filters], image_len, |images, input| {
+            self.backward_piece(xs, &packed, ys, grad, images.start * pixels..images.end * pixels, input)
+        });
+        Gradients { weight: self.unpack(&sums.weight), ..sums }
     }
 }

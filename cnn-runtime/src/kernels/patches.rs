@@ -1,79 +1,120 @@
-//! Patches of an image as rows of a matrix (im2col) and back (col2im), channels-last.
+//! Patches of an image as rows of a matrix (im2col) and back (col2im), channels-last, over any number of spatial axes.
 //!
-//! Row `r` of the matrix holds what the kernel sees at output pixel `r`: its taps row by row, the channels of each tap
-//! side by side. With this order a convolution is one matrix product, and most of a row is copied in runs.
+//! Row `r` of the matrix holds what the kernel sees at output pixel `r`: its taps line by line, the channels of each tap
+//! side by side. With this order a convolution is one matrix product, and most of a row is copied in runs. A line is what
+//! lies along the last axis: a row of an image.
 
 use super::real::Real;
 use super::simd::simd;
-use crate::spec::{Operand, Shape, Sliding};
+use crate::spec::{Dim, Operand, Shape, Sliding, TransposedConvolution};
 use candle_core::Result;
 use std::ops::Range;
 
-/// Where a window lies over a batch of images, all sizes resolved.
+/// Where a window lies over a batch of sequences, images or volumes, here all called images, with all sizes resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Geometry {
+pub(crate) struct Geometry<const N: usize = 2> {
     /// Images in the batch.
     pub(crate) batch: usize,
-    /// Height and width of an image.
-    pub(crate) input: [usize; 2],
+    /// The sizes of an image, such as height and width.
+    pub(crate) input: [usize; N],
     /// Channels of an image.
     pub(crate) channels: usize,
-    /// Height and width of the output.
-    pub(crate) output: [usize; 2],
-    /// Taps of the window in height and width.
-    pub(crate) size: [usize; 2],
+    /// The sizes of the output.
+    pub(crate) output: [usize; N],
+    /// Taps of the window along each axis.
+    pub(crate) size: [usize; N],
     /// Cells from one position to the next.
-    pub(crate) strides: [usize; 2],
+    pub(crate) strides: [usize; N],
     /// Cells from one tap to the next.
-    pub(crate) dilation: [usize; 2],
-    /// Cells of padding above and to the left.
-    pub(crate) before: [usize; 2],
+    pub(crate) dilation: [usize; N],
+    /// Cells of padding before the image, such as above and to the left.
+    pub(crate) before: [usize; N],
 }
 
-impl Geometry {
-    /// The geometry of `window` over images of shape `dims`, `N, H, W, C`.
+/// The parts of `dims`: the batch, the spatial sizes and the channels.
+fn parts<const N: usize>(name: &str, dims: &[usize]) -> Result<(usize, [usize; N], usize)> {
+    if let [batch, sizes @ .., channels] = dims
+        && let Ok(sizes) = sizes.try_into()
+    {
+        return Ok((*batch, sizes, *channels));
+    }
+    let things = match N {
+        1 => "sequences, N×L×C",
+        2 => "images, N×H×W×C",
+        _ => "volumes, N×D×H×W×C",
+    };
+    candle_core::bail!("`{name}` takes a batch of {things}, found {} axes", dims.len())
+}
+
+/// One example of a batch of shape `dims`, which has a batch axis, as an operand of a rule.
+pub(crate) fn operand(dims: &[usize]) -> Operand<'static> {
+    let dims: Vec<Dim> = dims[1..].iter().copied().map(Dim::Known).collect();
+    Operand::new("xs", Shape::of(&dims))
+}
+
+fn known<const N: usize>(dims: [Dim; N]) -> [usize; N] {
+    dims.map(|dim| dim.known().expect("every size of a tensor is known"))
+}
+
+impl<const N: usize> Geometry<N> {
+    /// The geometry of `window` over examples of shape `dims`, `N, H, W, C` for images.
     ///
     /// # Errors
-    /// If `dims` is not of a batch of images, or the window does not fit them.
-    pub(crate) fn new(name: &str, dims: &[usize], window: &Sliding<2>) -> Result<Self> {
-        let &[batch, height, width, channels] = dims else {
-            candle_core::bail!("`{name}` takes a batch of images, N×H×W×C, found {} axes", dims.len());
-        };
-        let operand = Operand::new("xs", Shape::new([height, width, channels]));
-        let output = window.output(&operand).map_err(candle_core::Error::wrap)?;
+    /// If `dims` is not of a batch with `N` spatial axes, or the window does not fit them.
+    pub(crate) fn new(name: &str, dims: &[usize], window: &Sliding<N>) -> Result<Self> {
+        let (batch, input, channels) = parts(name, dims)?;
+        let output = window.output(&operand(dims)).map_err(candle_core::Error::wrap)?;
         Ok(Self {
             batch,
-            input: [height, width],
+            input,
             channels,
-            output: output.map(|dim| dim.known().expect("every size of a tensor is known")),
+            output: known(output),
             size: window.size,
             strides: window.strides,
             dilation: window.dilation,
-            before: [window.padding_at(0, height)[0], window.padding_at(1, width)[0]],
+            before: std::array::from_fn(|axis| window.padding_at(axis, input[axis])[0]),
         })
+    }
+
+    /// The geometry of the convolution whose input gradient `spec` computes from examples of shape `dims`: their pixels are
+    /// its output, and the image is what comes out.
+    ///
+    /// # Errors
+    /// If `dims` is not of a batch with `N` spatial axes, or nothing comes out.
+    pub(crate) fn transposed(dims: &[usize], spec: &TransposedConvolution<N>) -> Result<Self> {
+        let (batch, output, _) = parts::<N>(spec.layer, dims)?;
+        let input = spec.output(&operand(dims)).map_err(candle_core::Error::wrap)?;
+        let Sliding { size, strides, dilation, .. } = spec.window;
+        let before = std::array::from_fn(|axis| spec.kept(axis, output[axis]).before);
+        Ok(Self { batch, input: known(input), channels: spec.filters, output, size, strides, dilation, before })
     }
 
     /// Elements of one input image.
     pub(crate) fn image_len(&self) -> usize {
-        self.input[0] * self.input[1] * self.channels
+        self.input.iter().product::<usize>() * self.channels
     }
 
     /// Output pixels of one image.
     pub(crate) fn pixels(&self) -> usize {
-        self.output[0] * self.output[1]
+        self.output.iter().product()
+    }
+
+    /// The shape of a batch of outputs.
+    pub(crate) fn output_shape(&self, channels: usize) -> candle_core::Shape {
+        [&[self.batch][..], &self.output, &[channels]].concat().into()
     }
 
     /// Taps of the window.
     pub(crate) fn taps(&self) -> usize {
-        self.size[0] * self.size[1]
+        self.size.iter().product()
     }
 
     /// Whether the patches are the pixels of the input themselves, in order.
     pub(crate) fn is_pointwise(&self) -> bool {
-        self.taps() == 1 && self.strides == [1, 1] && self.before == [0, 0] && self.output == self.input
+        self.taps() == 1 && self.strides == [1; N] && self.before == [0; N] && self.output == self.input
     }
 
-    /// The input row or column that `tap` sees from output position `at`.
+    /// The cell along `axis` that `tap` sees from output position `at`.
     ///
     /// `tap` must be one of [`Self::inside`].
     #[inline(always)]
@@ -90,35 +131,84 @@ impl Geometry {
         first..end.max(first)
     }
 
-    /// Where the pixel that the taps see lies in an image.
+    /// Where output pixel `row` of an image lies along each axis.
     #[inline(always)]
-    fn pixel(&self, y: usize, at: usize, tap: usize) -> usize {
-        (y * self.input[1] + self.source(1, at, tap)) * self.channels
+    fn position(&self, row: usize) -> [usize; N] {
+        let (mut at, mut rest) = ([0; N], row);
+        for axis in (1..N).rev() {
+            (at[axis], rest) = (rest % self.output[axis], rest / self.output[axis]);
+        }
+        at[0] = rest;
+        at
+    }
+
+    /// The line of an image that line `line` of the taps sees from output position `at`, unless it lies outside.
+    #[inline(always)]
+    fn line(&self, at: &[usize; N], line: usize) -> Option<usize> {
+        let (mut rest, mut seen, mut lines) = (line, 0, 1);
+        for axis in (0..N - 1).rev() {
+            let tap = if axis == 0 { rest } else { rest % self.size[axis] };
+            // What lies before the image wraps around, to far behind it.
+            let cell = (at[axis] * self.strides[axis] + tap * self.dilation[axis]).wrapping_sub(self.before[axis]);
+            if cell >= self.input[axis] {
+                return None;
+            }
+            seen += cell * lines;
+            lines *= self.input[axis];
+            rest = if axis == 0 { 0 } else { rest / self.size[axis] };
+        }
+        Some(seen)
+    }
+
+    /// Where the pixel of a line that a tap of the last axis sees lies in an image.
+    #[inline(always)]
+    fn pixel(&self, line: usize, at: usize, tap: usize) -> usize {
+        (line * self.input[N - 1] + self.source(N - 1, at, tap)) * self.channels
+    }
+
+    /// Calls `visit` for each tap that lies inside at output pixel `row` of a batch, with the place of the pixel it sees among
+    /// all images and its own number.
+    #[inline(always)]
+    pub(crate) fn for_each_seen(&self, row: usize, mut visit: impl FnMut(usize, usize)) {
+        let (image, at) = (row / self.pixels() * self.image_len(), self.position(row % self.pixels()));
+        let (width, across) = (self.size[N - 1], self.inside(N - 1, at[N - 1]));
+        for line in 0..self.taps() / width {
+            if let Some(seen) = self.line(&at, line) {
+                for tap in across.clone() {
+                    visit(image + self.pixel(seen, at[N - 1], tap), line * width + tap);
+                }
+            }
+        }
     }
 }
 
 simd! {
     /// Writes the patches of output pixels `rows` of one image into `patches`, one row each, of its channels `channels`.
-    pub(crate) fn gather<T: Real>(geometry: &Geometry, image: &[T], rows: Range<usize>, channels: Range<usize>, patches: &mut [T]) {
+    pub(crate) fn gather<T: Real, const N: usize>(
+        geometry: &Geometry<N>,
+        image: &[T],
+        rows: Range<usize>,
+        channels: Range<usize>,
+        patches: &mut [T],
+    ) {
         let depth = channels.len();
-        let runs = depth == geometry.channels && geometry.dilation[1] == 1;
+        let runs = depth == geometry.channels && geometry.dilation[N - 1] == 1;
         for (row, patch) in rows.zip(patches.chunks_exact_mut(geometry.taps() * depth)) {
-            let at = [row / geometry.output[1], row % geometry.output[1]];
-            let (down, across) = (geometry.inside(0, at[0]), geometry.inside(1, at[1]));
-            for (tap, line) in patch.chunks_exact_mut(geometry.size[1] * depth).enumerate() {
-                if !down.contains(&tap) || across.is_empty() {
+            let at = geometry.position(row);
+            let across = geometry.inside(N - 1, at[N - 1]);
+            for (number, line) in patch.chunks_exact_mut(geometry.size[N - 1] * depth).enumerate() {
+                let Some(seen) = geometry.line(&at, number).filter(|_| !across.is_empty()) else {
                     line.fill(T::zero());
                     continue;
-                }
-                let y = geometry.source(0, at[0], tap);
+                };
                 line[..across.start * depth].fill(T::zero());
                 line[across.end * depth..].fill(T::zero());
                 if runs {
-                    let start = geometry.pixel(y, at[1], across.start);
+                    let start = geometry.pixel(seen, at[N - 1], across.start);
                     copy(&mut line[across.start * depth..across.end * depth], &image[start..]);
                 } else {
                     for tap in across.clone() {
-                        let start = geometry.pixel(y, at[1], tap) + channels.start;
+                        let start = geometry.pixel(seen, at[N - 1], tap) + channels.start;
                         copy(&mut line[tap * depth..][..depth], &image[start..]);
                     }
                 }
@@ -142,22 +232,27 @@ fn copy<T: Copy>(to: &mut [T], from: &[T]) {
 
 simd! {
     /// Adds each patch back to the pixels it was gathered from: the transpose of [`gather`].
-    pub(crate) fn scatter<T: Real>(geometry: &Geometry, patches: &[T], rows: Range<usize>, channels: Range<usize>, image: &mut [T]) {
+    pub(crate) fn scatter<T: Real, const N: usize>(
+        geometry: &Geometry<N>,
+        patches: &[T],
+        rows: Range<usize>,
+        channels: Range<usize>,
+        image: &mut [T],
+    ) {
         let depth = channels.len();
-        let runs = depth == geometry.channels && geometry.dilation[1] == 1;
+        let runs = depth == geometry.channels && geometry.dilation[N - 1] == 1;
         for (row, patch) in rows.zip(patches.chunks_exact(geometry.taps() * depth)) {
-            let at = [row / geometry.output[1], row % geometry.output[1]];
-            let (down, across) = (geometry.inside(0, at[0]), geometry.inside(1, at[1]));
-            for tap in down {
-                let line = &patch[tap * geometry.size[1] * depth..][..geometry.size[1] * depth];
-                let y = geometry.source(0, at[0], tap);
-                if runs && !across.is_empty() {
-                    let start = geometry.pixel(y, at[1], across.start);
+            let at = geometry.position(row);
+            let across = geometry.inside(N - 1, at[N - 1]);
+            for (number, line) in patch.chunks_exact(geometry.size[N - 1] * depth).enumerate() {
+                let Some(seen) = geometry.line(&at, number).filter(|_| !across.is_empty()) else { continue };
+                if runs {
+                    let start = geometry.pixel(seen, at[N - 1], across.start);
                     add(&mut image[start..], &line[across.start * depth..across.end * depth]);
                     continue;
                 }
                 for tap in across.clone() {
-                    let start = geometry.pixel(y, at[1], tap) + channels.start;
+                    let start = geometry.pixel(seen, at[N - 1], tap) + channels.start;
                     add(&mut image[start..], &line[tap * depth..][..depth]);
                 }
             }
@@ -176,10 +271,10 @@ fn add<T: Real>(to: &mut [T], from: &[T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Conv2D, Padding};
+    use crate::spec::{Conv2D, Conv3D, Padding};
 
     fn geometry(conv: Conv2D, dims: [usize; 4]) -> Geometry {
-        Geometry::new("test", &dims, &conv.window()).unwrap()
+        Geometry::new("test", &dims, &conv.convolution().window).unwrap()
     }
 
     #[test]
@@ -208,6 +303,19 @@ mod tests {
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             assert_eq!(dot(&gathered, &patches), dot(&image, &scattered));
         }
+    }
+
+    #[test]
+    fn a_patch_of_a_volume_holds_its_taps_line_by_line() {
+        let conv = Conv3D::new(1, [2, 2, 1]).dilation_rate([1, 2, 1]).padding(Padding::Explicit([[1, 0], [0, 0], [0, 0]]));
+        let geometry = Geometry::new("test", &[1, 2, 3, 2, 1], &conv.convolution().window).unwrap();
+        let image: Vec<f64> = (1..=12).map(f64::from).collect();
+        let mut patches = vec![f64::NAN; 16];
+        gather(&geometry, &image, 0..4, 0..1, &mut patches);
+        assert_eq!(patches, [0., 0., 1., 5., 0., 0., 2., 6., 1., 5., 7., 11., 2., 6., 8., 12.]);
+        let mut seen = Vec::new();
+        geometry.for_each_seen(1, |cell, tap| seen.push((cell, tap)));
+        assert_eq!(seen, [(1, 2), (5, 3)]);
     }
 
     #[test]

@@ -7,12 +7,12 @@
 ///
 /// What the body calls is compiled along with it only if it is `#[inline(always)]`.
 macro_rules! simd {
-    ($(#[$attribute:meta])* $visibility:vis fn $name:ident<T: Real>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+    ($(#[$attribute:meta])* $visibility:vis fn $name:ident<T: Real $(, const $axes:ident: usize)?>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$attribute])*
-        $visibility fn $name<T: Real>($($argument: $type),*) {
-            struct Call<A, T>(A, std::marker::PhantomData<T>);
+        $visibility fn $name<T: Real $(, const $axes: usize)?>($($argument: $type),*) {
+            struct Call<A, T $(, const $axes: usize)?>(A, std::marker::PhantomData<T>);
 
-            impl<T: Real> pulp::WithSimd for Call<($($type,)*), T> {
+            impl<T: Real $(, const $axes: usize)?> pulp::WithSimd for Call<($($type,)*), T $(, $axes)?> {
                 type Output = ();
 
                 #[inline(always)]
@@ -22,7 +22,7 @@ macro_rules! simd {
                 }
             }
 
-            pulp::Arch::new().dispatch(Call(($($argument,)*), std::marker::PhantomData::<T>));
+            pulp::Arch::new().dispatch(Call::<_, T $(, $axes)?>(($($argument,)*), std::marker::PhantomData));
         }
     };
 }

@@ -134,7 +134,7 @@ mod tests {
     /// A small network of this crate's operations and of candle's, with a branch of each kind.
     fn network(xs: &Tensor, variables: &[Var]) -> Result<Tensor> {
         let spec = Conv2D::new(4, [3, 3]);
-        let x = kernels::conv2d(xs, &variables[0], Some(&variables[1]), &spec, Activation::Relu)?;
+        let x = kernels::conv(xs, &variables[0], Some(&variables[1]), &spec.convolution(), Activation::Relu)?;
         let skip = kernels::activate(&x, Activation::Tanh)?;
         let y = (x.sqr()? + &skip)?;
         let y = kernels::global_avg_pool2d(&(y * &skip)?)?;

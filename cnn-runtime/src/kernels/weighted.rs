@@ -5,7 +5,7 @@ use super::op::{dispatch, dtype, slice, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
-use crate::spec::Activation;
+use crate::spec::{Activation, Inferred, ShapeError};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 /// An operation of an input, weights and perhaps a bias, as functions over slices.
@@ -65,6 +65,21 @@ fn note<T: Real>(xs: Tensor, weight: Tensor, bias: Option<Tensor>, op: Operation
         Ok(vec![input, Some(weight), Some(bias)])
     };
     tape::note(inputs, ys, shape, Box::new(backward))
+}
+
+/// That `weight` is what the rule of `layer` asks for, and that nothing else breaks the rule.
+pub(crate) fn expect_weight(
+    layer: &str,
+    weight: &Tensor,
+    inferred: std::result::Result<Inferred, ShapeError>,
+    channels: usize,
+) -> Result<()> {
+    let inferred = inferred.map_err(candle_core::Error::wrap)?;
+    let expected = inferred.parameters.as_slice()[0].dims();
+    if weight.dims() != expected {
+        candle_core::bail!("`{layer}` of {channels} channels takes a weight of {expected:?}, found {:?}", weight.dims());
+    }
+    Ok(())
 }
 
 simd! {

@@ -1,7 +1,7 @@
 //! `Conv2D`: a learned filter bank slid over an image.
 
-use crate::layer::{image_of, layer};
-use crate::{Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, ShapeError, Sliding, Text, rules};
+use crate::layer::layer;
+use crate::{Activation, Convolution, Inferred, Initializer, Operand, Padding, ShapeError, Sliding};
 
 layer! {
     /// A 2-D convolution (cross-correlation) over `N, H, W, C`, as Keras' `Conv2D`.
@@ -35,17 +35,23 @@ layer! {
 }
 
 impl Conv2D {
-    /// The window it slides over the image.
-    pub const fn window(&self) -> Sliding<2> {
-        Sliding {
-            noun: "kernel",
-            size_argument: "kernel_size",
-            stride_argument: "strides",
-            size: self.kernel_size,
-            strides: self.strides,
-            dilation: self.dilation_rate,
-            padding: self.padding,
-            strict: self.strict,
+    /// The convolution it is.
+    pub const fn convolution(&self) -> Convolution<2> {
+        Convolution {
+            layer: Self::NAME,
+            filters: self.filters,
+            window: Sliding {
+                strides: self.strides,
+                dilation: self.dilation_rate,
+                padding: self.padding,
+                strict: self.strict,
+                ..Sliding::kernel(self.kernel_size)
+            },
+            groups: self.groups,
+            activation: self.activation,
+            use_bias: self.use_bias,
+            kernel_initializer: self.kernel_initializer,
+            bias_initializer: self.bias_initializer,
         }
     }
 
@@ -54,82 +60,14 @@ impl Conv2D {
     /// # Errors
     /// If the input is no image, the kernel does not fit it, or `groups` divides its channels or the filters unevenly.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        match self.checked(inputs) {
-            Ok((output, channels)) => Ok(self.inferred(output, channels)),
-            Err(error) => Err(error),
-        }
+        self.convolution().infer(inputs)
     }
-
-    const fn checked(&self, inputs: &[Operand]) -> Result<([Dim; 2], usize), ShapeError> {
-        let input = match rules::image(Self::NAME, inputs) {
-            Ok(input) => input,
-            Err(error) => return Err(error),
-        };
-        let channels = match rules::channels(Self::NAME, input) {
-            Ok(channels) => channels,
-            Err(error) => return Err(error),
-        };
-        if let Err(error) = rules::size("filters", self.filters) {
-            return Err(error);
-        }
-        if let Err(error) = rules::size("groups", self.groups) {
-            return Err(error);
-        }
-        if let Err(error) = self.even_groups(input, channels) {
-            return Err(error);
-        }
-        match self.window().output(input) {
-            Ok(output) => Ok((output, channels)),
-            Err(error) => Err(error),
-        }
-    }
-
-    const fn even_groups(&self, input: &Operand, channels: usize) -> Result<(), ShapeError> {
-        let groups = self.groups;
-        if !channels.is_multiple_of(groups) {
-            let message = Text::from("the ").num(channels).and(" channels of `").and(input.name);
-            let message = message.and("` do not divide into ").num(groups).and(" groups");
-            let help = Text::from("use `groups=").num(common_divisor(channels, self.filters)).and("`");
-            return Err(ShapeError::new(At::Argument("groups"), message).help(help));
-        }
-        if !self.filters.is_multiple_of(groups) {
-            let message = Text::num(Text::new(), self.filters).and(" filters do not divide into ").num(groups).and(" groups");
-            let help = Text::from("use ").num(self.filters.next_multiple_of(groups)).and(" filters, or `groups=");
-            let help = help.num(common_divisor(channels, self.filters)).and("`");
-            return Err(ShapeError::new(At::Argument("groups"), message).help(help));
-        }
-        Ok(())
-    }
-
-    const fn inferred(&self, [height, width]: [Dim; 2], channels: usize) -> Inferred {
-        let [kernel_height, kernel_width] = self.kernel_size;
-        let taps = kernel_height * kernel_width;
-        let per_group = channels / self.groups;
-        let weight = Parameter::new("weight", [self.filters, per_group, kernel_height, kernel_width], self.kernel_initializer)
-            .fans(taps.saturating_mul(per_group), taps.saturating_mul(self.filters));
-        let parameters = Parameters::NONE.with(weight);
-        let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer))
-        } else {
-            parameters
-        };
-        let window = self.window();
-        Inferred::shape(image_of([height, width], Dim::Known(self.filters)))
-            .parameters(parameters)
-            .macs(rules::product(&[height.known(), width.known(), Some(taps), Some(per_group), Some(self.filters)]))
-            .reach(Reach::Window { span: [window.span(0), window.span(1)], strides: self.strides })
-            .ends_in(self.activation)
-    }
-}
-
-const fn common_divisor(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Shape;
+    use crate::{At, Dim, Shape};
 
     fn on(shape: Shape, layer: Conv2D) -> Result<Inferred, ShapeError> {
         layer.infer(&[Operand::new("i", shape)])

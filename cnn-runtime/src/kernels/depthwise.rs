@@ -1,0 +1,178 @@
+//! Depthwise convolution: each channel weighed by kernels of its own, side by side in the lanes of vectors.
+//!
+//! A channel with several kernels is repeated once for each, after which every channel has one.
+
+use super::patches::{Geometry, operand};
+use super::pieces::sum_over_pieces;
+use super::real::Real;
+use super::simd::simd;
+use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
+use crate::spec::{Activation, DepthwiseConvolution};
+use candle_core::{Result, Shape, Tensor};
+use rayon::prelude::*;
+use std::borrow::Cow;
+
+/// Convolves each channel of `xs`, `N, H, W, C` for images, with its `M` kernels of `weight`, `C·M, 1, KH, KW`, adds `bias`,
+/// `C·M`, and applies `activation`: `N, H', W', C·M` out.
+///
+/// # Errors
+/// If the shapes do not agree.
+pub(crate) fn depthwise_conv<const N: usize>(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    spec: &DepthwiseConvolution<N>,
+    activation: Activation,
+) -> Result<Tensor> {
+    let geometry = Geometry::new(spec.layer, xs.dims(), &spec.window)?;
+    expect_weight(spec.layer, weight, spec.infer(&[operand(xs.dims())]), geometry.channels)?;
+    depthwise_of(xs, weight, bias, geometry, spec.depth_multiplier, activation)
+}
+
+/// The same with shapes that are known to agree: what a convolution with as many groups as channels is, too.
+pub(super) fn depthwise_of<const N: usize>(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    geometry: Geometry<N>,
+    multiplier: usize,
+    activation: Activation,
+) -> Result<Tensor> {
+    let geometry = Geometry { channels: geometry.channels * multiplier, ..geometry };
+    weighted::apply(xs, weight, bias, activation, |ends_in| Depthwise { geometry, multiplier, ends_in })
+}
+
+/// Values of output that a thread computes at a time.
+const BLOCK: usize = 16 * 1024;
+
+struct Depthwise<const N: usize> {
+    /// The geometry over repeated channels.
+    geometry: Geometry<N>,
+    /// How often each channel is repeated.
+    multiplier: usize,
+    ends_in: Activation,
+}
+
+impl<const N: usize> Depthwise<N> {
+    /// `xs` with each channel as often as it has kernels.
+    fn repeat<'a, T: Real>(&self, xs: &'a [T]) -> Cow<'a, [T]> {
+        match self.multiplier {
+            1 => Cow::Borrowed(xs),
+            times => xs.iter().flat_map(|x| std::iter::repeat_n(*x, times)).collect(),
+        }
+    }
+
+    /// The gradient of the channels from that of their repetitions.
+    fn gather_repeated<T: Real>(&self, grad: Vec<T>) -> Vec<T> {
+        match self.multiplier {
+            1 => grad,
+            times => grad.chunks_exact(times).map(|chunk| chunk.iter().copied().sum()).collect(),
+        }
+    }
+}
+
+/// The matrix of `rows` rows that fills `values`, transposed: kernels by channel to taps by channel, and back.
+fn transpose<T: Real>(values: &[T], rows: usize) -> Vec<T> {
+    let columns = values.len() / rows;
+    (0..values.len()).map(|i| values[i % rows * columns + i / rows]).collect()
+}
+
+simd! {
+    /// Sums what each kernel sees at the output pixels from `first` on, as many as `ys`, which is 0, has room for.
+    fn convolve<T: Real, const N: usize>(geometry: &Geometry<N>, xs: &[T], weights: &[T], first: usize, ys: &mut [T]) {
+        /// Sums that stay in registers while the taps go by.
+        const LANES: usize = 32;
+        let channels = geometry.channels;
+        let mut seen = Vec::with_capacity(geometry.taps());
+        for (row, ys) in ys.chunks_exact_mut(channels).enumerate() {
+            seen.clear();
+            geometry.for_each_seen(first + row, |cell, tap| seen.push((cell, tap * channels)));
+            let (blocks, rest) = ys.as_chunks_mut::<LANES>();
+            let done = channels - rest.len();
+            for (block, ys) in blocks.iter_mut().enumerate() {
+                let mut sums = [T::zero(); LANES];
+                for (cell, tap) in &seen {
+                    add_products(&mut sums, &xs[cell + block * LANES..], &weights[tap + block * LANES..]);
+                }
+                *ys = sums;
+            }
+            for (cell, tap) in &seen {
+                add_products(rest, &xs[cell + done..], &weights[tap + done..]);
+            }
+        }
+    }
+}
+
+simd! {
+    /// Adds the gradients of the weights, and of the images unless `input` is empty, for some images and the gradient `grad`
+    /// of their output.
+    fn unconvolve<T: Real, const N: usize>(
+        geometry: &Geometry<N>,
+        images: &[T],
+        weights: &[T],
+        grad: &[T],
+        input: &mut [T],
+        weight: &mut [T],
+    ) {
+        let channels = geometry.channels;
+        for (row, grad) in grad.chunks_exact(channels).enumerate() {
+            geometry.for_each_seen(row, |cell, tap| {
+                add_products(&mut weight[tap * channels..][..channels], &images[cell..], grad);
+                if !input.is_empty() {
+                    add_products(&mut input[cell..][..channels], &weights[tap * channels..], grad);
+                }
+            });
+        }
+    }
+}
+
+/// Adds the products of the first elements of `a` and `b` to all of `sums`.
+#[inline(always)]
+fn add_products<T: Real>(sums: &mut [T], a: &[T], b: &[T]) {
+    let (a, b) = (&a[..sums.len()], &b[..sums.len()]);
+    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+        *sum += *a * *b;
+    }
+}
+
+impl<const N: usize> Weighted for Depthwise<N> {
+    const NAME: &'static str = match N {
+        1 => "DepthwiseConv1D",
+        2 => "DepthwiseConv2D",
+        _ => "Conv3D",
+    };
+
+    fn shape(&self) -> Shape {
+        self.geometry.output_shape(self.geometry.channels)
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        let channels = self.geometry.channels;
+        let (xs, weights) = (self.repeat(xs), transpose(weight, channels));
+        let mut ys = vec![T::zero(); self.geometry.batch * self.geometry.pixels() * channels];
+        let rows = (BLOCK / channels).max(1);
+        ys.par_chunks_mut(rows * channels).enumerate().for_each(|(block, ys)| {
+            convolve(&self.geometry, &xs, &weights, block * rows, ys);
+            finish(ys, channels, bias.unwrap_or_default(), self.ends_in);
+        });
+        ys
+    }
+
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+        let (channels, image_len) = (self.geometry.channels, self.geometry.image_len());
+        let (xs, weights) = (self.repeat(xs), transpose(weight, channels));
+        let output_len = self.geometry.pixels() * channels;
+        let lens = [weight.len(), channels];
+        let sums = sum_over_pieces(self.geometry.batch, lens, wants_input.then_some(image_len), |images, input| {
+            let (mut weight, mut bias, mut before) = (vec![T::zero(); lens[0]], vec![T::zero(); lens[1]], Vec::new());
+            let outputs = images.start * output_len..images.end * output_len;
+            let grad = undo_activation(self.ends_in, &ys[outputs.clone()], &grad[outputs], &mut before);
+            add_rows(&mut bias, grad);
+            let images = &xs[images.start * image_len..images.end * image_len];
+            unconvolve(&self.geometry, images, &weights, grad, input.unwrap_or_default(), &mut weight);
+            (weight, bias)
+        });
+        let taps = self.geometry.taps();
+        Gradients { input: self.gather_repeated(sums.input), weight: transpose(&sums.weight, taps), bias: sums.bias }
+    }
+}

@@ -1,0 +1,38 @@
+//! Sums over a batch that threads share, with the same bits whatever the number of threads.
+
+use super::real::Real;
+use super::weighted::Gradients;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Values in all partial sums of a weight gradient together.
+const PARTIAL_SUMS: usize = 4 * 1024 * 1024;
+
+/// Sums the weight and bias gradients, of these `lens`, that `piece` gives for some images of a batch at a time.
+///
+/// The batch is cut into pieces by its size alone; each sums gradients of its own, and these are added in order. If the
+/// gradient of the input is wanted, `image_len` is that of one image, and each piece writes that of its images.
+pub(super) fn sum_over_pieces<T: Real>(
+    batch: usize,
+    lens: [usize; 2],
+    image_len: Option<usize>,
+    piece: impl Fn(Range<usize>, Option<&mut [T]>) -> (Vec<T>, Vec<T>) + Sync,
+) -> Gradients<T> {
+    let pieces = (PARTIAL_SUMS / lens[0].max(1)).clamp(4, 16);
+    let images = batch.div_ceil(pieces).max(1);
+    let range = |number: usize| number * images..batch.min((number + 1) * images);
+    let mut input = vec![T::zero(); batch * image_len.unwrap_or(0)];
+    let sums: Vec<(Vec<T>, Vec<T>)> = match image_len {
+        Some(len) => {
+            let inputs = input.par_chunks_mut(images * len).enumerate();
+            inputs.map(|(number, input)| piece(range(number), Some(input))).collect()
+        }
+        None => (0..batch.div_ceil(images)).into_par_iter().map(|number| piece(range(number), None)).collect(),
+    };
+    let (mut weight, mut bias) = (vec![T::zero(); lens[0]], vec![T::zero(); lens[1]]);
+    for (weights, biases) in sums {
+        weight.iter_mut().zip(weights).for_each(|(sum, part)| *sum += part);
+        bias.iter_mut().zip(biases).for_each(|(sum, part)| *sum += part);
+    }
+    Gradients { input, weight, bias }
+}

@@ -1,0 +1,74 @@
+//! Transposed convolution: a convolution with its passes exchanged.
+//!
+//! Its output is the gradient of a convolution's input, the gradient of its input that convolution's output, and the gradient
+//! of its weights the same product with the roles of image and gradient exchanged.
+
+use super::conv::Conv;
+use super::patches::{Geometry, operand};
+use super::real::Real;
+use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
+use crate::spec::{Activation, TransposedConvolution};
+use candle_core::{Result, Shape, Tensor};
+use rayon::prelude::*;
+
+/// Spreads each pixel of `xs`, `N, H, W, C` for images, by `weight`, `C, F, KH, KW`, adds `bias`, `F`, and applies
+/// `activation`: `N, H', W', F` out.
+///
+/// # Errors
+/// If the shapes do not agree.
+pub(crate) fn conv_transpose<const N: usize>(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    spec: &TransposedConvolution<N>,
+    activation: Activation,
+) -> Result<Tensor> {
+    let geometry = Geometry::transposed(xs.dims(), spec)?;
+    let channels = xs.dim(N + 1)?;
+    expect_weight(spec.layer, weight, spec.infer(&[operand(xs.dims())]), channels)?;
+    let conv = Conv { geometry, filters: channels, groups: 1, ends_in: Activation::Linear };
+    weighted::apply(xs, weight, bias, activation, |ends_in| Transposed { conv, ends_in })
+}
+
+struct Transposed<const N: usize> {
+    /// The convolution from its output to its input.
+    conv: Conv<N>,
+    ends_in: Activation,
+}
+
+impl<const N: usize> Transposed<N> {
+    fn filters(&self) -> usize {
+        self.conv.geometry.channels
+    }
+}
+
+impl<const N: usize> Weighted for Transposed<N> {
+    const NAME: &'static str = match N {
+        1 => "Conv1DTranspose",
+        2 => "Conv2DTranspose",
+        _ => "Conv3DTranspose",
+    };
+
+    fn shape(&self) -> Shape {
+        let Geometry { batch, input, channels, .. } = self.conv.geometry;
+        [&[batch][..], &input, &[channels]].concat().into()
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        let mut ys = self.conv.input_gradient(weight, xs);
+        ys.par_chunks_mut(self.conv.geometry.image_len())
+            .for_each(|ys| finish(ys, self.filters(), bias.unwrap_or_default(), self.ends_in));
+        ys
+    }
+
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+        let mut before = Vec::new();
+        let grad = undo_activation(self.ends_in, ys, grad, &mut before);
+        let mut bias = vec![T::zero(); self.filters()];
+        add_rows(&mut bias, grad);
+        let input = if wants_input { self.conv.forward(grad, weight, None) } else { Vec::new() };
+        // The convolution ends in no activation, so that what is taken for its output does not matter.
+        let Gradients { weight, .. } = self.conv.backward(grad, weight, xs, xs, false);
+        Gradients { input, weight, bias }
+    }
+}

@@ -1,0 +1,37 @@
+//! `Conv2DTranspose`: a learned filter bank that spreads each cell of an image over a larger one.
+
+use crate::spec::{self, Operand, Shape};
+use crate::{Context, Weights, kernels, layers};
+use candle_core::{Result, Tensor};
+
+/// A 2-D transposed convolution: `N, H, W, C` to `N, H', W', filters`.
+#[derive(Clone, Debug)]
+pub struct Conv2DTranspose {
+    /// The kernel, `C, filters, height, width`.
+    pub weight: Tensor,
+    /// One value for each filter, if the layer has a bias.
+    pub bias: Option<Tensor>,
+    spec: spec::Conv2DTranspose,
+}
+
+impl Conv2DTranspose {
+    /// The layer for an image of shape `input`, with tensors from `weights`.
+    ///
+    /// # Errors
+    /// If the layer does not fit the image, or `weights` lacks a tensor of the right shape.
+    pub fn build(spec: spec::Conv2DTranspose, input: Shape, weights: &Weights) -> Result<Self> {
+        let inferred = spec.infer(&[Operand::new("input", input)]).map_err(candle_core::Error::wrap)?;
+        let mut tensors = layers::tensors(&inferred, weights)?;
+        Ok(Self { weight: tensors.remove(0), bias: tensors.pop(), spec })
+    }
+
+    /// Spreads `xs`, `N, H, W, C`, adds the bias and applies the activation.
+    ///
+    /// # Errors
+    /// If `xs` is not such a batch, or the padding leaves nothing of it.
+    pub fn forward(&self, xs: &Tensor, cx: &Context) -> Result<Tensor> {
+        let activation = layers::closing(self.spec.activation, cx);
+        let (weight, bias) = (cx.parameter(&self.weight), self.bias.as_ref().map(|bias| cx.parameter(bias)));
+        kernels::conv_transpose(xs, &weight, bias.as_ref(), &self.spec.convolution(), activation)
+    }
+}

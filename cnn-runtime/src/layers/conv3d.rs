@@ -1,0 +1,37 @@
+//! `Conv3D`: a learned filter bank slid through a volume.
+
+use crate::spec::{self, Operand, Shape};
+use crate::{Context, Weights, kernels, layers};
+use candle_core::{Result, Tensor};
+
+/// A 3-D convolution: `N, D, H, W, C` to `N, D', H', W', filters`.
+#[derive(Clone, Debug)]
+pub struct Conv3D {
+    /// The kernel, `filters, C / groups, depth, height, width`.
+    pub weight: Tensor,
+    /// One value for each filter, if the layer has a bias.
+    pub bias: Option<Tensor>,
+    spec: spec::Conv3D,
+}
+
+impl Conv3D {
+    /// The layer for a volume of shape `input`, with tensors from `weights`.
+    ///
+    /// # Errors
+    /// If the layer does not fit the volume, or `weights` lacks a tensor of the right shape.
+    pub fn build(spec: spec::Conv3D, input: Shape, weights: &Weights) -> Result<Self> {
+        let inferred = spec.infer(&[Operand::new("input", input)]).map_err(candle_core::Error::wrap)?;
+        let mut tensors = layers::tensors(&inferred, weights)?;
+        Ok(Self { weight: tensors.remove(0), bias: tensors.pop(), spec })
+    }
+
+    /// Convolves `xs`, `N, D, H, W, C`, adds the bias and applies the activation.
+    ///
+    /// # Errors
+    /// If `xs` is not such a batch, or the kernel does not fit it.
+    pub fn forward(&self, xs: &Tensor, cx: &Context) -> Result<Tensor> {
+        let activation = layers::closing(self.spec.activation, cx);
+        let (weight, bias) = (cx.parameter(&self.weight), self.bias.as_ref().map(|bias| cx.parameter(bias)));
+        kernels::conv(xs, &weight, bias.as_ref(), &self.spec.convolution(), activation)
+    }
+}

@@ -1,0 +1,112 @@
+//! What convolutions of single channels are: the rules that `DepthwiseConv1D`, `SeparableConv1D` and their siblings share.
+
+use crate::layer::image_of;
+use crate::{Activation, Convolution, Dim, Inferred, Initializer, Operand, Parameter, Parameters, ShapeError, Sliding, rules};
+
+/// A convolution over `N` spatial axes in which each channel has `depth_multiplier` filters of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DepthwiseConvolution<const N: usize> {
+    /// The name of its layer in messages.
+    pub layer: &'static str,
+    /// The kernel, and how it slides.
+    pub window: Sliding<N>,
+    /// The number of feature maps that each channel gives.
+    pub depth_multiplier: usize,
+    /// The function applied to its output.
+    pub activation: Activation,
+    /// Whether each feature map has a bias.
+    pub use_bias: bool,
+    /// How the kernel begins.
+    pub depthwise_initializer: Initializer,
+    /// How the bias begins.
+    pub bias_initializer: Initializer,
+}
+
+impl<const N: usize> DepthwiseConvolution<N> {
+    /// The weight for so many channels: `channels·depth_multiplier, 1`, and the kernel's size; the filters of one channel
+    /// side by side.
+    pub const fn weight(&self, channels: usize) -> Parameter {
+        let (taps, filters) = (self.window.taps(), channels.saturating_mul(self.depth_multiplier));
+        Parameter::kernel("weight", [filters, 1], self.window.size, self.depthwise_initializer)
+            .fans(taps.saturating_mul(channels), taps.saturating_mul(self.depth_multiplier))
+    }
+
+    /// Spatial sizes by the window rule, and `C·depth_multiplier` channels; as many kernels and biases.
+    ///
+    /// # Errors
+    /// If the input has other axes, or the kernel does not fit it.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        let input = match rules::spatial::<N>(self.layer, inputs) {
+            Ok(input) => input,
+            Err(error) => return Err(error),
+        };
+        let channels = match rules::channels(self.layer, input) {
+            Ok(channels) => channels,
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = rules::size("depth_multiplier", self.depth_multiplier) {
+            return Err(error);
+        }
+        match self.window.output(input) {
+            Ok(output) => Ok(self.inferred(output, channels)),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn inferred(&self, output: [Dim; N], channels: usize) -> Inferred {
+        let filters = channels.saturating_mul(self.depth_multiplier);
+        let shape = image_of(output, Dim::Known(filters));
+        let parameters = Parameters::NONE.with(self.weight(channels));
+        let parameters =
+            if self.use_bias { parameters.with(Parameter::new("bias", [filters], self.bias_initializer)) } else { parameters };
+        Inferred::shape(shape)
+            .parameters(parameters)
+            .macs(rules::product(&[rules::elements(&shape), Some(self.window.taps())]))
+            .reach(self.window.reach())
+            .ends_in(self.activation)
+    }
+}
+
+/// A depthwise convolution, and a convolution with a kernel of one cell that mixes the channels it gives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SeparableConvolution<const N: usize> {
+    /// The first, which has neither bias nor activation.
+    pub depthwise: DepthwiseConvolution<N>,
+    /// The second.
+    pub pointwise: Convolution<N>,
+}
+
+impl<const N: usize> SeparableConvolution<N> {
+    /// Spatial sizes by the window rule, and `filters` channels.
+    ///
+    /// # Errors
+    /// If the input has other axes, or the kernel does not fit it.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        let first = match self.depthwise.infer(inputs) {
+            Ok(first) => first,
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = rules::bounded(self.depthwise.layer, &first.shape) {
+            return Err(error);
+        }
+        match self.pointwise.infer(&[Operand::new("depthwise", first.shape)]) {
+            Ok(second) => Ok(Self::both(first, second)),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn both(first: Inferred, second: Inferred) -> Inferred {
+        let depthwise = first.parameters.as_slice()[0].called("depthwise_weight");
+        let pointwise = second.parameters.as_slice()[0].called("pointwise_weight");
+        let parameters = Parameters::NONE.with(depthwise).with(pointwise);
+        let parameters = match second.parameters.as_slice() {
+            [_, bias] => parameters.with(*bias),
+            _ => parameters,
+        };
+        let macs = match (first.macs, second.macs) {
+            (Some(first), Some(second)) => Some(first.saturating_add(second)),
+            _ => None,
+        };
+        Inferred { parameters, macs, reach: first.reach, ..second }
+    }
+}
