@@ -16,12 +16,15 @@
 
 mod activation;
 mod argument;
+mod axes;
 mod error;
 mod graph;
 mod initializer;
 mod layer;
 pub mod layers;
+mod normalization;
 mod parameter;
+mod regularizer;
 mod rules;
 mod shape;
 mod text;
@@ -29,12 +32,14 @@ mod window;
 
 pub use activation::Activation;
 pub use argument::{Argument, FromValue, Kind, Refusal, Setting, Value};
+pub use axes::Axes;
 pub use error::{At, ShapeError};
 pub use graph::{Field, Graph, Node};
 pub use initializer::Initializer;
 pub use layer::{Inferred, Reach};
 pub use layers::*;
 pub use parameter::{Parameter, Parameters};
+pub use regularizer::Regularizer;
 pub use shape::{Dim, Operand, Shape};
 pub use text::Text;
 pub use window::{Padding, Sliding};

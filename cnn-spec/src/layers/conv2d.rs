@@ -1,7 +1,7 @@
 //! `Conv2D`: a learned filter bank slid over an image.
 
 use crate::layer::{image_of, layer};
-use crate::{Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, ShapeError, Sliding, Text, rules};
+use crate::{Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, Regularizer, ShapeError, Sliding, Text, rules};
 
 layer! {
     /// A 2-D convolution (cross-correlation) over `N, H, W, C`, as Keras' `Conv2D`.
@@ -29,6 +29,10 @@ layer! {
         kernel_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// What the weights add to the training loss.
+        kernel_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the training loss.
+        bias_regularizer: Option<Regularizer> = None,
         /// Whether a kernel that does not fit a whole number of times is an error.
         strict: bool = false,
     }
@@ -106,10 +110,11 @@ impl Conv2D {
         let taps = kernel_height * kernel_width;
         let per_group = channels / self.groups;
         let weight = Parameter::new("weight", [self.filters, per_group, kernel_height, kernel_width], self.kernel_initializer)
-            .fans(taps.saturating_mul(per_group), taps.saturating_mul(self.filters));
+            .fans(taps.saturating_mul(per_group), taps.saturating_mul(self.filters))
+            .regularized(self.kernel_regularizer);
         let parameters = Parameters::NONE.with(weight);
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer))
+            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer).regularized(self.bias_regularizer))
         } else {
             parameters
         };
