@@ -145,7 +145,7 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
         ("x = layers.Conv2D(32, 3)(i);", "layers."),
         ("x = Sequential([Conv2D(32, 3)])(i);", "Sequential"),
         ("x = Flatten(i);", "i"),
-        ("x = BatchNormalization()(i);", "BatchNormalization"),
+        ("x = Rescaling(0.5)(i);", "Rescaling"),
     ] {
         let body = format!("i = Input(28, 28, 1); {half} x = Flatten()(x); y = Conv2D(8, 99)(i); Model(i, [x, y])");
         let errors = errors(&body);
@@ -173,7 +173,7 @@ fn other_mistakes() {
         ("i = Input(4); x = Dense(-1)(i);", "-1: `units` cannot be negative"),
         ("i = Input(4); x = Dense(units=3, 4)(i);", "4: a value without a keyword stands after one with a keyword"),
         ("i = Input(4); x = Flatten(3)(i);", "3: `Flatten` takes no arguments"),
-        ("i = Input(4); x = Dense(3, relu, true, zeros, ones, 5)(i);", "5: `Dense` takes no further argument"),
+        ("i = Input(4); x = Dense(3, relu, true, zeros, ones, l1, l2, 5)(i);", "5: `Dense` takes no further argument"),
         (
             "i = Input(4); x = Dense(3, transformer)(i);",
             "transformer: unknown word `transformer`\n  help: the words are `linear`, ",

@@ -414,3 +414,7 @@ if __name__ == "__main__":
     relu()
     softmax()
     sparse_categorical_crossentropy()
+
+    import norm
+
+    norm.write()

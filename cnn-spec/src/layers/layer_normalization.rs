@@ -68,7 +68,10 @@ impl LayerNormalization {
     }
 
     /// How many axes, from the last on, are normalised together.
-    const fn count(&self, input: &Operand) -> Result<usize, ShapeError> {
+    ///
+    /// # Errors
+    /// If they are not the last axes.
+    pub const fn count(&self, input: &Operand) -> Result<usize, ShapeError> {
         let is_among = match self.axis.of("axis", input) {
             Ok(is_among) => is_among,
             Err(error) => return Err(error),

@@ -23,11 +23,19 @@ impl Softmax {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        match axis(At::Argument("axis"), self.axis, input) {
+        match self.place(input) {
             Ok(axis) if axis + 1 == input.shape.rank() => Ok(Inferred::shape(input.shape).ends_in(Activation::Softmax)),
             Ok(_) => Ok(Inferred::shape(input.shape).reach(Reach::Whole)),
             Err(error) => Err(error),
         }
+    }
+
+    /// The place of its axis in the shape of an example of `input`.
+    ///
+    /// # Errors
+    /// If the input has no such axis.
+    pub const fn place(&self, input: &Operand) -> Result<usize, ShapeError> {
+        axis(At::Argument("axis"), self.axis, input)
     }
 }
 
