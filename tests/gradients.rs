@@ -62,7 +62,10 @@ gradients! {
 
 /// Odd, even and non-square sizes, batches of 1 and 3, every kind of padding, strides from 1 to 3.
 mod cases {
-    pub use super::norm::*;
+    pub use super::norm::{
+        batch_normalization, elu, gaussian_noise, group_normalization, layer_normalization, leaky_relu,
+        local_response_normalization, prelu, spatial_dropout1d, spatial_dropout2d, spatial_dropout3d,
+    };
     use super::*;
     use cnn_runtime::spec::layers::*;
 
@@ -169,7 +172,8 @@ mod cases {
     }
 
     pub fn activation() -> Vec<Case> {
-        let shapes = [vec![1, 10], vec![3, 4, 3, 2]];
+        // No two of these numbers are 1 apart, where a value of `sparsemax` becomes 0.
+        let shapes = [vec![1, 10], vec![3, 5, 3, 2]];
         let layer = |activation| Layer::Activation(spec::layers::Activation::new(activation));
         activations().flat_map(|activation| shapes.clone().map(|shape| (layer(activation), shape))).collect()
     }

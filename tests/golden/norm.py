@@ -2,7 +2,8 @@
 
 `generate.py` imports this; it is run by itself as well, with `python tests/golden/norm.py`. Layers with running statistics
 have cases of a single mode each; in one of training, `running_mean_after` and `running_var_after` are those after the pass.
-Local response normalisation is PyTorch's, and so are the gradients of `sparsemax`.
+Local response normalisation is PyTorch's. `sparsemax` is written out here: Keras' adds up all partial sums where the last
+belongs, and gives probabilities that do not add up to 1.
 """
 
 import generate as g
@@ -37,7 +38,7 @@ def case(cases, name, layer, arguments, module, shape, modes=g.BOTH, shift=0.0, 
     cases.add(name, layer, arguments, tensors, modes=modes)
 
 
-SHAPES = [(3, 5), (1, 7), (3, 4, 3), (3, 5, 4, 2), (1, 3, 5, 37), (2, 3, 2, 4, 5), (3, 6, 5, 1), (2, 5, 4, 70)]
+SHAPES = [(3, 5), (1, 7), (3, 4, 3), (3, 5, 4, 2), (1, 3, 5, 37), (2, 3, 2, 4, 5), (3, 6, 5, 1), (4, 9, 8, 70)]
 
 
 def batch_normalization():
@@ -141,22 +142,32 @@ def softmax_axis():
     cases.write()
 
 
+def sparsemax(xs):
+    """Algorithm 1 of Martins & Astudillo, "From softmax to sparsemax" (2016)."""
+    ordered = tf.sort(xs, direction="DESCENDING", axis=-1)
+    sums = tf.cumsum(ordered, axis=-1)
+    counts = tf.range(1, xs.shape[-1] + 1, dtype=xs.dtype)
+    count = tf.reduce_sum(tf.cast(1 + counts * ordered > sums, tf.int32), axis=-1, keepdims=True)
+    total = tf.gather(sums, count - 1, batch_dims=len(xs.shape) - 1)
+    return tf.maximum(xs - (total - 1) / tf.cast(count, xs.dtype), 0)
+
+
 def wide_activations():
     """`glu` and `sparsemax`, as layers and as arguments."""
     cases = g.Cases("wide_activation")
     rows = {"vector": (3, 10), "image": (3, 4, 3, 6), "two": (1, 2), "wide": (1, 100)}
-    for word in ["glu", "sparsemax"]:
+    for word, function in [("glu", "glu"), ("sparsemax", sparsemax)]:
         for name, shape in rows.items():
-            module = keras.layers.Activation(word, dtype="float64")
+            module = keras.layers.Activation(function, dtype="float64")
             xs = (2 * g.uniform(g.draws(f"{word} {name}"), shape)).astype(np.float32).astype(np.float64)
             g.without_parameters(cases, f"{word}, {name}", "Activation", {"activation": word}, module, xs)
         arguments = {"filters": 4, "kernel_size": [2, 3], "activation": word}
-        module = keras.layers.Conv2D(**arguments, dtype="float64")
+        module = keras.layers.Conv2D(**arguments | {"activation": function}, dtype="float64")
         xs = g.uniform(g.draws(f"conv2d {word}"), (3, 4, 5, 2))
         to_checkpoint = lambda kernel: kernel.transpose(3, 2, 0, 1)
         g.with_parameters(cases, f"conv2d, {word}", "Conv2D", arguments, module, xs, to_checkpoint)
         arguments = {"units": 6, "activation": word}
-        module = keras.layers.Dense(**arguments, dtype="float64")
+        module = keras.layers.Dense(**arguments | {"activation": function}, dtype="float64")
         xs = g.uniform(g.draws(f"dense {word}"), (3, 4))
         g.with_parameters(cases, f"dense, {word}", "Dense", arguments, module, xs, lambda kernel: kernel.transpose())
     cases.write()
