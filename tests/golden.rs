@@ -45,6 +45,19 @@ golden! {
     activation,
     relu,
     softmax,
+    softmax_axis,
+    wide_activation,
+    leaky_relu,
+    elu,
+    prelu,
+    batch_normalization,
+    layer_normalization,
+    group_normalization,
+    local_response_normalization,
+    spatial_dropout1d,
+    spatial_dropout2d,
+    spatial_dropout3d,
+    gaussian_noise,
     sparse_categorical_crossentropy,
 }
 
@@ -98,6 +111,10 @@ impl Case {
             differences.extend(self.difference("output", &subject.output(cx)?)?);
             for (name, gradient) in subject.gradients(&self.tensor("upstream"), &cx.tracked())? {
                 differences.extend(self.difference(&format!("{name}_gradient"), &gradient)?);
+            }
+            for (name, statistic) in subject.statistics_after(cx)? {
+                let what = if cx.is_training() { format!("{name}_after") } else { name.to_string() };
+                differences.extend(self.difference(&what, &statistic)?);
             }
         }
         Ok(differences)
@@ -192,11 +209,12 @@ fn every_layer_has_reference_values() {
 
 #[test]
 fn every_activation_has_reference_values() {
-    for (file, count) in [("activation", 2), ("conv2d", 1), ("dense", 1)] {
-        let cases = read(file);
+    let cases: Vec<Case> = FILES.iter().flat_map(|file| read(file)).collect();
+    for (layer, count) in [("Activation", 2), ("Conv2D", 1), ("Dense", 1)] {
         for word in Activation::WORDS {
-            let of_word = cases.iter().filter(|case| case.arguments.get("activation").is_some_and(|given| given == word));
-            assert!(of_word.count() >= count, "`{file}` has too few cases of `{word}`");
+            let of_word =
+                |case: &&Case| case.layer == layer && case.arguments.get("activation").is_some_and(|given| given == word);
+            assert!(cases.iter().filter(of_word).count() >= count, "`{layer}` has too few cases of `{word}`");
         }
     }
 }

@@ -6,6 +6,8 @@
 
 #[path = "gradients/convolutions.rs"]
 mod convolutions;
+#[path = "gradients/norm.rs"]
+mod norm;
 mod support;
 
 use candle_core::{Device, Result, Tensor};
@@ -56,6 +58,17 @@ gradients! {
     activation: Activation,
     relu: ReLU,
     softmax: Softmax,
+    leaky_relu: LeakyReLU,
+    elu: ELU,
+    prelu: PReLU,
+    batch_normalization: BatchNormalization,
+    layer_normalization: LayerNormalization,
+    group_normalization: GroupNormalization,
+    local_response_normalization: LocalResponseNormalization,
+    spatial_dropout1d: SpatialDropout1D,
+    spatial_dropout2d: SpatialDropout2D,
+    spatial_dropout3d: SpatialDropout3D,
+    gaussian_noise: GaussianNoise,
 }
 
 /// Odd, even and non-square sizes, batches of 1 and 3, every kind of padding, strides from 1 to 3.
@@ -63,6 +76,10 @@ mod cases {
     pub use super::convolutions::{
         conv1d, conv1d_transpose, conv2d_transpose, conv3d, conv3d_transpose, depthwise_conv1d, depthwise_conv2d,
         separable_conv1d, separable_conv2d,
+    };
+    pub use super::norm::{
+        batch_normalization, elu, gaussian_noise, group_normalization, layer_normalization, leaky_relu,
+        local_response_normalization, prelu, spatial_dropout1d, spatial_dropout2d, spatial_dropout3d,
     };
     use super::*;
     use cnn_runtime::spec::layers::*;
@@ -107,7 +124,7 @@ mod cases {
             cases.extend(layers.map(|layer| (Layer::Conv2D(layer), vec![1, 5, 6, 4])));
             cases.push((Layer::Conv2D(kernel.groups(2)), vec![3, 4, 5, 4]));
         }
-        let fused = |activation| Layer::Conv2D(Conv2D::new(3, [2, 2]).activation(activation));
+        let fused = |activation| Layer::Conv2D(Conv2D::new(4, [2, 2]).activation(activation));
         cases.extend(activations().map(|activation| (fused(activation), vec![3, 3, 4, 2])));
         cases
     }
@@ -170,7 +187,8 @@ mod cases {
     }
 
     pub fn activation() -> Vec<Case> {
-        let shapes = [vec![1, 11], vec![3, 4, 3, 2]];
+        // No two of these numbers are 1 apart, where a value of `sparsemax` becomes 0.
+        let shapes = [vec![1, 10], vec![3, 5, 3, 2]];
         let layer = |activation| Layer::Activation(spec::layers::Activation::new(activation));
         activations().flat_map(|activation| shapes.clone().map(|shape| (layer(activation), shape))).collect()
     }
@@ -188,7 +206,9 @@ mod cases {
     }
 
     pub fn softmax() -> Vec<Case> {
-        [vec![1, 5], vec![3, 1], vec![3, 4, 3, 5]].map(|shape| (Layer::Softmax(Softmax::new()), shape)).into()
+        let along = |axis| move |shape| (Layer::Softmax(Softmax::new().axis(axis)), shape);
+        let other_axes = [1, 2].map(|axis| along(axis)(vec![3, 4, 3, 5]));
+        other_axes.into_iter().chain([vec![1, 5], vec![3, 1], vec![3, 4, 3, 5]].map(along(-1))).collect()
     }
 
     fn activations() -> impl Iterator<Item = spec::Activation> {
@@ -197,11 +217,16 @@ mod cases {
 }
 
 /// Compares every gradient of the layer with differences of its output.
-fn check((layer, shape): Case) -> Result<()> {
+fn check(case: Case) -> Result<()> {
+    check_in(case, &CX)
+}
+
+/// The same in a pass of the test's choice.
+fn check_in((layer, shape): Case, cx: &Context) -> Result<()> {
     let subject = Subject::new(layer, &spread(&shape)?, |parameter| random("parameters", parameter.dims()))?;
-    let upstream = random("upstream", subject.output(&CX)?.dims());
-    let objective = || (subject.output(&CX)? * &upstream)?.sum_all()?.to_scalar::<f64>();
-    for ((name, variable), (_, gradient)) in subject.variables().zip(subject.gradients(&upstream, &CX)?) {
+    let upstream = random("upstream", subject.output(cx)?.dims());
+    let objective = || (subject.output(cx)? * &upstream)?.sum_all()?.to_scalar::<f64>();
+    for ((name, variable), (_, gradient)) in subject.variables().zip(subject.gradients(&upstream, cx)?) {
         assert_eq!(gradient.dims(), variable.dims(), "{layer:?} on {shape:?}: the gradient of {name}");
         let values = variable.flatten_all()?.to_vec1::<f64>()?;
         let difference = |element: usize| {

@@ -8,7 +8,7 @@ mod support;
 
 use candle_core::{DType, Device, Result, Tensor};
 use cnn_runtime::spec::{
-    Activation, AveragePooling2D, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
+    Activation, AveragePooling2D, Axes, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
     DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind, Layer,
     MaxPooling2D, Operand, Padding, ReLU, SeparableConv1D, SeparableConv2D, Shape, Softmax, Value, layers,
 };
@@ -58,6 +58,11 @@ fn plausible(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Number => (0.0..2.0).prop_map(Value::Float).boxed(),
         Kind::Flag => prop::bool::ANY.prop_map(Value::Bool).boxed(),
         Kind::Activation | Kind::Initializer => words().boxed(),
+        Kind::Regularizer => {
+            prop_oneof![words(), (0.0..1.0).prop_map(|l2| Value::Call("L2".into(), vec![(None, Value::Float(l2))]))].boxed()
+        }
+        Kind::Integer => small(-3..=4).boxed(),
+        Kind::Axes => prop_oneof![small(-3..=4), vec(small(-3..=4), 0..=3).prop_map(Value::Tuple)].boxed(),
         Kind::Name => unreachable!("no layer has a name among its own arguments"),
     }
 }
@@ -136,6 +141,8 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
         Layer::Conv3D(_) | Layer::Conv3DTranspose(_) => &[Shape::new([9, 9, 9]), Shape::new([9, 9, 2, 2, 2])],
         Layer::GlobalMaxPooling2D(_) | Layer::GlobalAveragePooling2D(_) => &[Shape::new([9, 9]), Shape::new([9])],
         Layer::Dense(_) => &[Shape::new([3, 3, 2]), Shape::new([3, 3])],
+        Layer::SpatialDropout1D(_) | Layer::SpatialDropout3D(_) => &[Shape::new([3, 3, 2])],
+        Layer::SpatialDropout2D(_) => &[Shape::new([3, 3]), Shape::new([3, 3, 2, 2])],
         _ => &[],
     };
     let layers = match layer {
@@ -213,6 +220,25 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
             .map(Layer::AveragePooling2D)
             .into(),
         Layer::Dense(spec) => vec![Layer::Dense(Dense { units: 0, ..spec })],
+        Layer::BatchNormalization(spec) => {
+            let broken = [spec.axis(0), spec.axis(7), spec.momentum(1.1), spec.momentum(f64::NAN), spec.epsilon(-1.0)];
+            broken.map(Layer::BatchNormalization).into()
+        }
+        Layer::LayerNormalization(spec) => {
+            [spec.axis(Axes::NONE), spec.axis(Axes::new([0])), spec.epsilon(f64::NAN)].map(Layer::LayerNormalization).into()
+        }
+        Layer::GroupNormalization(spec) => {
+            let channels = *sizes(&shape).last().expect("an axis") as isize;
+            [spec.groups(0), spec.groups(-2), spec.groups(channels + 1), spec.axis(0)].map(Layer::GroupNormalization).into()
+        }
+        Layer::LocalResponseNormalization(spec) => {
+            [spec.alpha(-1.0), spec.beta(f64::NAN), spec.k(0.0)].map(Layer::LocalResponseNormalization).into()
+        }
+        Layer::Softmax(spec) => [spec.axis(0), spec.axis(7), spec.axis(-7)].map(Layer::Softmax).into(),
+        Layer::PReLU(spec) => [Axes::new([0]), Axes::new([7])].map(|axes| Layer::PReLU(spec.shared_axes(axes))).into(),
+        Layer::GaussianNoise(spec) => {
+            [1.1, -0.1, f64::NAN].map(|stddev| Layer::GaussianNoise(layers::GaussianNoise { stddev, ..spec })).into()
+        }
         Layer::Dropout(spec) => [1.0, -0.1, 20.0, f64::NAN].map(|rate| Layer::Dropout(Dropout { rate, ..spec })).into(),
         Layer::ReLU(relu) => {
             [relu.max_value(Some(-1.0)), relu.negative_slope(-0.1), relu.threshold(-0.1)].map(Layer::ReLU).into()
@@ -307,6 +333,10 @@ fn wild(kind: Kind) -> BoxedStrategy<Value> {
             prop_oneof![plausible(kind), vec(vec(size(), 2).prop_map(Value::Tuple), axes).prop_map(Value::Tuple)].boxed()
         }
         Kind::Number => number.prop_map(Value::Float).boxed(),
+        Kind::Integer => wild_size().prop_map(|n| Value::Int(5 - n as i128)).boxed(),
+        Kind::Axes => {
+            vec(wild_size().prop_map(|n| Value::Int(5 - n as i128)), 0..=Shape::MAX_RANK).prop_map(Value::Tuple).boxed()
+        }
         other => plausible(other),
     }
 }
@@ -409,6 +439,19 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         Layer::Activation(layers::Activation::new(Activation::Mish)),
         Layer::ReLU(ReLU::new().negative_slope(0.1)),
         Layer::Softmax(Softmax::new()),
+        Layer::Softmax(Softmax::new().axis(1)),
+        Layer::Activation(layers::Activation::new(Activation::Glu)),
+        Layer::Activation(layers::Activation::new(Activation::Sparsemax)),
+        Layer::Dropout(Dropout::new(0.4).noise_shape(Some(Shape::new([21, 1, 16])))),
+        Layer::LeakyReLU(layers::LeakyReLU::new()),
+        Layer::ELU(layers::ELU::new()),
+        Layer::PReLU(layers::PReLU::new().shared_axes(Axes::new([1, 2]))),
+        Layer::BatchNormalization(layers::BatchNormalization::new()),
+        Layer::LayerNormalization(layers::LayerNormalization::new()),
+        Layer::GroupNormalization(layers::GroupNormalization::new().groups(4)),
+        Layer::LocalResponseNormalization(layers::LocalResponseNormalization::new(5)),
+        Layer::SpatialDropout2D(layers::SpatialDropout2D::new(0.4)),
+        Layer::GaussianNoise(layers::GaussianNoise::new(0.4)),
     ];
     let dense = Dense::new(300).activation(Activation::Tanh);
     let vectors = [vec![256, 300], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
@@ -416,7 +459,13 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
     let images = images.map(|layer| (layer, image.clone()));
     let sequences = sequences.map(|layer| (layer, vec![7, 300, 8]));
     let volumes = volumes.map(|layer| (layer, vec![5, 8, 9, 7, 8]));
-    images.chain(sequences).chain(volumes).chain(vectors).collect()
+    let others = [
+        (Layer::BatchNormalization(layers::BatchNormalization::new()), vec![9000, 10]),
+        (Layer::PReLU(layers::PReLU::new()), vec![40, 30, 70]),
+        (Layer::SpatialDropout1D(layers::SpatialDropout1D::new(0.4)), vec![30, 20, 40]),
+        (Layer::SpatialDropout3D(layers::SpatialDropout3D::new(0.4)), vec![5, 10, 9, 8, 12]),
+    ];
+    images.chain(sequences).chain(volumes).chain(vectors).chain(others).collect()
 }
 
 #[test]

@@ -224,6 +224,9 @@ const fn example(kind: Kind) -> &'static str {
         Kind::Flag => "true",
         Kind::Activation => "relu",
         Kind::Initializer => "he_normal",
+        Kind::Regularizer => "L2(0.001)",
+        Kind::Integer => "-1",
+        Kind::Axes => "(1, 2)",
         Kind::Name => "stem",
     }
 }
@@ -259,7 +262,7 @@ fn value(given: &Given, kind: Kind) -> Result<Option<Value>> {
 }
 
 const fn takes_numbers(kind: Kind) -> bool {
-    matches!(kind, Kind::Size | Kind::Sizes(_) | Kind::Shape | Kind::Number)
+    matches!(kind, Kind::Size | Kind::Sizes(_) | Kind::Shape | Kind::Number | Kind::Integer | Kind::Axes)
 }
 
 /// The words that stand for `argument` or a value of it without a keyword.

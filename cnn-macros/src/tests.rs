@@ -145,7 +145,7 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
         ("x = layers.Conv2D(32, 3)(i);", "layers."),
         ("x = Sequential([Conv2D(32, 3)])(i);", "Sequential"),
         ("x = Flatten(i);", "i"),
-        ("x = BatchNormalization()(i);", "BatchNormalization"),
+        ("x = Rescaling(0.5)(i);", "Rescaling"),
     ] {
         let body = format!("i = Input(28, 28, 1); {half} x = Flatten()(x); y = Conv2D(8, 99)(i); Model(i, [x, y])");
         let errors = errors(&body);
@@ -159,6 +159,20 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
 fn other_mistakes() {
     for (body, expected) in [
         ("", "Net: this model has no input"),
+        (
+            "i = Input(8, 8, 3); x = Conv2D(8, 3, kernel_regularizer=0.001)(i);",
+            "0.001: `kernel_regularizer` takes a regularizer, found `0.001`\n  help: write `kernel_regularizer=L2(0.001)`",
+        ),
+        (
+            "i = Input(8, 8, 3); x = Conv2D(8, 3, kernel_regularizer=L2(l1=0.1))(i);",
+            "L2 (l1 = 0.1): `L2` has no argument `l1`\n  help: its arguments are `l2`",
+        ),
+        ("i = Input(8, 8, 3); x = Conv2D(9, 3, glu)(i);", "glu: `glu` multiplies one half of the channels with the other"),
+        ("i = Input(8, 8, 3); x = BatchNormalization(axis=1)(i);", "1: `BatchNormalization` normalises channels, the last axis"),
+        (
+            "i = Input(8, 8, 48); x = GroupNormalization(32)(i);",
+            "32: the 48 channels of `i` do not divide into 32 groups\n  help: use `groups=24`",
+        ),
         ("x = Conv2D(8, 3)(x);", "x: unknown tensor `x`\n  help: bind it first"),
         ("i = Input(28, 0, 1);", "0: an input's sizes must be at least 1"),
         ("i = Input();", "(): `shape` of `Input` is missing"),
@@ -173,7 +187,7 @@ fn other_mistakes() {
         ("i = Input(4); x = Dense(-1)(i);", "-1: `units` cannot be negative"),
         ("i = Input(4); x = Dense(units=3, 4)(i);", "4: a value without a keyword stands after one with a keyword"),
         ("i = Input(4); x = Flatten(3)(i);", "3: `Flatten` takes no arguments"),
-        ("i = Input(4); x = Dense(3, relu, true, zeros, ones, 5)(i);", "5: `Dense` takes no further argument"),
+        ("i = Input(4); x = Dense(3, relu, true, zeros, ones, l1, l2, 5)(i);", "5: `Dense` takes no further argument"),
         (
             "i = Input(4); x = Dense(3, transformer)(i);",
             "transformer: unknown word `transformer`\n  help: the words are `linear`, ",
@@ -207,6 +221,24 @@ fn other_mistakes() {
     ] {
         let (error, (token, message)) = (error(body), expected.split_once(": ").expect("a token and a message"));
         assert!(error.starts_with(&found(token, message)), "{body}\n{error}");
+    }
+}
+
+#[test]
+fn values_may_have_values_of_their_own() {
+    let rust = rust(
+        "pub Net {
+            i = Input(8, 8, 3);
+            x = Conv2D(8, 3, kernel_regularizer=L2(0.001), bias_initializer=Constant(0.1), bias_regularizer=\"l1\")(i);
+        }",
+    );
+    let rust: String = rust.split_whitespace().collect();
+    for method in [
+        ".bias_initializer(spec::Initializer::Constant(0.1))",
+        ".kernel_regularizer(Some(spec::Regularizer::new(0.0,0.001)))",
+        ".bias_regularizer(Some(spec::Regularizer::new(0.01,0.0)))",
+    ] {
+        assert!(rust.contains(method), "{method}\n\n{rust}");
     }
 }
 

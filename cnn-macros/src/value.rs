@@ -1,11 +1,11 @@
-//! Reads one value of an argument: literals, tuples, words, and arithmetic over whole numbers.
+//! Reads one value of an argument: literals, tuples, words, words with values, and arithmetic over whole numbers.
 
 use crate::ast::{Given, Written};
 use crate::report::{Mistake, Problem, Result};
 use cnn_spec::Value;
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
-use syn::{BinOp, Expr, ExprBinary, ExprPath, Lit, Token, UnOp};
+use syn::{BinOp, Expr, ExprBinary, ExprCall, ExprPath, Lit, Token, UnOp};
 
 /// What `expr` says.
 ///
@@ -26,9 +26,32 @@ pub fn read(expr: &Expr) -> Result<Given> {
             _ => Written::Expression,
         },
         Expr::Binary(binary) => arithmetic(binary)?,
+        Expr::Call(call) => named(call)?,
         _ => Written::Expression,
     };
     Ok(Given { tokens: expr.to_token_stream(), written })
+}
+
+/// A name with values of its own, such as `L2(0.001)` or `L1L2(l1=0.1, l2=0.2)`, all of them literals.
+fn named(call: &ExprCall) -> Result<Written> {
+    let Expr::Path(name) = &*call.func else {
+        return Ok(Written::Expression);
+    };
+    let Some(name) = name.path.get_ident() else {
+        return Ok(Written::Expression);
+    };
+    let mut arguments = Vec::new();
+    for argument in &call.args {
+        let (keyword, value) = match argument {
+            Expr::Assign(assign) => (Some(assign.left.to_token_stream().to_string()), &*assign.right),
+            value => (None, value),
+        };
+        match read(value)?.written {
+            Written::Value(value) => arguments.push((keyword, value)),
+            _ => return Ok(Written::Expression),
+        }
+    }
+    Ok(Written::Value(Value::Call(name.to_string(), arguments)))
 }
 
 fn elements(exprs: &Punctuated<Expr, Token![,]>) -> Result<Vec<Given>> {

@@ -26,6 +26,11 @@ impl fmt::Display for Summary {
         writeln!(f, "{}", table(graph))?;
         let params = graph.count_params();
         writeln!(f, "Parameters: {} ({})", grouped(params), bytes(4 * params))?;
+        let (trained, statistics) = (graph.count_trained(), graph.count_statistics());
+        if trained < params || statistics > 0 {
+            let frozen = grouped(params - trained);
+            writeln!(f, "Trained: {}, frozen: {frozen}, running statistics: {}", grouped(trained), grouped(statistics))?;
+        }
         write!(f, "Multiply-adds: {}", grouped_or_unknown(graph.macs()))
     }
 }
@@ -103,7 +108,7 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Conv2D, Dim, GlobalMaxPooling2D, Input, Layer, MaxPooling2D, Shape};
+    use crate::spec::{BatchNormalization, Conv2D, Dim, GlobalMaxPooling2D, Input, Layer, MaxPooling2D, Shape};
     use crate::testing::Tiny;
 
     const fn node(name: &'static str, layer: Layer, inputs: &'static [usize], shape: Shape) -> Node {
@@ -125,6 +130,21 @@ Model: Tiny
 Parameters: 131 (524 B)
 Multiply-adds: 120";
         assert_eq!(Summary(Tiny::GRAPH).to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_trained_frozen_and_kept_is_counted_apart() {
+        let (image, maps) = (Shape::new([8, 8, 3]), Shape::new([6, 6, 8]));
+        let conv2d = node("conv2d", Layer::Conv2D(Conv2D::new(8, [3, 3])), &[0], maps);
+        let nodes = [
+            node("input", Layer::Input(Input::new(image)), &[], image),
+            Node { frozen: true, ..conv2d },
+            node("batch_normalization", Layer::BatchNormalization(BatchNormalization::new()), &[1], maps),
+        ];
+        let graph = Graph { name: "Net", nodes: Box::leak(Box::new(nodes)), inputs: &[0], outputs: &[2] };
+        let text = Summary(graph).to_string();
+        let expected = "Parameters: 240 (960 B)\nTrained: 16, frozen: 224, running statistics: 16\nMultiply-adds: ";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

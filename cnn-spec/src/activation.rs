@@ -61,12 +61,16 @@ words! {
         Softmax "softmax",
         /// `ln(softmax(x))` along the last axis.
         LogSoftmax "log_softmax",
+        /// `max(xᵢ − τ, 0)` along the last axis, with the `τ` that makes its sum 1 (Martins & Astudillo, 2016).
+        Sparsemax "sparsemax",
+        /// `a·sigmoid(b)` of the two halves `a`, `b` of the last axis, which is halved (Dauphin et al., 2017).
+        Glu "glu",
     }
 }
 
 impl Activation {
     /// Whether each element of the output depends on that element of the input alone.
     pub const fn is_elementwise(self) -> bool {
-        !matches!(self, Activation::Softmax | Activation::LogSoftmax)
+        !matches!(self, Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax | Activation::Glu)
     }
 }

@@ -1,6 +1,6 @@
 //! The arguments of layers: their names, defaults and kinds, and how values written in a model become Rust values.
 
-use crate::{Activation, Dim, Initializer, Padding, Shape};
+use crate::{Activation, Dim, Initializer, Padding, Regularizer, Shape};
 use std::fmt;
 
 /// One argument of a layer.
@@ -54,6 +54,12 @@ pub enum Kind {
     Activation,
     /// An initializer.
     Initializer,
+    /// A regularizer.
+    Regularizer,
+    /// A whole number that may be negative, such as an axis counted from the end.
+    Integer,
+    /// Any number of axes.
+    Axes,
     /// A free name.
     Name,
 }
@@ -67,6 +73,7 @@ impl Kind {
             Kind::Flag => &["true", "false"],
             Kind::Activation => Activation::WORDS,
             Kind::Initializer => Initializer::WORDS,
+            Kind::Regularizer => Regularizer::WORDS,
             _ => &[],
         }
     }
@@ -92,6 +99,8 @@ pub enum Value {
     Unknown,
     /// Values in parentheses.
     Tuple(Vec<Value>),
+    /// A name with values of its own, each perhaps with a keyword, such as `L2(0.001)`.
+    Call(String, Vec<(Option<String>, Value)>),
 }
 
 impl fmt::Display for Value {
@@ -105,6 +114,13 @@ impl fmt::Display for Value {
             Value::Tuple(values) => {
                 let values: Vec<_> = values.iter().map(Value::to_string).collect();
                 write!(f, "({})", values.join(", "))
+            }
+            Value::Call(name, arguments) => {
+                let argument = |(keyword, value): &(Option<String>, Value)| match keyword {
+                    Some(keyword) => format!("{keyword}={value}"),
+                    None => value.to_string(),
+                };
+                write!(f, "{name}({})", arguments.iter().map(argument).collect::<Vec<_>>().join(", "))
             }
         }
     }
@@ -124,11 +140,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { element: None, message: message.into(), help: Some(help.into()), unknown: None }
     }
 
-    fn at(self, element: usize) -> Self {
+    pub(crate) fn at(self, element: usize) -> Self {
         Self { element: Some(element), ..self }
     }
 }
@@ -173,6 +189,26 @@ impl FromValue for usize {
             Value::Int(n) => Ok(*n as usize),
             other => {
                 Err(Refusal::new(format!("`{name}` takes a whole number, found `{other}`"), "use a whole number, 1 or more"))
+            }
+        }
+    }
+
+    fn to_rust(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl FromValue for isize {
+    const KIND: Kind = Kind::Integer;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        match value {
+            Value::Int(n) if n.unsigned_abs() <= Shape::MAX_SIZE as u128 => Ok(*n as isize),
+            Value::Int(n) => {
+                Err(Refusal::new(format!("`{name}` may not exceed {}, found {n}", Shape::MAX_SIZE), "use a smaller number"))
+            }
+            other => {
+                Err(Refusal::new(format!("`{name}` takes a whole number, found `{other}`"), "use a whole number such as `-1`"))
             }
         }
     }
@@ -330,6 +366,34 @@ impl FromValue for bool {
     fn to_rust(&self) -> String {
         self.to_string()
     }
+}
+
+/// The numbers that `word` is called with, by position or by keyword, and their defaults where none is given.
+pub(crate) fn numbers<const N: usize>(
+    word: &str,
+    arguments: &[(Option<String>, Value)],
+    table: [(&str, f64); N],
+) -> Result<[f64; N], Refusal> {
+    let names = table.map(|(name, _)| name);
+    let mut numbers = [None; N];
+    for (place, (keyword, value)) in arguments.iter().enumerate() {
+        let place = match keyword {
+            Some(keyword) => names.iter().position(|name| name == keyword).ok_or_else(|| {
+                let help = format!("its arguments are `{}`", names.join("`, `"));
+                Refusal::new(format!("`{word}` has no argument `{keyword}`"), help)
+            })?,
+            None if place >= N => {
+                let numbers = if N == 1 { "number" } else { "numbers" };
+                let message = format!("`{word}` takes {N} {numbers}, found {}", arguments.len());
+                return Err(Refusal::new(message, "leave out the rest"));
+            }
+            None => place,
+        };
+        if numbers[place].replace(f64::from_value(value, names[place])?).is_some() {
+            return Err(Refusal::new(format!("`{}` is given twice", names[place]), "leave out one of them"));
+        }
+    }
+    Ok(std::array::from_fn(|i| numbers[i].unwrap_or(table[i].1)))
 }
 
 /// Declares an enum whose variants are words of the language, each with the aliases it answers to.

@@ -1,7 +1,9 @@
 //! What a convolution is over any number of spatial axes: the rule that `Conv1D`, `Conv2D` and `Conv3D` share.
 
 use crate::layer::image_of;
-use crate::{Activation, At, Dim, Inferred, Initializer, Operand, Parameter, Parameters, ShapeError, Sliding, Text, rules};
+use crate::{
+    Activation, At, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding, Text, rules,
+};
 
 /// A convolution over `N` spatial axes: a filter bank that slides over each of `groups` of the channels.
 ///
@@ -24,6 +26,10 @@ pub struct Convolution<const N: usize> {
     pub kernel_initializer: Initializer,
     /// How the bias begins.
     pub bias_initializer: Initializer,
+    /// The penalty on the kernel in the loss.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// The penalty on the bias in the loss.
+    pub bias_regularizer: Option<Regularizer>,
 }
 
 impl<const N: usize> Convolution<N> {
@@ -32,6 +38,7 @@ impl<const N: usize> Convolution<N> {
         let (taps, per_group) = (self.window.taps(), channels / self.groups);
         Parameter::kernel("weight", [self.filters, per_group], self.window.size, self.kernel_initializer)
             .fans(taps.saturating_mul(per_group), taps.saturating_mul(self.filters))
+            .regularized(self.kernel_regularizer)
     }
 
     /// Spatial sizes by the window rule, and `filters` channels; `kernel·C/groups·filters` weights and `filters` biases.
@@ -90,7 +97,7 @@ impl<const N: usize> Convolution<N> {
         let shape = image_of(output, Dim::Known(self.filters));
         let parameters = Parameters::NONE.with(self.weight(channels));
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer))
+            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer).regularized(self.bias_regularizer))
         } else {
             parameters
         };

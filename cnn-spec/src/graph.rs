@@ -56,18 +56,34 @@ impl Graph {
     /// Every parameter with the name of its tensor in a checkpoint, such as `conv2d.weight`; those of a layer that is
     /// applied several times, once.
     pub fn parameters(&self) -> Vec<(String, Parameter)> {
+        self.parameters_of(|_| true)
+    }
+
+    /// The parameters that training changes by their gradients: neither statistics nor those of frozen layers.
+    pub fn trained_parameters(&self) -> Vec<(String, Parameter)> {
+        let mut trained = self.parameters_of(|node| !node.frozen);
+        trained.retain(|(_, parameter)| !parameter.is_statistic);
+        trained
+    }
+
+    fn parameters_of(&self, is_wanted: impl Fn(&Node) -> bool) -> Vec<(String, Parameter)> {
         let is_first = |index: &usize| self.nodes[..*index].iter().all(|node| node.name != self.nodes[*index].name);
         let named = |index: usize| {
             let parameters = self.inferred(index).map(|inferred| inferred.parameters.as_slice().to_vec()).unwrap_or_default();
             let name = self.nodes[index].name;
             parameters.into_iter().map(move |parameter| (format!("{name}.{}", parameter.name), parameter))
         };
-        (0..self.nodes.len()).filter(is_first).flat_map(named).collect()
+        (0..self.nodes.len()).filter(is_first).filter(|index| is_wanted(&self.nodes[*index])).flat_map(named).collect()
     }
 
     /// The number of values in weights and biases and their like: what papers and PyTorch count.
     pub fn count_params(&self) -> u64 {
         self.parameters().iter().filter(|(_, parameter)| !parameter.is_statistic).map(|(_, parameter)| parameter.count()).sum()
+    }
+
+    /// The number of values that training changes by their gradients.
+    pub fn count_trained(&self) -> u64 {
+        self.trained_parameters().iter().map(|(_, parameter)| parameter.count()).sum()
     }
 
     /// The number of values in running statistics, which Keras counts as parameters that are not trained.
@@ -158,6 +174,21 @@ mod tests {
         let after = widen((Field::Cells([1, 1]), [1, 1]), strided);
         let transposed = Reach::Transposed { span: [2, 1], strides: [2, 2] };
         assert_eq!(widen(after, transposed), (Field::Cells([5, 3]), [1, 1]));
+    }
+
+    #[test]
+    fn counts_frozen_layers_and_statistics_apart() {
+        let maps = Shape::new([13, 13, 32]);
+        let mut nodes = [
+            GRAPH.nodes[0],
+            Node { frozen: true, ..GRAPH.nodes[1] },
+            node("batch_normalization", Layer::BatchNormalization(crate::BatchNormalization::new()), &[1], maps),
+        ];
+        let graph = Graph { nodes: Box::leak(Box::new(nodes)), outputs: &[2], ..GRAPH };
+        assert_eq!((graph.count_params(), graph.count_trained(), graph.count_statistics()), (320 + 64, 64, 64));
+        nodes[2].frozen = true;
+        let graph = Graph { nodes: Box::leak(Box::new(nodes)), outputs: &[2], ..GRAPH };
+        assert_eq!((graph.count_params(), graph.count_trained(), graph.count_statistics()), (320 + 64, 0, 64));
     }
 
     #[test]

@@ -232,11 +232,12 @@ macro_rules! layers {
             /// If an argument or an input breaks a rule of the layer.
             pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
                 let inferred = match self { $( Layer::$name(layer) => layer.infer(inputs), )* };
-                match inferred {
-                    Ok(inferred) => match rules::bounded(self.name(), &inferred.shape) {
-                        Ok(()) => Ok(inferred),
-                        Err(error) => Err(error),
-                    },
+                let inferred = match inferred {
+                    Ok(inferred) => inferred,
+                    Err(error) => return Err(error),
+                };
+                match rules::bounded(self.name(), &inferred.shape) {
+                    Ok(()) => rules::activated(self.name(), inferred),
                     Err(error) => Err(error),
                 }
             }

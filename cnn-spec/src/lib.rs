@@ -16,6 +16,7 @@
 
 mod activation;
 mod argument;
+mod axes;
 mod convolution;
 mod depthwise;
 mod error;
@@ -23,7 +24,9 @@ mod graph;
 mod initializer;
 mod layer;
 pub mod layers;
+mod normalization;
 mod parameter;
+mod regularizer;
 mod rules;
 mod shape;
 mod text;
@@ -32,6 +35,7 @@ mod window;
 
 pub use activation::Activation;
 pub use argument::{Argument, FromValue, Kind, Refusal, Setting, Value};
+pub use axes::Axes;
 pub use convolution::Convolution;
 pub use depthwise::{DepthwiseConvolution, SeparableConvolution};
 pub use error::{At, ShapeError};
@@ -40,6 +44,7 @@ pub use initializer::Initializer;
 pub use layer::{Inferred, Reach};
 pub use layers::*;
 pub use parameter::{Parameter, Parameters};
+pub use regularizer::Regularizer;
 pub use shape::{Dim, Operand, Shape};
 pub use text::Text;
 pub use transposed::{Kept, TransposedConvolution};

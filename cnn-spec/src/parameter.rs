@@ -1,6 +1,6 @@
 //! The tensors of a layer, trained or kept: names, shapes and how they begin.
 
-use crate::Initializer;
+use crate::{Initializer, Regularizer, Shape};
 
 /// One tensor of a layer that is trained or kept: its name, layout and first values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,23 +15,33 @@ pub struct Parameter {
     pub fan_in: usize,
     /// The number of outputs that one input feeds.
     pub fan_out: usize,
+    /// What its values add to the training loss, if anything.
+    pub regularizer: Option<Regularizer>,
     /// Whether it is a statistic of the data that training keeps, such as a running mean, and no gradient changes.
     pub is_statistic: bool,
 }
 
 impl Parameter {
-    /// The most axes a parameter can have: output, input, depth, height, width.
-    pub const MAX_RANK: usize = 5;
+    /// The most axes a parameter can have, as many as a shape: some are of the shape of their layer's input.
+    pub const MAX_RANK: usize = Shape::MAX_RANK;
 
     /// A parameter in PyTorch's layout, such as `O, I, H, W` for a convolution's weight.
     pub const fn new<const N: usize>(name: &'static str, sizes: [usize; N], initializer: Initializer) -> Self {
+        Self::of(name, &sizes, initializer)
+    }
+
+    /// A parameter of these sizes.
+    ///
+    /// # Panics
+    /// If there are more than [`Parameter::MAX_RANK`] sizes.
+    pub const fn of(name: &'static str, sizes: &[usize], initializer: Initializer) -> Self {
         let mut dims = [1; Self::MAX_RANK];
         let mut i = 0;
-        while i < N {
+        while i < sizes.len() {
             dims[i] = sizes[i];
             i += 1;
         }
-        Self { name, dims, rank: N, initializer, fan_in: 1, fan_out: 1, is_statistic: false }
+        Self { name, dims, rank: sizes.len(), initializer, fan_in: 1, fan_out: 1, regularizer: None, is_statistic: false }
     }
 
     /// The weight of a convolution: `outer, inner`, and the `size` of its kernel along each spatial axis.
@@ -60,6 +70,12 @@ impl Parameter {
     pub const fn fans(mut self, fan_in: usize, fan_out: usize) -> Self {
         self.fan_in = fan_in;
         self.fan_out = fan_out;
+        self
+    }
+
+    /// The same tensor with what its values add to the training loss.
+    pub const fn regularized(mut self, regularizer: Option<Regularizer>) -> Self {
+        self.regularizer = regularizer;
         self
     }
 

@@ -1,6 +1,6 @@
 //! The rules several layers share: how many tensors they take, of which rank, and sizes that must not be 0.
 
-use crate::{At, Dim, Operand, Shape, ShapeError, Text};
+use crate::{Activation, At, Dim, Inferred, Operand, Shape, ShapeError, Text};
 
 /// The one tensor a layer takes.
 pub(crate) const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
@@ -64,6 +64,25 @@ const fn image_help(shape: &Shape) -> Text {
     Text::from(why).and(" `Input(").dim(height).and(", ").dim(width).and(", 1)`")
 }
 
+/// The one tensor a layer takes, whose examples have as many axes as `axes` names, such as `length, channels`.
+pub(crate) const fn of_rank<'a>(
+    layer: &str,
+    axes: &str,
+    rank: usize,
+    inputs: &'a [Operand<'a>],
+) -> Result<&'a Operand<'a>, ShapeError> {
+    let input = match one(layer, inputs) {
+        Ok(input) => input,
+        Err(error) => return Err(error),
+    };
+    if input.shape.rank() == rank {
+        return Ok(input);
+    }
+    let message = Text::from("`").and(layer).and("` takes ").and(axes).and("; `").and(input.name).and("` is ");
+    let help = Text::from("apply it to a tensor of ").and(axes);
+    Err(ShapeError::new(At::Input(0), message.shape(&input.shape)).help(help))
+}
+
 /// The number of channels, which every layer with weights must know.
 pub(crate) const fn channels(layer: &str, input: &Operand) -> Result<usize, ShapeError> {
     if let Dim::Known(n) = input.shape.channels() {
@@ -81,6 +100,50 @@ pub(crate) const fn size(argument: &'static str, value: usize) -> Result<(), Sha
         return Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use 1 or more")));
     }
     at_most_the_largest(At::Argument(argument), argument, value)
+}
+
+/// That `value` is a number from `low` to `high`, both of which `help` is to name.
+pub(crate) const fn within(argument: &'static str, value: f64, low: f64, high: f64, help: &str) -> Result<(), ShapeError> {
+    if value >= low && value <= high {
+        return Ok(());
+    }
+    let message = Text::from("`").and(argument).and("` is out of its range");
+    Err(ShapeError::new(At::Argument(argument), message).help(Text::from(help)))
+}
+
+/// That `rate` is a share of elements that dropout may leave out.
+pub(crate) const fn dropout_rate(rate: f64) -> Result<(), ShapeError> {
+    if rate >= 0.0 && rate < 1.0 {
+        return Ok(());
+    }
+    let message = Text::from("a dropout rate is at least 0 and below 1");
+    let help = if rate > 1.0 && rate < 100.0 {
+        Text::from("the rate is a share, not a percentage: use a value such as `0.2`")
+    } else {
+        Text::from("use a value such as `0.2`")
+    };
+    Err(ShapeError::new(At::Argument("rate"), message).help(help))
+}
+
+/// The shape after the activation a layer ends in: `glu` leaves half of the last axis.
+pub(crate) const fn activated(layer: &str, inferred: Inferred) -> Result<Inferred, ShapeError> {
+    if !matches!(inferred.ends_in, Activation::Glu) {
+        return Ok(inferred);
+    }
+    let mut inferred = inferred;
+    match inferred.shape.channels() {
+        Dim::Known(n) if n % 2 == 1 => {
+            let message = Text::from("`glu` multiplies one half of the channels with the other; `").and(layer);
+            let message = message.and("` gives ").num(n).and(" of them");
+            let help = Text::from("give it an even number of channels, such as ").num(n + 1);
+            Err(ShapeError::new(At::Argument("activation"), message).help(help))
+        }
+        Dim::Known(n) => {
+            inferred.shape = inferred.shape.with_channels(Dim::Known(n / 2));
+            Ok(inferred)
+        }
+        Dim::Unknown => Ok(inferred),
+    }
 }
 
 /// That `value` is no larger than sizes may be, which a constant of the user's may be although a literal may not.

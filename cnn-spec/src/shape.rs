@@ -95,6 +95,14 @@ impl Shape {
         if self.rank == 0 { Dim::Known(1) } else { self.dims[self.rank - 1] }
     }
 
+    /// The same shape with another last dimension.
+    pub(crate) const fn with_channels(mut self, channels: Dim) -> Self {
+        if self.rank > 0 {
+            self.dims[self.rank - 1] = channels;
+        }
+        self
+    }
+
     /// The number of elements, when every size is known and the number fits.
     pub const fn elements(&self) -> Option<usize> {
         let mut product = 1usize;

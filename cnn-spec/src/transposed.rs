@@ -7,7 +7,8 @@
 use crate::layer::{height_and_width, image_of};
 use crate::window::thing;
 use crate::{
-    Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, ShapeError, Sliding, Text, rules,
+    Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, Regularizer, ShapeError, Sliding,
+    Text, rules,
 };
 
 /// A transposed convolution over `N` spatial axes.
@@ -29,6 +30,10 @@ pub struct TransposedConvolution<const N: usize> {
     pub kernel_initializer: Initializer,
     /// How the bias begins.
     pub bias_initializer: Initializer,
+    /// The penalty on the kernel in the loss.
+    pub kernel_regularizer: Option<Regularizer>,
+    /// The penalty on the bias in the loss.
+    pub bias_regularizer: Option<Regularizer>,
 }
 
 /// The part of the full output of one axis that is kept.
@@ -46,6 +51,7 @@ impl<const N: usize> TransposedConvolution<N> {
         let taps = self.window.taps();
         Parameter::kernel("weight", [channels, self.filters], self.window.size, self.kernel_initializer)
             .fans(taps.saturating_mul(self.filters), taps.saturating_mul(channels))
+            .regularized(self.kernel_regularizer)
     }
 
     /// The part that is kept of what `n` cells along `axis` give.
@@ -167,7 +173,7 @@ impl<const N: usize> TransposedConvolution<N> {
     const fn inferred(&self, input: &Operand, output: [Dim; N], channels: usize) -> Inferred {
         let parameters = Parameters::NONE.with(self.weight(channels));
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer))
+            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer).regularized(self.bias_regularizer))
         } else {
             parameters
         };
@@ -200,6 +206,8 @@ mod tests {
             use_bias: true,
             kernel_initializer: Initializer::GlorotUniform,
             bias_initializer: Initializer::Zeros,
+            kernel_regularizer: None,
+            bias_regularizer: None,
         }
     }
 

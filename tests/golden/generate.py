@@ -417,3 +417,7 @@ if __name__ == "__main__":
     import convolutions
 
     convolutions.write()
+
+    import norm
+
+    norm.write()

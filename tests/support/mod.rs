@@ -23,6 +23,8 @@ pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx
         Activation, ReLU, Softmax,
         Conv1D, Conv3D, Conv1DTranspose, Conv2DTranspose, Conv3DTranspose, DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D,
         SeparableConv2D,
+        LeakyReLU, ELU, PReLU, BatchNormalization, LayerNormalization, GroupNormalization, LocalResponseNormalization,
+        SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, GaussianNoise,
     }
 }
 
@@ -48,15 +50,26 @@ pub struct Subject {
     pub input: Var,
     /// The parameters in the order of the layer's rule, by name.
     pub parameters: Vec<(&'static str, Var)>,
+    /// The running statistics it starts every pass with, which have no gradient.
+    pub statistics: Vec<(&'static str, Tensor)>,
 }
 
 impl Subject {
     /// `layer` applied to `input`, with the tensor that `value` gives for each parameter.
     pub fn new(layer: Layer, input: &Tensor, value: impl Fn(&Parameter) -> Tensor) -> Result<Self> {
         let inferred = infer(layer, shape_of(input)).map_err(candle_core::Error::wrap)?;
+        let (statistics, parameters): (Vec<&Parameter>, _) =
+            inferred.parameters.as_slice().iter().partition(|parameter| parameter.is_statistic);
+        let parameters: Vec<&Parameter> = parameters;
         let variable = |parameter: &Parameter| Ok((parameter.name, Var::from_tensor(&value(parameter))?));
-        let parameters = inferred.parameters.as_slice().iter().map(variable).collect::<Result<_>>()?;
-        Ok(Self { layer, input: Var::from_tensor(input)?, parameters })
+        let parameters = parameters.into_iter().map(variable).collect::<Result<_>>()?;
+        // No variance is negative.
+        let start = |statistic: &Parameter| match statistic.name {
+            "running_var" => Ok((statistic.name, value(statistic).abs()?)),
+            name => Ok((name, value(statistic))),
+        };
+        let statistics = statistics.into_iter().map(start).collect::<Result<_>>()?;
+        Ok(Self { layer, input: Var::from_tensor(input)?, parameters, statistics })
     }
 
     /// The layer's output.
@@ -66,8 +79,22 @@ impl Subject {
 
     /// The layer's output for another batch.
     pub fn applied_to(&self, xs: &Tensor, cx: &Context) -> Result<Tensor> {
-        let named = |(name, var): &(&str, Var)| (name.to_string(), var.as_tensor().clone());
-        apply(self.layer, &self.parameters.iter().map(named).collect(), xs, cx)
+        apply(self.layer, &self.tensors(&self.statistics), xs, cx)
+    }
+
+    /// The running statistics after one pass.
+    #[allow(dead_code, reason = "not every test that shares this looks at them")]
+    pub fn statistics_after(&self, cx: &Context) -> Result<Vec<(&'static str, Tensor)>> {
+        let variable = |(name, value): &(&'static str, Tensor)| Ok((*name, Var::from_tensor(value)?.into_inner()));
+        let statistics = self.statistics.iter().map(variable).collect::<Result<Vec<_>>>()?;
+        apply(self.layer, &self.tensors(&statistics), &self.input, cx)?;
+        Ok(statistics)
+    }
+
+    /// Every tensor of the layer by name, with these running statistics.
+    fn tensors(&self, statistics: &[(&'static str, Tensor)]) -> HashMap<String, Tensor> {
+        let parameters = self.parameters.iter().map(|(name, var)| (name.to_string(), var.as_tensor().clone()));
+        parameters.chain(statistics.iter().map(|(name, value)| (name.to_string(), value.clone()))).collect()
     }
 
     /// Everything that has a gradient, by name: the input first, then the parameters.

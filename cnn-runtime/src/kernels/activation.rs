@@ -1,18 +1,28 @@
 //! Activation functions: each with its slope, alone or at the end of another operation.
 
+use super::glu::Glu;
 use super::op::{Unary, apply};
 use super::real::Real;
 use super::softmax::Softmax;
+use super::sparsemax::Sparsemax;
 use crate::spec::{self, Activation};
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 /// Applies `activation` to every element, or along the last axis, of `xs`.
+///
+/// # Errors
+/// If the tensor's type is not a float, or `glu` finds an odd number of channels.
 pub(crate) fn activate(xs: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
         Activation::Linear => Ok(xs.clone()),
         Activation::Softmax => apply(xs, Softmax { log: false }),
         Activation::LogSoftmax => apply(xs, Softmax { log: true }),
+        Activation::Sparsemax => apply(xs, Sparsemax),
+        Activation::Glu if xs.dims().last().is_none_or(|channels| channels % 2 == 1) => {
+            candle_core::bail!("`glu` takes an even number of channels, found {:?}", xs.dims())
+        }
+        Activation::Glu => apply(xs, Glu),
         elementwise => apply(xs, Elementwise::Named(elementwise)),
     }
 }
@@ -22,11 +32,32 @@ pub(crate) fn relu(xs: &Tensor, spec: &spec::ReLU) -> Result<Tensor> {
     apply(xs, Elementwise::Relu(*spec))
 }
 
+/// Keras' `LeakyReLU` layer: `x` if positive, else `slope·x`.
+pub(crate) fn leaky_relu(xs: &Tensor, slope: f64) -> Result<Tensor> {
+    apply(xs, Elementwise::LeakyRelu(slope))
+}
+
+/// Keras' `ELU` layer: `x` if positive, else `alpha·(eˣ − 1)`.
+pub(crate) fn elu(xs: &Tensor, alpha: f64) -> Result<Tensor> {
+    apply(xs, Elementwise::Elu(alpha))
+}
+
+/// `softmax` along one axis of `xs`, the batch counted.
+pub(crate) fn softmax(xs: &Tensor, axis: usize) -> Result<Tensor> {
+    let last = xs.rank() - 1;
+    if axis == last {
+        return activate(xs, Activation::Softmax);
+    }
+    activate(&xs.transpose(axis, last)?, Activation::Softmax)?.transpose(axis, last)?.contiguous()
+}
+
 /// A function of one element, as an operation.
 #[derive(Clone, Copy)]
 enum Elementwise {
     Named(Activation),
     Relu(spec::ReLU),
+    LeakyRelu(f64),
+    Elu(f64),
 }
 
 /// Elements one thread takes at a time.
@@ -37,6 +68,8 @@ impl Unary for Elementwise {
         match self {
             Elementwise::Named(activation) => activation.word(),
             Elementwise::Relu(_) => "ReLU",
+            Elementwise::LeakyRelu(_) => "LeakyReLU",
+            Elementwise::Elu(_) => "ELU",
         }
     }
 
@@ -47,6 +80,20 @@ impl Unary for Elementwise {
                 *y = match self {
                     Elementwise::Named(activation) => value(*activation, *x),
                     Elementwise::Relu(spec) => relu_value(spec, *x),
+                    Elementwise::LeakyRelu(slope) => {
+                        if *x > T::zero() {
+                            *x
+                        } else {
+                            T::of(*slope) * *x
+                        }
+                    }
+                    Elementwise::Elu(alpha) => {
+                        if *x > T::zero() {
+                            *x
+                        } else {
+                            T::of(*alpha) * x.exp_m1()
+                        }
+                    }
                 };
             }
         });
@@ -62,6 +109,9 @@ impl Unary for Elementwise {
                     * match self {
                         Elementwise::Named(activation) => slope(*activation, *x, *y),
                         Elementwise::Relu(spec) => relu_slope(spec, *x),
+                        Elementwise::LeakyRelu(_) | Elementwise::Elu(_) if *x > T::zero() => T::one(),
+                        Elementwise::LeakyRelu(slope) => T::of(*slope),
+                        Elementwise::Elu(alpha) => *y + T::of(*alpha),
                     };
             }
         });
@@ -160,7 +210,7 @@ pub(crate) fn value<T: Real>(activation: Activation, x: T) -> T {
         Activation::Exponential => x.exp(),
         Activation::SparsePlus => if x <= -one { zero } else if x >= one { x } else { T::of(0.25) * (x + one) * (x + one) },
         Activation::SparseSigmoid => clamp(half * (x + one), 0.0, 1.0),
-        Activation::Softmax | Activation::LogSoftmax => unreachable!("`{}` is not of single elements", activation.word()),
+        Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax | Activation::Glu => unreachable!("`{}` is not of single elements", activation.word()),
     }
 }
 
@@ -197,6 +247,6 @@ pub(crate) fn slope<T: Real>(activation: Activation, x: T, y: T) -> T {
         Activation::Exponential => y,
         Activation::SparsePlus => clamp(half * (x + one), 0.0, 1.0),
         Activation::SparseSigmoid => if x > -one && x < one { half } else { zero },
-        Activation::Softmax | Activation::LogSoftmax => unreachable!("`{}` is not of single elements", activation.word()),
+        Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax | Activation::Glu => unreachable!("`{}` is not of single elements", activation.word()),
     }
 }

@@ -12,6 +12,18 @@ pub(crate) fn dropout(xs: &Tensor, rate: f64, random: ChaCha8Rng) -> Result<Tens
     apply(xs, Dropout { rate, random })
 }
 
+/// Drops elements together: those that differ only in their place along an axis whose size in `mask` is 1.
+///
+/// # Errors
+/// If the mask does not spread to `xs`, the batch counted.
+pub(crate) fn dropout_together(xs: &Tensor, rate: f64, mask: &[usize], random: ChaCha8Rng) -> Result<Tensor> {
+    let spreads = mask.len() == xs.rank() && mask.iter().zip(xs.dims()).all(|(own, size)| *own == 1 || own == size);
+    if !spreads {
+        candle_core::bail!("a mask {mask:?} does not spread to a batch {:?}", xs.dims());
+    }
+    apply(xs, DropoutTogether { dropout: Dropout { rate, random }, mask: mask.to_vec() })
+}
+
 struct Dropout {
     rate: f64,
     random: ChaCha8Rng,
@@ -45,6 +57,51 @@ impl Unary for Dropout {
     }
 }
 
+struct DropoutTogether {
+    dropout: Dropout,
+    mask: Vec<usize>,
+}
+
+impl Unary for DropoutTogether {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
+        let factors = self.dropout.forward(&vec![T::one(); self.mask.iter().product()], &self.mask);
+        let (Some((width, rows)), Some((own_width, own_rows))) = (dims.split_last(), self.mask.split_last()) else {
+            return xs.iter().zip(factors).map(|(x, factor)| *x * factor).collect();
+        };
+        let mut ys = xs.to_vec();
+        ys.par_chunks_mut((*width).max(1)).enumerate().for_each(|(row, ys)| {
+            let factors = &factors[own_row(row, rows, own_rows) * own_width..][..*own_width];
+            match factors {
+                [factor] => ys.iter_mut().for_each(|y| *y *= *factor),
+                factors => ys.iter_mut().zip(factors).for_each(|(y, factor)| *y *= *factor),
+            }
+        });
+        ys
+    }
+
+    /// The same mask, drawn again.
+    fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
+        self.forward(grad, dims)
+    }
+}
+
+/// The row of a mask of axes `own` that belongs to `row` of a tensor of axes `dims`, both without their last.
+fn own_row(row: usize, dims: &[usize], own: &[usize]) -> usize {
+    let (mut rest, mut step, mut place) = (row, 1, 0);
+    for (size, own) in dims.iter().zip(own).rev() {
+        if own == size {
+            place += rest % size * step;
+        }
+        rest /= size;
+        step *= own;
+    }
+    place
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +123,24 @@ mod tests {
         let ys = dropout(&xs, 0.5, Seed(2).stream("dropout", 7)).unwrap();
         let grads = ys.sum_all().unwrap().backward().unwrap();
         assert_eq!(grads.get(&xs).unwrap().to_vec1::<f64>().unwrap(), ys.to_vec1::<f64>().unwrap());
+    }
+
+    #[test]
+    fn feature_maps_are_dropped_whole() {
+        let ones = Tensor::ones((8, 5, 3, 4), DType::F32, &Device::Cpu).unwrap();
+        let ys = dropout_together(&ones, 0.5, &[8, 1, 1, 4], Seed(1).stream("dropout", 0)).unwrap();
+        let maps = ys.permute((0, 3, 1, 2)).unwrap().reshape((32, 15)).unwrap().to_vec2::<f32>().unwrap();
+        assert!(maps.iter().all(|map| map.iter().all(|y| *y == map[0])), "{maps:?}");
+        let dropped = maps.iter().filter(|map| map[0] == 0.0).count();
+        assert!((4..28).contains(&dropped) && maps.iter().all(|map| map[0] == 0.0 || map[0] == 2.0), "{maps:?}");
+        assert!(dropout_together(&ones, 0.5, &[8, 2, 1, 4], Seed(1).stream("dropout", 0)).is_err());
+    }
+
+    #[test]
+    fn rows_of_a_mask_follow_its_axes() {
+        assert_eq!(
+            (0..12).map(|row| own_row(row, &[2, 3, 2], &[2, 1, 2])).collect::<Vec<_>>(),
+            [0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3]
+        );
     }
 }

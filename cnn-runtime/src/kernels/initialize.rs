@@ -17,12 +17,17 @@ pub(crate) fn initialize(parameter: &Parameter, mut random: ChaCha8Rng) -> Vec<f
         Initializer::GlorotUniform => uniform(count, (3.0 / mean_fan).sqrt(), random),
         Initializer::HeUniform => uniform(count, (6.0 / fan_in).sqrt(), random),
         Initializer::LecunUniform => uniform(count, (3.0 / fan_in).sqrt(), random),
-        Initializer::RandomUniform => uniform(count, 0.05, random),
+        Initializer::Constant(value) => vec![value as f32; count],
+        Initializer::RandomUniform { minval, maxval } => {
+            (0..count).map(|_| (minval + (maxval - minval) * random.random::<f64>()) as f32).collect()
+        }
         Initializer::GlorotNormal => scaled_normal(count, 1.0 / mean_fan, random),
         Initializer::HeNormal => scaled_normal(count, 2.0 / fan_in, random),
         Initializer::LecunNormal => scaled_normal(count, 1.0 / fan_in, random),
-        Initializer::RandomNormal => (0..count).map(|_| (0.05 * normal(random)) as f32).collect(),
-        Initializer::TruncatedNormal => (0..count).map(|_| (0.05 * truncated_normal(random)) as f32).collect(),
+        Initializer::RandomNormal { mean, stddev } => (0..count).map(|_| (mean + stddev * normal(random)) as f32).collect(),
+        Initializer::TruncatedNormal { mean, stddev } => {
+            (0..count).map(|_| (mean + stddev * truncated_normal(random)) as f32).collect()
+        }
         Initializer::Orthogonal => orthogonal(parameter.dims(), random),
     }
 }
@@ -93,9 +98,12 @@ mod tests {
             (Initializer::HeNormal, 2.0 / fan_in),
             (Initializer::LecunUniform, 1.0 / fan_in),
             (Initializer::LecunNormal, 1.0 / fan_in),
-            (Initializer::RandomNormal, 0.0025),
-            (Initializer::RandomUniform, 0.0025 / 3.0),
-            (Initializer::TruncatedNormal, 0.0025 * kept),
+            (Initializer::random_normal(0.0, 0.05), 0.0025),
+            (Initializer::random_uniform(-0.05, 0.05), 0.0025 / 3.0),
+            (Initializer::truncated_normal(0.0, 0.05), 0.0025 * kept),
+            (Initializer::random_normal(3.0, 0.5), 9.25),
+            (Initializer::random_uniform(1.0, 2.0), 7.0 / 3.0),
+            (Initializer::Constant(0.5), 0.25),
         ] {
             let values = draw(initializer);
             let found = values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / values.len() as f64;
@@ -108,7 +116,7 @@ mod tests {
         let most = |initializer| draw(initializer).iter().fold(0f32, |most, x| most.max(x.abs()));
         let limit = (6.0f32 / 864.0).sqrt();
         assert!(most(Initializer::GlorotUniform) <= limit && most(Initializer::GlorotUniform) > 0.99 * limit);
-        assert!(most(Initializer::TruncatedNormal) <= 0.1);
+        assert!(most(Initializer::truncated_normal(0.0, 0.05)) <= 0.1);
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(crate) trait Real: WithDType + num_traits::Float + Sum {
         if self > high { high } else { self }
     }
 
+    /// This number in double precision, in which long sums are taken.
+    fn wide(self) -> f64 {
+        WithDType::to_f64(self)
+    }
+
     /// The nearest number to `x`.
     fn of(x: f64) -> Self {
         Self::from_f64(x)

@@ -1,7 +1,7 @@
 //! `Dropout`: units left out at random while training.
 
-use crate::spec::{self, Shape};
-use crate::{Context, Seed, Weights, kernels};
+use crate::spec::{self, Dim, Shape};
+use crate::{Context, Weights, kernels, layers};
 use candle_core::{Result, Tensor};
 
 /// Inverted dropout, of any shape to the same shape; the identity unless the pass trains.
@@ -25,13 +25,15 @@ impl Dropout {
     /// # Errors
     /// If the tensor's type is not a float.
     pub fn forward(&self, xs: &Tensor, cx: &Context) -> Result<Tensor> {
-        let cx = match self.spec.seed {
-            Some(seed) => cx.reseeded(Seed(seed as u64)),
-            None => *cx,
+        let Some(random) = layers::random(&self.name, self.spec.seed, cx) else {
+            return Ok(xs.clone());
         };
-        match cx.random(&self.name) {
-            Some(random) => kernels::dropout(xs, self.spec.rate, random),
-            None => Ok(xs.clone()),
-        }
+        let Some(noise) = self.spec.noise_shape else {
+            return kernels::dropout(xs, self.spec.rate, random);
+        };
+        let own = |(dim, size): (&Dim, &usize)| dim.known().unwrap_or(*size);
+        let mask: Vec<usize> =
+            xs.dims().iter().take(1).copied().chain(noise.dims().iter().zip(&xs.dims()[1..]).map(own)).collect();
+        kernels::dropout_together(xs, self.spec.rate, &mask, random)
     }
 }

@@ -1,6 +1,7 @@
 //! `evaluate`: the loss and the metrics on a data set, without training.
 
 use super::compile::{self, Checked, Compiled};
+use super::loss::penalty;
 use super::metric::Mean;
 use super::{BATCH_SIZE, progress};
 use crate::data::Dataset;
@@ -58,7 +59,8 @@ impl fmt::Display for Evaluation {
 }
 
 impl<N: Network> Model<N> {
-    /// The loss and the metrics on `data`, as the model would predict it: without dropout.
+    /// The loss and the metrics on `data`, as the model would predict it: without dropout. The loss includes what the
+    /// regularizers add to it, as in training.
     ///
     /// # Errors
     /// If the model is not compiled, or does not fit `data`.
@@ -78,13 +80,15 @@ pub(super) fn evaluate(
     let compiled = state.compiled.as_ref().expect("checked before the first step");
     let cx = Context::inference();
     let cx = if checked.with_logits { cx.with_logits() } else { cx };
+    let penalty = penalty(&network.graph(), &state.variables)?;
+    let penalty: f64 = penalty.map_or(Ok(0.0), |penalty| penalty.to_dtype(DType::F64)?.to_scalar())?;
     let mut means = compiled.means();
     let indices: Vec<usize> = (0..data.len()).collect();
     for batch in indices.chunks(batch_size) {
         let (images, labels) = data.batch(batch, &state.device)?;
         let predictions = network.forward(&images, &cx)?.detach();
-        let loss = compiled.loss.compute(&predictions, &labels)?.to_dtype(DType::F64)?.to_scalar()?;
-        measure(&mut means, compiled, loss, &predictions, &labels)?;
+        let loss: f64 = compiled.loss.compute(&predictions, &labels)?.to_dtype(DType::F64)?.to_scalar()?;
+        measure(&mut means, compiled, loss + penalty, &predictions, &labels)?;
     }
     Ok(Evaluation::of(&means))
 }

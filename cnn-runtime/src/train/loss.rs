@@ -3,7 +3,7 @@
 use crate::kernels;
 use crate::spec::{Activation, Graph};
 use crate::{Error, Result};
-use candle_core::Tensor;
+use candle_core::{Tensor, Var};
 
 /// What training makes small.
 pub trait Loss: Send {
@@ -51,6 +51,22 @@ impl Loss for SparseCategoricalCrossentropy {
     }
 }
 
+/// What the regularizers of the variables that are trained add to the loss; `None` if there are none.
+///
+/// # Errors
+/// If a tensor operation fails.
+pub(super) fn penalty(graph: &Graph, variables: &[(String, Var)]) -> candle_core::Result<Option<Tensor>> {
+    let mut total: Option<Tensor> = None;
+    for (name, parameter) in graph.trained_parameters() {
+        let variable = variables.iter().find(|(other, _)| *other == name);
+        if let (Some((_, variable)), Some(regularizer)) = (variable, parameter.regularizer) {
+            let penalty = kernels::penalty(variable, regularizer)?;
+            total = Some(total.map_or(Ok(penalty.clone()), |total| total + penalty)?);
+        }
+    }
+    Ok(total)
+}
+
 fn ends_in_softmax(graph: &Graph) -> bool {
     graph.outputs.iter().all(|node| graph.inferred(*node).is_ok_and(|inferred| inferred.ends_in == Activation::Softmax))
 }
@@ -92,6 +108,26 @@ mod tests {
         assert!(error.starts_with("`from_logits: true` on `Tiny`, which ends in `softmax`\n  help: "), "{error}");
         let error = loss(false).takes_logits(&linear).unwrap_err().to_string();
         assert!(error.contains("use `SparseCategoricalCrossentropy { from_logits: true }`"), "{error}");
+    }
+
+    #[test]
+    fn regularizers_of_what_is_trained_add_up() {
+        let regularizer = |l1, l2| Some(spec::Regularizer::new(l1, l2));
+        let layer = spec::Dense::new(3).kernel_regularizer(regularizer(0.0, 0.1)).bias_regularizer(regularizer(0.2, 0.0));
+        let graph = ending_in(Layer::Dense(layer));
+        let var = |dims: &[usize], value: f32| Var::from_tensor(&Tensor::full(value, dims, &Device::Cpu).unwrap()).unwrap();
+        let variables = [("last.weight".to_string(), var(&[3, 3], 2.)), ("last.bias".to_string(), var(&[3], -1.))];
+        let total = penalty(&graph, &variables).unwrap().unwrap();
+        assert!((total.to_scalar::<f32>().unwrap() - (0.1 * 36. + 0.2 * 3.)).abs() < 1e-5);
+        let gradients = total.backward().unwrap();
+        let found = gradients.get(&variables[0].1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(found.iter().all(|gradient| (gradient - 0.4).abs() < 1e-6), "{found:?}");
+
+        let mut nodes = [graph.nodes[0], graph.nodes[1]];
+        nodes[1].frozen = true;
+        let frozen = Graph { nodes: Box::leak(Box::new(nodes)), ..graph };
+        assert!(penalty(&frozen, &variables).unwrap().is_none());
+        assert!(penalty(&Tiny::GRAPH, &variables).unwrap().is_none());
     }
 
     #[test]

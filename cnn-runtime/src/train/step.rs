@@ -1,8 +1,10 @@
 //! One training step: forward, loss, gradients, update.
 
+use super::loss::penalty;
 use crate::Context;
 use crate::kernels::{self, Gradients};
 use crate::model::{Forward, State};
+use crate::spec::Graph;
 use candle_core::{DType, Result, Tensor, Var};
 
 /// The gradient of the loss by one variable.
@@ -24,7 +26,8 @@ pub(super) struct Outcome {
 
 /// Trains `network` on one batch: images `N, H, W, C` and labels `N`.
 ///
-/// A loss that is not finite changes no weight; it is for the caller to look at.
+/// The loss is that of the batch and what the regularizers add to it. One that is not finite changes nothing, running
+/// statistics included; it is for the caller to look at.
 pub(super) fn step(
     network: &dyn Forward,
     state: &mut State,
@@ -33,20 +36,34 @@ pub(super) fn step(
     labels: &Tensor,
 ) -> Result<Outcome> {
     let compiled = state.compiled.as_mut().expect("checked before the first step");
+    let graph = network.graph();
+    let statistics = statistics(&graph, &state.variables)?;
     let cx = Context::training(state.seed, state.step);
     let cx = if with_logits { cx.with_logits() } else { cx };
     let ((predictions, loss), tape) = kernels::record(|| {
         let predictions = network.forward(images, &cx)?;
         let loss = compiled.loss.compute(&predictions, labels)?;
-        Ok((predictions, loss))
+        match penalty(&graph, &state.variables)? {
+            Some(penalty) => Ok((predictions, (loss + penalty)?)),
+            None => Ok((predictions, loss)),
+        }
     })?;
     let gradients = gradients(&state.variables, tape.backward(&loss)?);
     let loss = loss.to_dtype(DType::F64)?.to_scalar()?;
     if f64::is_finite(loss) {
         compiled.updater.apply(&gradients)?;
         state.step += 1;
+    } else {
+        statistics.iter().try_for_each(|(variable, before)| variable.set(before))?;
     }
     Ok(Outcome { loss, predictions: predictions.detach() })
+}
+
+/// The running statistics of a network, and copies of what they are.
+fn statistics<'a>(graph: &Graph, variables: &'a [(String, Var)]) -> Result<Vec<(&'a Var, Tensor)>> {
+    let names = graph.parameters().into_iter().filter(|(_, parameter)| parameter.is_statistic).map(|(name, _)| name);
+    let variable = |name: String| variables.iter().find(|(other, _)| *other == name).map(|(_, variable)| variable);
+    names.filter_map(variable).map(|variable| Ok((variable, variable.copy()?))).collect()
 }
 
 /// The gradients of the variables that have one, in the order of the variables.

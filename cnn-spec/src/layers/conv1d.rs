@@ -1,7 +1,7 @@
 //! `Conv1D`: a learned filter bank slid along a sequence.
 
 use crate::layer::layer;
-use crate::{Activation, Convolution, Inferred, Initializer, Operand, Padding, ShapeError, Sliding};
+use crate::{Activation, Convolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
 
 layer! {
     /// A 1-D convolution (cross-correlation) over `N, L, C`, as Keras' `Conv1D`.
@@ -29,6 +29,10 @@ layer! {
         kernel_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// What the weights add to the training loss.
+        kernel_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the training loss.
+        bias_regularizer: Option<Regularizer> = None,
         /// Whether a kernel that does not fit a whole number of times is an error.
         strict: bool = false,
     }
@@ -52,6 +56,8 @@ impl Conv1D {
             use_bias: self.use_bias,
             kernel_initializer: self.kernel_initializer,
             bias_initializer: self.bias_initializer,
+            kernel_regularizer: self.kernel_regularizer,
+            bias_regularizer: self.bias_regularizer,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Conv1DTranspose`: a learned filter bank that spreads each cell of a sequence over a larger one.
 
 use crate::layer::layer;
-use crate::{Activation, Inferred, Initializer, Operand, Padding, ShapeError, Sliding, TransposedConvolution};
+use crate::{Activation, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding, TransposedConvolution};
 
 layer! {
     /// A 1-D transposed convolution over `N, L, C`, as Keras' `Conv1DTranspose`.
@@ -29,6 +29,10 @@ layer! {
         kernel_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// What the weights add to the training loss.
+        kernel_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the training loss.
+        bias_regularizer: Option<Regularizer> = None,
     }
 }
 
@@ -49,6 +53,8 @@ impl Conv1DTranspose {
             use_bias: self.use_bias,
             kernel_initializer: self.kernel_initializer,
             bias_initializer: self.bias_initializer,
+            kernel_regularizer: self.kernel_regularizer,
+            bias_regularizer: self.bias_regularizer,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Dense`: every output weighs every input.
 
 use crate::layer::layer;
-use crate::{Activation, At, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Shape, ShapeError, Text, rules};
+use crate::{Activation, At, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Regularizer, Shape, ShapeError, Text, rules};
 
 layer! {
     /// A fully connected layer over a vector of features, as Keras' `Dense`.
@@ -17,6 +17,10 @@ layer! {
         kernel_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// What the weights add to the training loss.
+        kernel_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the training loss.
+        bias_regularizer: Option<Regularizer> = None,
     }
 }
 
@@ -30,10 +34,10 @@ impl Dense {
             Ok(features) => features,
             Err(error) => return Err(error),
         };
-        let weight = Parameter::new("weight", [self.units, features], self.kernel_initializer).fans(features, self.units);
+        let weight = Parameter::new("weight", [self.units, features], self.kernel_initializer).fans(features, self.units).regularized(self.kernel_regularizer);
         let parameters = Parameters::NONE.with(weight);
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.units], self.bias_initializer))
+            parameters.with(Parameter::new("bias", [self.units], self.bias_initializer).regularized(self.bias_regularizer))
         } else {
             parameters
         };

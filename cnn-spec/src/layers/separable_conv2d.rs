@@ -65,6 +65,8 @@ impl SeparableConv2D {
             use_bias: self.use_bias,
             kernel_initializer: self.pointwise_initializer,
             bias_initializer: self.bias_initializer,
+            kernel_regularizer: None,
+            bias_regularizer: None,
         };
         SeparableConvolution { depthwise, pointwise }
     }

@@ -1,0 +1,52 @@
+//! The gated linear unit: one half of the last axis opens or closes the other.
+
+use super::op::Unary;
+use super::real::Real;
+use candle_core::Shape;
+
+/// `a·sigmoid(b)` of the two halves `a` and `b` of the last axis, which is halved.
+pub(crate) struct Glu;
+
+fn sigmoid<T: Real>(x: T) -> T {
+    T::one() / (T::one() + (-x).exp())
+}
+
+fn width(dims: &[usize]) -> usize {
+    dims.last().copied().unwrap_or(0)
+}
+
+impl Unary for Glu {
+    fn name(&self) -> &'static str {
+        "glu"
+    }
+
+    fn shape(&self, dims: &[usize]) -> Shape {
+        let mut dims = dims.to_vec();
+        dims.iter_mut().next_back().into_iter().for_each(|last| *last /= 2);
+        dims.into()
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
+        let mut ys = Vec::with_capacity(xs.len() / 2);
+        for row in xs.chunks_exact(width(dims).max(1)) {
+            let (a, b) = row.split_at(row.len() / 2);
+            ys.extend(a.iter().zip(b).map(|(a, b)| *a * sigmoid(*b)));
+        }
+        ys
+    }
+
+    fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
+        let half = (width(dims) / 2).max(1);
+        let mut out = vec![T::zero(); xs.len()];
+        let rows = xs.chunks_exact(2 * half).zip(ys.chunks_exact(half)).zip(grad.chunks_exact(half));
+        for (out, ((row, ys), grad)) in out.chunks_exact_mut(2 * half).zip(rows) {
+            let (of_a, of_b) = out.split_at_mut(half);
+            for i in 0..half {
+                let gate = sigmoid(row[half + i]);
+                of_a[i] = grad[i] * gate;
+                of_b[i] = grad[i] * ys[i] * (T::one() - gate);
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,143 @@
+//! Normalisation of groups of channels within each example: layer, group and instance normalisation.
+
+use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};
+use super::real::Real;
+use super::weighted::{self, Gradients, Weighted};
+use crate::spec::Activation;
+use candle_core::{Result, Shape, Tensor};
+use rayon::prelude::*;
+
+/// Gives each of `groups` groups of the `channels` of every example mean 0 and variance 1, over all its positions, then
+/// multiplies each channel by its weight and adds its bias.
+///
+/// `xs` is a row of examples of so many positions and channels, whatever its axes.
+///
+/// # Errors
+/// If there is not one weight and one bias for each channel.
+pub(crate) fn group_norm(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    positions: usize,
+    groups: usize,
+    epsilon: f64,
+) -> Result<Tensor> {
+    let op = GroupNorm { dims: xs.dims().to_vec(), positions, channels: weight.elem_count(), groups, epsilon };
+    if bias.is_some_and(|bias| bias.elem_count() != op.channels) || !xs.elem_count().is_multiple_of(op.example().max(1)) {
+        candle_core::bail!("`{}` has {} weights for a batch {:?}", GroupNorm::NAME, op.channels, xs.dims());
+    }
+    weighted::apply(xs, weight, bias, Activation::Linear, |_| op)
+}
+
+struct GroupNorm {
+    dims: Vec<usize>,
+    positions: usize,
+    channels: usize,
+    groups: usize,
+    epsilon: f64,
+}
+
+impl GroupNorm {
+    /// The number of values in an example.
+    fn example(&self) -> usize {
+        self.positions * self.channels
+    }
+
+    /// The examples of one piece, in values; it follows from the shape alone.
+    fn piece(&self) -> usize {
+        (piece(self.channels) / self.example()).max(1) * self.example()
+    }
+
+    /// The sum of each group's channels, for each of its channels.
+    fn in_groups(&self, values: &[f64]) -> Vec<f64> {
+        let size = self.channels / self.groups;
+        values.chunks_exact(size).flat_map(|group| vec![group.iter().sum::<f64>(); size]).collect()
+    }
+
+    /// For each channel, its group's mean and one over its group's standard deviation.
+    fn moments<T: Real>(&self, xs: &[T]) -> (Vec<f64>, Vec<f64>) {
+        let share = self.groups as f64 / xs.len() as f64;
+        let mean = self.in_groups(&sums(xs, self.channels)).into_iter().map(|sum| T::of(sum * share).wide());
+        let mean: Vec<f64> = mean.collect();
+        let total = self.in_groups(&squares(xs, &mean));
+        let inverse = total.into_iter().map(|total| (total * share + self.epsilon).sqrt().recip()).collect();
+        (mean, inverse)
+    }
+
+    fn forward_example<T: Real>(&self, ys: &mut [T], xs: &[T], weight: &[T], shift: &[T]) {
+        let (mean, inverse) = self.moments(xs);
+        let scale = inverse.iter().zip(weight).map(|(inverse, weight)| inverse * weight.wide());
+        let (mean, scale) = (row::<T>(mean.iter().copied(), self.channels), row::<T>(scale, self.channels));
+        normalize(ys, xs, &mean, &scale, shift);
+    }
+
+    /// With `x̂ = (x − mean)·inverse` and `M` values in each group, the gradient of `x` is
+    /// `inverse·(weight·g − Σ(weight·g)/M − x̂·Σ(weight·g·x̂)/M)`; gives `Σ(g·x̂)` and `Σg` of each channel.
+    fn backward_example<T: Real>(&self, out: &mut [T], xs: &[T], weight: &[T], grad: &[T]) -> (Vec<f64>, Vec<f64>) {
+        let (mean, inverse) = self.moments(xs);
+        let (sum, mut along) = products(grad, xs, &mean);
+        along.iter_mut().zip(&inverse).for_each(|(along, inverse)| *along *= inverse);
+        if !out.is_empty() {
+            let share = self.groups as f64 / xs.len() as f64;
+            let weighted = |values: &[f64]| -> Vec<f64> {
+                self.in_groups(&values.iter().zip(weight).map(|(value, weight)| value * weight.wide()).collect::<Vec<_>>())
+            };
+            let (of_sum, of_along) = (weighted(&sum), weighted(&along));
+            let channels = 0..self.channels;
+            let slope = row::<T>(channels.clone().map(|c| inverse[c] * weight[c].wide()), self.channels);
+            let along = row::<T>(channels.clone().map(|c| -inverse[c] * inverse[c] * of_along[c] * share), self.channels);
+            let constant = row::<T>(channels.map(|c| -inverse[c] * of_sum[c] * share), self.channels);
+            undo(out, grad, xs, &row::<T>(mean.iter().copied(), self.channels), &slope, &along, &constant);
+        }
+        (along, sum)
+    }
+}
+
+impl Weighted for GroupNorm {
+    const NAME: &'static str = "GroupNormalization";
+
+    fn shape(&self) -> Shape {
+        self.dims.as_slice().into()
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        let shift = match bias {
+            Some(bias) => row::<T>(bias.iter().map(|bias| bias.wide()), self.channels),
+            None => row::<T>(std::iter::repeat(0.0), self.channels),
+        };
+        let mut ys = vec![T::zero(); xs.len()];
+        ys.par_chunks_mut(self.piece()).zip(xs.par_chunks(self.piece())).for_each(|(ys, xs)| {
+            for (ys, xs) in ys.chunks_mut(self.example()).zip(xs.chunks(self.example())) {
+                self.forward_example(ys, xs, weight, &shift);
+            }
+        });
+        ys
+    }
+
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+        let (example, length) = (self.example(), self.piece());
+        let mut input = if wants_input { vec![T::zero(); xs.len()] } else { Vec::new() };
+        let mut outs: Vec<&mut [T]> = input.chunks_mut(length).collect();
+        outs.resize_with(xs.len().div_ceil(length), Default::default);
+        let pieces = outs.into_par_iter().zip(xs.par_chunks(length)).zip(grad.par_chunks(length));
+        let pieces: Vec<_> = pieces
+            .map(|((out, xs), grad)| {
+                let mut totals = (vec![0.0; self.channels], vec![0.0; self.channels]);
+                let mut outs = out.chunks_mut(example);
+                for (xs, grad) in xs.chunks(example).zip(grad.chunks(example)) {
+                    let (along, sum) = self.backward_example(outs.next().unwrap_or_default(), xs, weight, grad);
+                    add_up(&mut totals.0, &along);
+                    add_up(&mut totals.1, &sum);
+                }
+                totals
+            })
+            .collect();
+        let (mut along, mut sum) = (vec![0.0; self.channels], vec![0.0; self.channels]);
+        for piece in &pieces {
+            add_up(&mut along, &piece.0);
+            add_up(&mut sum, &piece.1);
+        }
+        let tensor = |values: Vec<f64>| values.into_iter().map(T::of).collect();
+        Gradients { input, weight: tensor(along), bias: tensor(sum) }
+    }
+}

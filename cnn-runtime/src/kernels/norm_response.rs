@@ -1,0 +1,95 @@
+//! Local response normalisation: each value is divided by what its neighbours among the channels say.
+
+use super::op::{Unary, apply};
+use super::real::Real;
+use super::simd::simd;
+use crate::spec::LocalResponseNormalization;
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
+
+/// `x·(k + alpha/size·Σ x²)^−beta` of every value of `xs`, the sum over `size` neighbours along the last axis.
+///
+/// # Errors
+/// If the tensor's type is not a float.
+pub(crate) fn local_response_norm(xs: &Tensor, spec: &LocalResponseNormalization) -> Result<Tensor> {
+    apply(xs, LocalResponseNorm(*spec))
+}
+
+struct LocalResponseNorm(LocalResponseNormalization);
+
+simd! {
+    /// What the values of one pixel are divided by, before the exponent.
+    fn divisors<T: Real>(divisors: &mut [T], xs: &[T], spec: &LocalResponseNormalization) {
+        let alpha = T::of(spec.alpha / spec.size as f64);
+        let reach = [spec.size / 2, (spec.size - 1) / 2];
+        divisors.iter_mut().enumerate().for_each(|(channel, divisor)| {
+            let neighbours = &xs[around(channel, reach, xs.len())];
+            *divisor = T::of(spec.k) + alpha * neighbours.iter().fold(T::zero(), |sum, x| sum + *x * *x);
+        });
+    }
+}
+
+/// The channels up to `reach` before and after this one.
+#[inline(always)]
+fn around(channel: usize, [before, after]: [usize; 2], channels: usize) -> std::ops::Range<usize> {
+    channel.saturating_sub(before)..channel.saturating_add(after).saturating_add(1).min(channels)
+}
+
+/// `divisor^−beta`, by roots for the exponent that everyone uses.
+#[inline(always)]
+fn power<T: Real>(divisor: T, beta: f64) -> T {
+    if beta == 0.75 {
+        let root = divisor.sqrt();
+        (root * root.sqrt()).recip()
+    } else {
+        divisor.powf(T::of(-beta))
+    }
+}
+
+/// Pixels that one thread takes at a time.
+const PIXELS: usize = 256;
+
+impl Unary for LocalResponseNorm {
+    fn name(&self) -> &'static str {
+        LocalResponseNormalization::NAME
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
+        let channels = dims.last().copied().unwrap_or(1).max(1);
+        let mut ys = vec![T::zero(); xs.len()];
+        ys.par_chunks_mut(PIXELS * channels).zip(xs.par_chunks(PIXELS * channels)).for_each(|(ys, xs)| {
+            for (ys, xs) in ys.chunks_mut(channels).zip(xs.chunks(channels)) {
+                divisors(ys, xs, &self.0);
+                ys.iter_mut().zip(xs).for_each(|(y, x)| *y = *x * power(*y, self.0.beta));
+            }
+        });
+        ys
+    }
+
+    /// `g·d^−beta − 2·alpha/size·beta·x·Σ g·y/d`, the sum over the channels that have this one among their neighbours.
+    fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
+        let channels = dims.last().copied().unwrap_or(1).max(1);
+        let spec = self.0;
+        let factor = T::of(2.0 * spec.alpha / spec.size as f64 * spec.beta);
+        let reach = [(spec.size - 1) / 2, spec.size / 2];
+        let length = PIXELS * channels;
+        let mut out = vec![T::zero(); xs.len()];
+        let inputs = xs.par_chunks(length).zip(ys.par_chunks(length)).zip(grad.par_chunks(length));
+        out.par_chunks_mut(length).zip(inputs).for_each(|(out, ((xs, ys), grad))| {
+            let mut divisor = vec![T::zero(); channels];
+            let mut shares = vec![T::zero(); channels];
+            let pixels = xs.chunks(channels).zip(ys.chunks(channels)).zip(grad.chunks(channels));
+            for (out, ((xs, ys), grad)) in out.chunks_mut(channels).zip(pixels) {
+                divisors(&mut divisor, xs, &spec);
+                for (channel, share) in shares.iter_mut().enumerate() {
+                    *share = grad[channel] * ys[channel] / divisor[channel];
+                }
+                for (channel, out) in out.iter_mut().enumerate() {
+                    let sum: T = shares[around(channel, reach, channels)].iter().copied().sum();
+                    *out = grad[channel] * power(divisor[channel], spec.beta) - factor * xs[channel] * sum;
+                }
+            }
+        });
+        out
+    }
+}

@@ -1,0 +1,29 @@
+//! `SpatialDropout2D`: whole feature maps of images left out at random while training.
+
+use crate::layer::layer;
+use crate::{Inferred, Operand, ShapeError, rules};
+
+layer! {
+    /// While training, sets each feature map of `N, H, W, C` to 0 with probability `rate` and scales the others by
+    /// `1/(1 − rate)`; otherwise changes nothing (Tompson et al., 2015).
+    SpatialDropout2D "spatial_dropout2d" {
+        /// The share of feature maps left out, from 0 to below 1.
+        rate: f64,
+        ;
+        /// A seed of its own, beside the model's.
+        seed: Option<usize> = None,
+    }
+}
+
+impl SpatialDropout2D {
+    /// The shape of its input.
+    ///
+    /// # Errors
+    /// If the rate is not at least 0 and below 1, or the input is not of height, width, channels.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        match (rules::of_rank(Self::NAME, "height, width, channels", 3, inputs), rules::dropout_rate(self.rate)) {
+            (Ok(input), Ok(())) => Ok(Inferred::shape(input.shape)),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Regularizers: what a layer's weights add to the training loss, so that they stay small.
+
+use crate::argument::{FromValue, Kind, Refusal, Value, numbers};
+
+/// `l1·Σ|w| + l2·Σw²` of a parameter's values `w`, which training adds to the loss, as Keras' `L1`, `L2` and `L1L2`.
+///
+/// In a model it is written `L2(0.001)`, `L1(0.001)`, `L1L2(l1=0.001, l2=0.01)`, or as the words `l1` and `l2`, which stand
+/// for a factor of 0.01.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Regularizer {
+    /// The factor of the sum of magnitudes.
+    pub l1: f64,
+    /// The factor of the sum of squares.
+    pub l2: f64,
+}
+
+impl Regularizer {
+    /// The words for it, each with its default factor.
+    pub const WORDS: &'static [&'static str] = &["l1", "l2"];
+
+    /// The names it is called by when its factors are given.
+    const CALLS: &'static [&'static str] = &["L1", "L2", "L1L2"];
+
+    /// Keras' factor where none is given.
+    const FACTOR: f64 = 0.01;
+
+    /// `l1·Σ|w| + l2·Σw²`.
+    pub const fn new(l1: f64, l2: f64) -> Self {
+        Self { l1, l2 }
+    }
+}
+
+impl FromValue for Regularizer {
+    const KIND: Kind = Kind::Regularizer;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        let (word, arguments) = match value {
+            Value::Word(word) => (word, [].as_slice()),
+            Value::Call(word, arguments) => (word, arguments.as_slice()),
+            other => {
+                let help = format!("write `{name}=L2({other})`");
+                let help = if matches!(other, Value::Float(_)) { help } else { format!("write `{name}=L2(0.001)`") };
+                return Err(Refusal::new(format!("`{name}` takes a regularizer, found `{other}`"), help));
+            }
+        };
+        let regularizer = match word.to_lowercase().as_str() {
+            "l1" => numbers(word, arguments, [("l1", Self::FACTOR)]).map(|[l1]| Self::new(l1, 0.0))?,
+            "l2" => numbers(word, arguments, [("l2", Self::FACTOR)]).map(|[l2]| Self::new(0.0, l2))?,
+            "l1l2" | "l1_l2" if arguments.is_empty() => {
+                let help = "give its factors, as in `L1L2(l1=0.001, l2=0.01)`";
+                return Err(Refusal::new(format!("`{word}` without factors changes nothing"), help));
+            }
+            "l1l2" | "l1_l2" => numbers(word, arguments, [("l1", 0.0), ("l2", 0.0)]).map(|[l1, l2]| Self::new(l1, l2))?,
+            _ if arguments.is_empty() => return Err(Refusal::unknown_word(word, "regularizer", Self::WORDS)),
+            _ => return Err(Refusal::unknown_word(word, "regularizer", Self::CALLS)),
+        };
+        if regularizer.l1 < 0.0 || regularizer.l2 < 0.0 {
+            let message = format!("the factor of a regularizer cannot be negative, found `{value}`");
+            return Err(Refusal::new(message, "use a small positive number, as in `L2(0.001)`"));
+        }
+        Ok(regularizer)
+    }
+
+    fn to_rust(&self) -> String {
+        format!("Regularizer::new({:?}, {:?})", self.l1, self.l2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: Value) -> Result<Regularizer, Refusal> {
+        Regularizer::from_value(&value, "kernel_regularizer")
+    }
+
+    fn call(name: &str, arguments: &[(Option<&str>, f64)]) -> Value {
+        let argument = |(keyword, x): &(Option<&str>, f64)| (keyword.map(String::from), Value::Float(*x));
+        Value::Call(name.into(), arguments.iter().map(argument).collect())
+    }
+
+    #[test]
+    fn are_words_and_calls() {
+        assert_eq!(read(Value::Word("l2".into())), Ok(Regularizer::new(0.0, 0.01)));
+        assert_eq!(read(call("L2", &[(None, 0.001)])), Ok(Regularizer::new(0.0, 0.001)));
+        assert_eq!(read(call("L1", &[(Some("l1"), 0.5)])), Ok(Regularizer::new(0.5, 0.0)));
+        assert_eq!(read(call("L1L2", &[(Some("l2"), 0.5)])), Ok(Regularizer::new(0.0, 0.5)));
+        assert_eq!(read(call("L1L2", &[(None, 0.1), (None, 0.2)])), Ok(Regularizer::new(0.1, 0.2)));
+        assert_eq!(Regularizer::new(0.0, 0.001).to_rust(), "Regularizer::new(0.0, 0.001)");
+    }
+
+    #[test]
+    fn refuse_what_they_are_not() {
+        let message = |value| read(value).unwrap_err().message;
+        assert_eq!(message(Value::Float(0.1)), "`kernel_regularizer` takes a regularizer, found `0.1`");
+        assert_eq!(message(call("L3", &[(None, 0.1)])), "unknown regularizer `L3`");
+        assert_eq!(message(call("L2", &[(Some("l1"), 0.1)])), "`L2` has no argument `l1`");
+        assert_eq!(message(call("L2", &[(None, 0.1), (None, 0.1)])), "`L2` takes 1 number, found 2");
+        assert_eq!(message(call("L2", &[(None, 0.1), (Some("l2"), 0.1)])), "`l2` is given twice");
+        assert_eq!(message(Value::Word("l1_l2".into())), "`l1_l2` without factors changes nothing");
+        assert_eq!(message(call("L2", &[(None, -0.1)])), "the factor of a regularizer cannot be negative, found `L2(-0.1)`");
+    }
+}

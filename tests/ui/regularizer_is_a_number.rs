@@ -1,0 +1,14 @@
+use cnn_runtime::prelude::*;
+
+model! {
+    pub Net {
+        i = Input(28, 28, 3);
+        x = Conv2D(8, 3, kernel_regularizer=0.001)(i);
+    }
+}
+
+fn main() -> Result<()> {
+    let net = Net::new(&Device::Cpu, Seed(42))?;
+    let _: Tensor = net.forward(&Tensor::zeros((1, 28, 28, 3), DType::F32, &Device::Cpu)?, &Context::inference())?;
+    Ok(())
+}
