@@ -2,15 +2,33 @@
 
 use cnn_spec as spec;
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Ident, Visibility};
+use syn::{Attribute, Expr, Ident, Visibility};
 
 /// Everything between the braces of `model! { … }`.
 #[derive(Default)]
 pub struct Source {
+    /// The blocks that the models may use.
+    pub blocks: Vec<Block>,
     /// The models declared.
     pub models: Vec<Model>,
     /// Whether there is one model without a name, so that the macro is an expression.
     pub is_expression: bool,
+}
+
+/// `block Name(parameters)(tensors) { statements value }`: statements that take the place of its calls.
+pub struct Block {
+    pub name: Ident,
+    pub parameters: Vec<Parameter>,
+    pub tensors: Vec<Ident>,
+    pub statements: Vec<Statement>,
+    /// The tensors it gives, or `None` if that could not be parsed.
+    pub value: Option<Vec<Expression>>,
+}
+
+/// `name` or `name = default`.
+pub struct Parameter {
+    pub name: Ident,
+    pub default: Option<Given>,
 }
 
 /// `attrs vis Name { body }`.
@@ -31,11 +49,46 @@ pub struct Body {
     pub is_whole: bool,
 }
 
-/// `name = expression;`
+/// One statement of a model or a block.
 pub enum Statement {
-    Bind(Ident, Expression),
-    /// One that could not be parsed, with the name it binds if that much could.
-    Broken(Option<Ident>),
+    /// `name = expression;` or `(a, b) = expression;`
+    Bind(Vec<Ident>, Expression),
+    For(For),
+    If(If),
+    /// One that could not be parsed, with the names it binds if that much could.
+    Broken(Vec<Ident>),
+}
+
+/// `for pattern in values { … }`.
+pub struct For {
+    pub pattern: Pattern,
+    /// A list or a range.
+    pub values: Given,
+    pub statements: Vec<Statement>,
+}
+
+/// What a loop calls its values; `None` is `_`.
+pub enum Pattern {
+    One(Option<Ident>),
+    Tuple(Vec<Option<Ident>>),
+}
+
+/// `if condition { … } else { … }`.
+pub struct If {
+    pub condition: Given,
+    pub then: Vec<Statement>,
+    pub otherwise: Vec<Statement>,
+}
+
+impl Statement {
+    /// The names that it or a statement inside it may bind.
+    pub fn names(&self) -> Vec<&Ident> {
+        match self {
+            Statement::Bind(names, _) | Statement::Broken(names) => names.iter().collect(),
+            Statement::For(For { statements, .. }) => statements.iter().flat_map(Statement::names).collect(),
+            Statement::If(If { then, otherwise, .. }) => then.iter().chain(otherwise).flat_map(Statement::names).collect(),
+        }
+    }
 }
 
 /// What a name is bound to.
@@ -43,6 +96,11 @@ pub enum Expression {
     Call(Call),
     /// Another name for a tensor.
     Tensor(Ident),
+    /// `a + b + c`.
+    Sum {
+        plus: TokenTree,
+        terms: Vec<Expression>,
+    },
 }
 
 impl Expression {
@@ -51,11 +109,12 @@ impl Expression {
         match self {
             Expression::Call(call) => call.tensors.as_ref().map_or(&call.parentheses, |tensors| &tensors.parentheses).clone(),
             Expression::Tensor(name) => name.clone().into(),
+            Expression::Sum { plus, terms } => terms.last().map_or_else(|| plus.clone(), Expression::last_token),
         }
     }
 }
 
-/// `Layer(arguments)(tensors)`.
+/// `Layer(arguments)(tensors)`, where a block or a name bound to a layer may stand for the layer.
 pub struct Call {
     pub layer: Ident,
     /// The parentheses around the arguments.
@@ -69,7 +128,7 @@ pub struct Call {
 /// `(x)` or `([a, b])`.
 pub struct Tensors {
     pub parentheses: TokenTree,
-    pub names: Vec<Ident>,
+    pub expressions: Vec<Expression>,
 }
 
 /// `Model(inputs, outputs)`.
@@ -80,6 +139,7 @@ pub struct Outline {
 }
 
 /// `value` or `keyword=value`.
+#[derive(Clone)]
 pub struct Argument {
     pub keyword: Option<Ident>,
     pub given: Given,
@@ -103,7 +163,7 @@ pub enum Written {
     Absent,
     Tuple(Vec<Given>),
     /// Any other Rust expression.
-    Expression,
+    Expression(Box<Expr>),
 }
 
 impl Given {

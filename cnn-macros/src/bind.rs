@@ -1,6 +1,7 @@
 //! The arguments of a call, matched against the table of the layer it calls.
 
 use crate::ast::{Argument, Call, Given, Written};
+use crate::common::COMMON;
 use crate::report::{Errors, Problem, Result};
 use crate::suggest;
 use cnn_spec as spec;
@@ -26,18 +27,19 @@ impl Filled {
     }
 }
 
-/// Matches the arguments of `call` against `table`: one place for each, `None` where none was given.
+/// Matches the `arguments` of `call` against `table`: one place for each, `None` where none was given.
 ///
 /// `None` altogether if an argument is wrong; `is_tensor` says which names are bound to tensors, for a better error.
 pub fn bind(
     call: &Call,
+    arguments: &[Argument],
     table: &'static [spec::Argument],
     is_tensor: impl Fn(&str) -> bool,
     errors: &mut Errors,
 ) -> Option<Vec<Option<Filled>>> {
     let before = errors.len();
-    let mut binder = Binder { call, table, places: vec![None; table.len()], rest: Vec::new(), named: false, keyword: false };
-    for argument in call.arguments.as_ref()? {
+    let mut binder = Binder { call, table, places: vec![None; table.len()], rest: Vec::new(), keyword: false };
+    for argument in arguments {
         if let Err(error) = binder.place(argument, &is_tensor) {
             errors.push(error);
         }
@@ -65,8 +67,6 @@ struct Binder<'a> {
     places: Vec<Option<Place>>,
     /// The positional values of an argument that takes all of them.
     rest: Vec<Given>,
-    /// Whether `name` was given.
-    named: bool,
     /// Whether a keyword has been seen, after which only words may do without one.
     keyword: bool,
 }
@@ -84,15 +84,9 @@ impl Binder<'_> {
 
     fn by_keyword(&mut self, keyword: &syn::Ident, given: &Given) -> Result<()> {
         let name = keyword.to_string();
-        if spec::Argument::NAME.is_called(&name) {
-            return match std::mem::replace(&mut self.named, true) {
-                true => Err(Problem::new(format!("`{name}` is given twice")).help("leave out one of them").at(keyword)),
-                false => Ok(()),
-            };
-        }
         let Some(index) = self.table.iter().position(|argument| argument.is_called(&name)) else {
             let own = self.table.iter().flat_map(|argument| [argument.name].into_iter().chain(argument.aliases.iter().copied()));
-            let known: Vec<&str> = own.chain([spec::Argument::NAME.name]).collect();
+            let known: Vec<&str> = own.chain(COMMON.map(|argument| argument.name)).collect();
             let problem = Problem::new(format!("`{}` has no argument `{name}`", self.call.layer));
             return Err(problem.help(suggest::argument(&name, &known)).at(keyword));
         };
@@ -251,7 +245,7 @@ fn value(given: &Given, kind: Kind) -> Result<Option<Value>> {
             let element = |given| value(given, kind).map(|value| value.unwrap_or(Value::Word("None".into())));
             Value::Tuple(elements.iter().map(element).collect::<Result<_>>()?)
         }
-        Written::Name(_) | Written::Expression => {
+        Written::Name(_) | Written::Expression(_) => {
             let what = if takes_numbers(kind) { "the number" } else { "the value" };
             let problem = Problem::new(format!("{what} `{}` must be written out for now", given.tokens));
             let note = "constants and other expressions are not supported yet";

@@ -1,159 +1,496 @@
-//! From what was written to what it means: names resolved, layers looked up, shapes inferred, every mistake reported.
+//! From what was written to what it means: names resolved, layers looked up, blocks and loops unrolled, shapes inferred, every
+//! mistake reported.
 
-use crate::ast::{Call, Expression, Model, Outline, Statement};
+mod block;
+mod scope;
+
+use crate::ast::{Block, Call, Expression, For, If, Model, Outline, Statement};
 use crate::bind::{Filled, bind};
+use crate::common;
+use crate::evaluate;
 use crate::fallback::{Field, Sketch};
-use crate::graph::{Argument, Edge, Graph, Node, Step};
+use crate::graph::{self, Argument, Edge, Graph, Node, Source, Step};
+use crate::names::Names;
 use crate::report::{Errors, Problem};
-use crate::{names, suggest};
+use crate::{parse, suggest};
 use cnn_spec as spec;
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use spec::{At, Layer, Operand, ShapeError};
+use scope::{Binding, Bound, Scope};
+use spec::{At, Inferred, Layer, Operand, ShapeError};
 use std::collections::HashSet;
 use syn::Ident;
 
-/// Checks a model.
+/// Checks a model, which may use `blocks`; those it uses are added to `used`.
 ///
 /// # Errors
 /// As much as is known of a model with a mistake. All mistakes are in `errors`, each once: what depends on a bad statement
 /// is not checked.
-pub fn check(model: &Model, errors: &mut Errors) -> Result<Graph, Sketch> {
+pub fn check(model: &Model, blocks: &[Block], used: &mut HashSet<String>, errors: &mut Errors) -> Result<Graph, Sketch> {
     let before = errors.len();
-    let names = names::assign(&model.body, errors);
-    let mut checker = Checker::new(model, errors);
-    for (statement, name) in model.body.statements.iter().zip(&names) {
-        checker.statement(statement, name.as_ref());
-    }
+    let mut checker = Checker::new(model, blocks, errors);
+    checker.statements(&model.body.statements);
     let ends = checker.ends(model.body.outline.as_ref());
     checker.unused();
-    let Checker { nodes, steps, .. } = checker;
-    let is_right = errors.len() == before && model.body.is_whole;
-    if is_right && nodes.iter().all(|node| !matches!(node.layer, Layer::Input(_))) {
+    checker.never_applied();
+    used.extend(checker.used.drain());
+    let is_whole = checker.errors.len() == before && model.body.is_whole;
+    if is_whole && !checker.slots.iter().any(|slot| slot.kind == spec::Input::NAME) {
         let problem = Problem::new("this model has no input").help("start it with one, such as `i = Input(28, 28, 1);`");
-        errors.push(problem.at(&model.name));
-        return Err(sketch(model, names));
+        checker.errors.push(problem.at(&model.name));
     }
+    let names = checker.names.assign(checker.errors);
     match ends {
-        Some((inputs, outputs)) if is_right => Ok(Graph { nodes, steps, inputs, outputs }),
-        _ => Err(sketch(model, names)),
+        Some((inputs, outputs)) if is_whole && checker.errors.len() == before => Ok(checker.graph(names, inputs, outputs)),
+        _ => Err(checker.sketch(&names, model.body.outline.as_ref())),
     }
 }
 
-fn sketch(model: &Model, names: Vec<Option<Ident>>) -> Sketch {
-    let mut sketch = Sketch { fields: Vec::new(), inputs: 0, outputs: 1 };
-    for (statement, name) in model.body.statements.iter().zip(names) {
-        if let (Statement::Bind(_, Expression::Call(call)), Some(name)) = (statement, name)
-            && sketch.fields.iter().all(|field| field.name != name)
-            && Layer::arguments(&call.layer.to_string()).is_some()
-        {
-            sketch.inputs += usize::from(call.layer == spec::Input::NAME);
-            sketch.fields.push(Field { name, layer: call.layer.clone() });
+/// Checks that every block has a name of its own.
+pub fn blocks(blocks: &[Block], errors: &mut Errors) {
+    for (index, Block { name, .. }) in blocks.iter().enumerate() {
+        let taken = if Layer::arguments(&name.to_string()).is_some() {
+            "is the name of a layer"
+        } else if blocks[..index].iter().any(|earlier| earlier.name == *name) {
+            "is the name of an earlier block"
+        } else {
+            continue;
+        };
+        errors.push(Problem::new(format!("`{name}` {taken}")).help("give the block another name").at(name));
+    }
+}
+
+/// Reports the blocks that no model uses, unless a mistake may be the reason.
+pub fn unused_blocks(blocks: &[Block], used: &HashSet<String>, errors: &mut Errors) {
+    if errors.len() == 0 {
+        for Block { name, .. } in blocks.iter().filter(|block| !used.contains(&block.name.to_string())) {
+            errors.push(Problem::new(format!("block `{name}` is never used")).help("remove it, or call it in a model").at(name));
         }
     }
-    sketch.inputs = sketch.inputs.max(1);
-    if let Some(outline) = &model.body.outline {
-        (sketch.inputs, sketch.outputs) = (outline.inputs.len(), outline.outputs.len());
-    }
-    sketch
 }
 
 struct Checker<'a> {
     errors: &'a mut Errors,
+    blocks: &'a [Block],
     strict: bool,
-    bindings: Vec<Binding>,
+    scope: Scope<'a>,
+    names: Names,
+    /// The layers called so far, whether right or wrong.
+    slots: Vec<Slot>,
+    layers: Vec<graph::Layer>,
     nodes: Vec<Node>,
-    steps: Vec<Step>,
-    /// Whether a broken statement may have bound any name.
-    any_name: bool,
-    /// Names that were reported as unknown.
-    unknown: HashSet<String>,
+    /// The layers that are bound to a name, to be applied later.
+    held: Vec<Held<'a>>,
+    /// The blocks being inlined, outermost first.
+    inside: Vec<&'a Ident>,
+    /// The blocks called so far.
+    used: HashSet<String>,
+    /// The statements in which a mistake was found, so that it is reported once and not at every turn of a loop.
+    broken: HashSet<*const Statement>,
+    /// The blocks in whose value a mistake was found.
+    broken_values: HashSet<*const Block>,
+    /// The names that were reported as unused, for the same reason.
+    reported: HashSet<*const Ident>,
 }
 
-/// A name for a tensor.
-struct Binding {
-    name: Ident,
-    /// The node that gives the tensor; `None` is one unknown because of an earlier error.
-    node: Option<usize>,
+/// The place of a layer among the names, and its name as written.
+struct Slot {
+    name: usize,
+    kind: Ident,
+}
+
+/// A layer before it is applied: its arguments, and where they stand.
+#[derive(Clone)]
+struct Held<'a> {
+    call: &'a Call,
+    filled: Vec<Option<Filled>>,
+    layer: Layer,
+    /// Its place among the names.
+    name: usize,
+    frozen: bool,
+    /// Its place among the layers once it has been applied, and the name of the tensor it was applied to.
+    applied: Option<(usize, String)>,
+    /// Whether it has been used, rightly or wrongly.
     is_used: bool,
 }
 
+/// The tensors that an expression gives.
+struct Value {
+    nodes: Vec<usize>,
+    source: Source,
+}
+
 impl<'a> Checker<'a> {
-    fn new(model: &Model, errors: &'a mut Errors) -> Self {
-        let (bindings, nodes, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { errors, strict: model.body.strict, bindings, nodes, steps, any_name: false, unknown: HashSet::new() }
+    fn new(model: &Model, blocks: &'a [Block], errors: &'a mut Errors) -> Self {
+        Self {
+            errors,
+            blocks,
+            strict: model.body.strict,
+            scope: Scope::default(),
+            names: Names::default(),
+            slots: Vec::new(),
+            layers: Vec::new(),
+            nodes: Vec::new(),
+            held: Vec::new(),
+            inside: Vec::new(),
+            used: HashSet::new(),
+            broken: HashSet::new(),
+            broken_values: HashSet::new(),
+            reported: HashSet::new(),
+        }
     }
 
-    fn statement(&mut self, statement: &Statement, name: Option<&Ident>) {
-        let (tensor, node) = match statement {
-            Statement::Bind(tensor, Expression::Call(call)) => (tensor, self.call(tensor, call, name)),
-            Statement::Bind(tensor, Expression::Tensor(of)) => {
-                self.steps.push(Step::Alias { name: tensor.clone(), of: of.clone() });
-                (tensor, self.resolve(of))
+    fn graph(self, names: Vec<crate::names::Name>, inputs: Vec<usize>, outputs: Vec<Edge>) -> Graph {
+        let Self { layers, nodes, scope, .. } = self;
+        Graph { names, layers, nodes, steps: scope.steps, inputs, outputs }
+    }
+
+    fn sketch(&self, names: &[crate::names::Name], outline: Option<&Outline>) -> Sketch {
+        let mut fields: Vec<Field> = Vec::new();
+        for Slot { name, kind } in &self.slots {
+            let name = names[*name].field.clone();
+            if fields.iter().all(|field| field.name != name) {
+                fields.push(Field { name, layer: kind.clone() });
             }
-            Statement::Broken(tensor) => {
-                self.use_everything();
-                match tensor {
-                    Some(tensor) => (tensor, None),
-                    None => {
-                        self.any_name = true;
-                        return;
-                    }
+        }
+        let inputs = self.slots.iter().filter(|slot| slot.kind == spec::Input::NAME).count().max(1);
+        let (inputs, outputs) = match outline {
+            Some(outline) => (outline.inputs.len(), outline.outputs.len()),
+            None => (inputs, self.scope.last.max(1)),
+        };
+        Sketch { fields, inputs, outputs }
+    }
+
+    fn statements(&mut self, statements: &'a [Statement]) {
+        statements.iter().for_each(|statement| self.statement(statement));
+    }
+
+    fn statement(&mut self, statement: &'a Statement) {
+        if self.broken.contains(&std::ptr::from_ref(statement)) {
+            return self.poison(statement);
+        }
+        match statement {
+            Statement::Bind(names, expression) => {
+                let before = self.errors.len();
+                self.bind(names, expression);
+                if self.errors.len() > before {
+                    self.broken.insert(statement);
                 }
             }
-        };
-        self.bindings.push(Binding { name: tensor.clone(), node, is_used: false });
+            Statement::For(turns) => self.turns(turns, statement),
+            Statement::If(If { condition, then, otherwise }) => {
+                match evaluate::condition(condition, &self.scope.parameters) {
+                    Ok(true) => self.statements(then),
+                    Ok(false) => self.statements(otherwise),
+                    Err(error) => self.give_up(statement, error),
+                }
+            }
+            Statement::Broken(names) => {
+                self.scope.any_name |= names.is_empty();
+                self.poison(statement);
+            }
+        }
     }
 
-    /// The node of `tensor = Layer(arguments)(tensors);`, unless something about it is wrong or unknown.
-    fn call(&mut self, tensor: &Ident, call: &Call, name: Option<&Ident>) -> Option<usize> {
-        let inputs = self.inputs(call);
-        let kind = call.layer.to_string();
-        let Some(table) = Layer::arguments(&kind) else {
-            self.errors.push(unknown_layer(&kind).at(&call.layer));
-            return None;
+    /// Reports what is wrong with a loop or an `if` as a whole.
+    fn give_up(&mut self, statement: &'a Statement, error: crate::report::Mistake) {
+        self.errors.push(error);
+        self.broken.insert(statement);
+        self.poison(statement);
+    }
+
+    /// Binds what `statement` would bind, to tensors that are unknown because of an earlier error.
+    fn poison(&mut self, statement: &'a Statement) {
+        self.scope.use_everything();
+        let names = statement.names();
+        self.scope.last = names.len().min(1);
+        for name in names {
+            self.scope.bindings.push(Binding { name, bound: Bound::Tensor(None), is_used: false });
+        }
+    }
+
+    fn turns(&mut self, turns: &'a For, statement: &'a Statement) {
+        let values = match evaluate::values(&turns.values, &self.scope.parameters) {
+            Ok(values) => values,
+            Err(error) => return self.give_up(statement, error),
         };
-        let is_bound = |bindings: &[Binding], name: &str| bindings.iter().any(|binding| binding.name == name);
-        let filled = bind(call, table, |name| is_bound(&self.bindings, name), self.errors)?;
-        let layer = self.layer(call, table, &filled)?;
-        if matches!(layer, Layer::Input(_)) && is_bound(&self.bindings, &tensor.to_string()) {
-            let problem = Problem::new(format!("input `{tensor}` has the name of an earlier tensor"));
-            self.errors.push(problem.help("give it a name of its own").at(tensor));
+        for value in values {
+            let outer = self.scope.parameters.clone();
+            let variables = match self.scope.match_pattern(&turns.pattern, value, &turns.values) {
+                Ok(variables) => variables,
+                Err(error) => return self.give_up(statement, error),
+            };
+            self.errors.enter(variables);
+            self.statements(&turns.statements);
+            self.errors.leave();
+            self.scope.parameters = outer;
+        }
+    }
+
+    fn bind(&mut self, names: &'a [Ident], expression: &'a Expression) {
+        if let (Expression::Call(call), [name]) = (expression, names)
+            && call.tensors.is_none()
+            && call.layer != spec::Input::NAME
+            && Layer::arguments(&call.layer.to_string()).is_some()
+        {
+            let bound = self.hold(call).map_or(Bound::Tensor(None), |held| {
+                self.held.push(held);
+                Bound::Layer(self.held.len() - 1)
+            });
+            self.scope.bind(name, bound);
+            self.scope.last = 1;
+            return;
+        }
+        let value = self.expression(expression, &names[0]).filter(|value| {
+            let fits = value.nodes.len() == names.len();
+            if !fits {
+                self.errors.push(wrong_count(names, value.nodes.len()));
+            }
+            fits
+        });
+        let nodes = value.as_ref().map(|value| value.nodes.clone());
+        if let Some(value) = value {
+            self.scope.steps.push(Step { names: names.to_vec(), value: value.source });
+        }
+        for (index, name) in names.iter().enumerate() {
+            self.scope.bind(name, Bound::Tensor(nodes.as_ref().map(|nodes| nodes[index])));
+        }
+        self.scope.last = names.len();
+    }
+
+    /// The tensors of an expression that is bound to `target`, unless something about it is wrong or unknown.
+    fn expression(&mut self, expression: &'a Expression, target: &'a Ident) -> Option<Value> {
+        match expression {
+            Expression::Tensor(name) => {
+                let node = self.resolve(name)?;
+                Some(Value { nodes: vec![node], source: Source::Tensor(name.clone()) })
+            }
+            Expression::Sum { plus, terms } => self.sum(plus, terms, target),
+            Expression::Call(call) => self.call(call, target),
+        }
+    }
+
+    fn call(&mut self, call: &'a Call, target: &'a Ident) -> Option<Value> {
+        let kind = call.layer.to_string();
+        if let Some(Bound::Layer(held)) = self.scope.find(&call.layer).map(|binding| binding.bound) {
+            return self.apply_held(held, call, target);
+        }
+        if let Some(block) = self.blocks.iter().find(|block| block.name == call.layer) {
+            return self.block(block, call, target);
+        }
+        if Layer::arguments(&kind).is_none() {
+            self.operands(call, target);
+            let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
+            self.errors.push(unknown_layer(&kind, &blocks).at(&call.layer));
             return None;
         }
-        let inputs = inputs?;
-        let operands: Vec<String> = inputs.iter().map(|edge| edge.tensor.to_string()).collect();
-        let operands = operands.iter().zip(&inputs).map(|(name, edge)| Operand::new(name, self.nodes[edge.node].inferred.shape));
-        match layer.infer(&operands.collect::<Vec<_>>()) {
+        let operands = self.operands(call, target);
+        let mut held = self.hold(call)?;
+        if call.layer == spec::Input::NAME {
+            self.is_a_fit_input(target)?;
+        }
+        let blame = call.tensors.as_ref().map(|tensors| tensors.parentheses.clone());
+        self.apply(&mut held, operands?, blame.as_ref(), target)
+    }
+
+    /// That an input may be bound to `target` here.
+    fn is_a_fit_input(&mut self, target: &Ident) -> Option<()> {
+        if !self.inside.is_empty() {
+            let problem = Problem::new("an `Input` belongs to a model, not to a block");
+            self.errors.push(problem.help("let the block take another tensor").at(target));
+            return None;
+        }
+        if self.scope.find(target).is_some() {
+            let problem = Problem::new(format!("input `{target}` has the name of an earlier tensor"));
+            self.errors.push(problem.help("give it a name of its own").at(target));
+            return None;
+        }
+        Some(())
+    }
+
+    /// The layer of `call` with its arguments, not yet applied.
+    fn hold(&mut self, call: &'a Call) -> Option<Held<'a>> {
+        let kind = call.layer.to_string();
+        let table = Layer::arguments(&kind)?;
+        let snake = Layer::snake_name_of(&kind).unwrap_or_default().to_string();
+        let arguments = common::arguments(call, &self.scope.parameters, self.errors);
+        let (common, arguments) = arguments.map_or((None, None), |(common, own)| (Some(common), Some(own)));
+        let common = common.unwrap_or_default();
+        let name = self.names.add(self.scope.place, snake, common.name, call.layer.span());
+        self.slots.push(Slot { name, kind: call.layer.clone() });
+        let filled = bind(call, &arguments?, table, |name| self.scope.is_tensor(name), self.errors)?;
+        let layer = self.layer(call, table, &filled)?;
+        let frozen = common.frozen || self.scope.frozen;
+        Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false })
+    }
+
+    /// The tensors a layer is applied to, each with what it is called in messages, or `None` if one is unknown.
+    fn operands(&mut self, call: &'a Call, target: &'a Ident) -> Option<Vec<(String, Value)>> {
+        let expressions = call.tensors.as_ref().map_or(&[][..], |tensors| &tensors.expressions);
+        if expressions.is_empty() && call.layer != spec::Input::NAME {
+            self.scope.use_everything();
+        }
+        self.all(expressions, target)
+    }
+
+    fn all(&mut self, expressions: &'a [Expression], target: &'a Ident) -> Option<Vec<(String, Value)>> {
+        let operands: Vec<Option<(String, Value)>> = expressions.iter().map(|expression| self.one(expression, target)).collect();
+        operands.into_iter().collect()
+    }
+
+    /// An expression of which one tensor is wanted.
+    fn one(&mut self, expression: &'a Expression, target: &'a Ident) -> Option<(String, Value)> {
+        if let Expression::Call(call) = expression
+            && call.layer == spec::Input::NAME
+        {
+            self.errors.push(Problem::new("an `Input` needs a name").help("bind it: `i = Input(28, 28, 1);`").at(&call.layer));
+            return None;
+        }
+        let value = self.expression(expression, target)?;
+        let label = label(expression);
+        if value.nodes.len() != 1 {
+            let message = format!("`{label}` gives {} tensors, and one is wanted here", value.nodes.len());
+            self.errors.push(Problem::new(message).help("bind them first: `(a, b) = …;`").at(expression.last_token()));
+            return None;
+        }
+        Some((label, value))
+    }
+
+    /// `a + b`, which is `Add()([a, b])`.
+    fn sum(&mut self, plus: &'a TokenTree, terms: &'a [Expression], target: &'a Ident) -> Option<Value> {
+        let operands = self.all(terms, target);
+        let kind = Ident::new(spec::Add::NAME, plus.span());
+        let name = self.names.add(self.scope.place, spec::Add::SNAKE_NAME.to_string(), None, plus.span());
+        self.slots.push(Slot { name, kind: kind.clone() });
+        let (operands, layer) = (operands?, Layer::Add(spec::Add::new()));
+        match self.infer(&layer, &operands) {
             Ok(inferred) => {
-                let given = table.iter().zip(&filled).filter_map(|(argument, filled)| Some((argument.name, filled.as_ref()?)));
-                let arguments =
-                    given.map(|(name, filled)| Argument { name, label: filled.label, value: filled.span() }).collect();
-                let (name, tensor, kind) = (name?.clone(), tensor.clone(), call.layer.clone());
-                self.steps.push(Step::Apply(self.nodes.len()));
-                self.nodes.push(Node { name, tensor, layer, kind, arguments, inputs, inferred });
-                Some(self.nodes.len() - 1)
+                let (inputs, frozen) = (self.shapes(&operands), self.scope.frozen);
+                self.layers.push(graph::Layer { name, kind, layer, arguments: Vec::new(), inputs, inferred, frozen });
+                Some(self.add_node(self.layers.len() - 1, inferred, operands, target))
             }
             Err(error) => {
-                let problem = self.broken_rule(&error, &inputs);
-                self.errors.push(problem.at(blamed(error.at, call, table, &filled)));
+                let problem = self.broken_rule(&error, &operands);
+                self.errors.push(problem.at(plus));
                 None
             }
         }
     }
 
-    /// The tensors a layer is applied to, or `None` if one is unknown.
-    fn inputs(&mut self, call: &Call) -> Option<Vec<Edge>> {
-        let names = call.tensors.as_ref().map_or(&[][..], |tensors| &tensors.names);
-        if names.is_empty() && call.layer != spec::Input::NAME {
-            self.use_everything();
+    /// Applies a layer to tensors that are given in the tokens `blame`.
+    fn apply(&mut self, held: &mut Held<'a>, operands: Vec<(String, Value)>, blame: Option<&TokenTree>, target: &Ident) -> Option<Value> {
+        held.is_used = true;
+        let call = held.call;
+        let table = Layer::arguments(&call.layer.to_string())?;
+        let inferred = match self.infer(&held.layer, &operands) {
+            Ok(inferred) => inferred,
+            Err(error) => {
+                let problem = self.broken_rule(&error, &operands);
+                let is_late = call.tensors.is_none() && blame.is_some();
+                let tokens = match (error.at, blame) {
+                    // A layer bound to a name may fit one tensor and not another.
+                    (_, Some(blame)) if is_late => blame.to_token_stream(),
+                    (At::Inputs, Some(blame)) => blame.to_token_stream(),
+                    (at, _) => blamed(at, call, table, &held.filled),
+                };
+                self.errors.push(problem.at(tokens));
+                return None;
+            }
+        };
+        let layer = match &held.applied {
+            Some((layer, first)) => {
+                self.weights_fit(*layer, first, &inferred, &operands, blame)?;
+                *layer
+            }
+            None => {
+                let given = table.iter().zip(&held.filled).filter_map(|(argument, filled)| Some((argument.name, filled.as_ref()?)));
+                let arguments =
+                    given.map(|(name, filled)| Argument { name, label: filled.label, value: filled.span() }).collect();
+                let (kind, inputs) = (call.layer.clone(), self.shapes(&operands));
+                let Held { name, layer, frozen, .. } = *held;
+                self.layers.push(graph::Layer { name, kind, layer, arguments, inputs, inferred, frozen });
+                self.layers.len() - 1
+            }
+        };
+        if held.applied.is_none() {
+            held.applied = Some((layer, operands.first().map_or_else(String::new, |(label, _)| label.clone())));
         }
-        let edges: Vec<Option<Edge>> = names.iter().map(|name| self.edge(name)).collect();
-        edges.into_iter().collect()
+        Some(self.add_node(layer, inferred, operands, target))
     }
 
-    fn edge(&mut self, name: &Ident) -> Option<Edge> {
-        Some(Edge { node: self.resolve(name)?, tensor: name.clone() })
+    /// That the weights of a layer applied before are those it would have here.
+    fn weights_fit(
+        &mut self,
+        layer: usize,
+        first: &str,
+        inferred: &Inferred,
+        operands: &[(String, Value)],
+        blame: Option<&TokenTree>,
+    ) -> Option<()> {
+        let earlier = &self.layers[layer];
+        if earlier.inferred.parameters == inferred.parameters {
+            return Some(());
+        }
+        let sizes = |sizes: &[usize]| sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
+        let pairs = earlier.inferred.parameters.as_slice().iter().zip(inferred.parameters.as_slice());
+        let differ = pairs.map(|(a, b)| (a.name, sizes(a.dims()), sizes(b.dims()))).find(|(_, a, b)| a != b);
+        let note = differ.map_or_else(String::new, |(name, a, b)| format!("`{first}` made its `{name}` {a}, here it would be {b}"));
+        let (label, shape) = (&operands.first()?.0, self.shape(&operands.first()?.1));
+        let message = format!("this `{}` has its weights from `{first}` {}; `{label}` is {shape}", earlier.kind, earlier.inputs.first()?);
+        let problem = Problem::new(message).note(note).help("use a layer of its own, with weights of its own");
+        self.errors.push(problem.at(blame));
+        None
+    }
+
+    /// Applies a layer that is bound to a name: `conv(x)`.
+    fn apply_held(&mut self, held: usize, call: &'a Call, target: &'a Ident) -> Option<Value> {
+        self.scope.mark_used(&call.layer);
+        let expressions = match parse::tensors_of(&call.parentheses, self.errors) {
+            Ok(expressions) if call.tensors.is_none() => expressions,
+            Ok(_) => {
+                let problem = Problem::new(format!("`{}` has its arguments already", call.layer));
+                self.errors.push(problem.help(format!("apply it: `{}(x)`", call.layer)).at(&call.parentheses));
+                return None;
+            }
+            Err(error) => {
+                self.errors.push(error);
+                return None;
+            }
+        };
+        let mut operands = Vec::new();
+        for expression in &expressions {
+            let Expression::Tensor(name) = expression else {
+                let problem = Problem::new(format!("`{}` is applied to tensors by their names", call.layer));
+                self.errors.push(problem.help("bind the tensor first: `y = …;`").at(&call.parentheses));
+                return None;
+            };
+            let node = self.resolve(name)?;
+            operands.push((name.to_string(), Value { nodes: vec![node], source: Source::Tensor(name.clone()) }));
+        }
+        let mut layer = self.held[held].clone();
+        let value = self.apply(&mut layer, operands, Some(&call.parentheses), target);
+        self.held[held] = layer;
+        value
+    }
+
+    fn infer(&self, layer: &Layer, operands: &[(String, Value)]) -> Result<Inferred, ShapeError> {
+        let operands: Vec<Operand> = operands.iter().map(|(name, value)| Operand::new(name, self.shape(value))).collect();
+        layer.infer(&operands)
+    }
+
+    fn shape(&self, value: &Value) -> spec::Shape {
+        self.nodes[value.nodes[0]].shape
+    }
+
+    fn shapes(&self, operands: &[(String, Value)]) -> Vec<spec::Shape> {
+        operands.iter().map(|(_, value)| self.shape(value)).collect()
+    }
+
+    fn add_node(&mut self, layer: usize, inferred: Inferred, operands: Vec<(String, Value)>, target: &Ident) -> Value {
+        let (inputs, operands) = operands.into_iter().map(|(_, value)| (value.nodes[0], value.source)).unzip();
+        self.nodes.push(Node { layer, tensor: target.clone(), inputs, shape: inferred.shape });
+        let node = self.nodes.len() - 1;
+        Value { nodes: vec![node], source: Source::Apply { node, operands } }
     }
 
     /// The layer with its arguments, if the rule book takes their values.
@@ -180,32 +517,40 @@ impl<'a> Checker<'a> {
 
     /// The node that `name` is bound to at this point.
     fn resolve(&mut self, name: &Ident) -> Option<usize> {
-        if let Some(binding) = self.bindings.iter_mut().rev().find(|binding| binding.name == *name) {
-            binding.is_used = true;
-            return binding.node;
-        }
-        if !self.any_name && self.unknown.insert(name.to_string()) {
-            let mut tensors: Vec<String> = Vec::new();
-            for binding in self.bindings.iter().rev() {
-                let name = binding.name.to_string();
-                if !tensors.contains(&name) {
-                    tensors.push(name);
-                }
+        match self.scope.mark_used(name) {
+            Some(Bound::Tensor(node)) => return node,
+            Some(Bound::Layer(held)) => {
+                self.not_applied(held);
+                return None;
             }
-            let is_layer = Layer::NAMES.iter().any(|layer| name == layer);
+            None => {}
+        }
+        if !self.scope.any_name && self.scope.unknown.insert(name.to_string()) {
+            let is_layer = Layer::NAMES.iter().any(|layer| name == layer) || self.blocks.iter().any(|block| block.name == *name);
             let problem = match is_layer {
                 true => Problem::new(format!("layer `{name}` is not called")).help(format!("write `{name}(…)(…)`")),
-                false => Problem::new(format!("unknown tensor `{name}`")).help(suggest::tensor(&name.to_string(), &tensors)),
+                false => Problem::new(format!("unknown tensor `{name}`")).help(suggest::tensor(&name.to_string(), &self.scope.tensors())),
             };
             self.errors.push(problem.at(name));
         }
-        self.use_everything();
+        self.scope.use_everything();
         None
     }
 
-    /// Counts every name as used, because it cannot be known which one a mistake stands for.
-    fn use_everything(&mut self) {
-        self.bindings.iter_mut().for_each(|binding| binding.is_used = true);
+    /// Reports a layer that should have been applied to something, once.
+    fn not_applied(&mut self, held: usize) {
+        let held = &mut self.held[held];
+        if !std::mem::replace(&mut held.is_used, true)
+            && let Err(error) = held.layer.infer(&[])
+        {
+            let problem = Problem::new(error.message.to_string()).help(error.help.to_string());
+            self.errors.push(problem.at(&held.call.layer));
+        }
+    }
+
+    /// Reports the layers that are bound to a name and applied to nothing.
+    fn never_applied(&mut self) {
+        (0..self.held.len()).for_each(|held| self.not_applied(held));
     }
 
     /// Where tensors enter and leave, or `None` if that is unknown.
@@ -216,9 +561,14 @@ impl<'a> Checker<'a> {
             return Some((inputs?, outputs.into_iter().collect::<Option<_>>()?));
         }
         let inputs = (0..self.nodes.len()).filter(|node| self.is_input(*node)).collect();
-        let last = self.bindings.last_mut()?;
-        last.is_used = true;
-        Some((inputs, vec![Edge { node: last.node?, tensor: last.name.clone() }]))
+        let names: Vec<&Ident> = self.scope.last_names();
+        let outputs: Vec<Option<Edge>> = names.into_iter().map(|name| self.edge(name)).collect();
+        let outputs: Vec<Edge> = outputs.into_iter().collect::<Option<_>>()?;
+        (!outputs.is_empty()).then_some((inputs, outputs))
+    }
+
+    fn edge(&mut self, name: &Ident) -> Option<Edge> {
+        Some(Edge { node: self.resolve(name)?, tensor: name.clone() })
     }
 
     /// The inputs that `Model(…)` lists, which must be all there are.
@@ -239,7 +589,7 @@ impl<'a> Checker<'a> {
         if !all_fit {
             return None;
         }
-        let is_used = |node| self.bindings.iter().any(|binding| binding.node == Some(node) && binding.is_used);
+        let is_used = |node| self.scope.bindings.iter().any(|binding| binding.node() == Some(node) && binding.is_used);
         let is_missing = |node: &usize| self.is_input(*node) && !listed.contains(node) && is_used(*node);
         let missing: Vec<usize> = (0..self.nodes.len()).filter(is_missing).collect();
         for node in missing {
@@ -259,28 +609,33 @@ impl<'a> Checker<'a> {
     }
 
     fn is_input(&self, node: usize) -> bool {
-        matches!(self.nodes[node].layer, Layer::Input(_))
+        matches!(self.layers[self.nodes[node].layer].layer, Layer::Input(_))
     }
 
-    /// Reports every name that nothing uses.
+    /// Reports every name of the scope that nothing uses.
     fn unused(&mut self) {
-        for (index, Binding { name, node, is_used }) in self.bindings.iter().enumerate() {
-            let Some(node) = node.filter(|_| !is_used) else { continue };
+        let bindings = std::mem::take(&mut self.scope.bindings);
+        for (index, binding) in bindings.iter().enumerate() {
+            let Some(node) = binding.node().filter(|_| !binding.is_used) else { continue };
+            let name = binding.name;
+            if !self.reported.insert(name) {
+                continue;
+            }
             let problem = match self.is_input(node) && self.nodes[node].tensor == *name {
                 true => Problem::new(format!("input `{name}` reaches no output")),
                 false => Problem::new(format!("`{name}` is never used")),
             };
-            let is_rebound = self.bindings[index + 1..].iter().any(|later| later.name == *name);
+            let is_rebound = bindings[index + 1..].iter().any(|later| later.name == name);
             let note = if is_rebound { "it is bound again before anything uses it" } else { "" };
             self.errors.push(problem.note(note).help("remove it, or use it on the way to the output").at(name));
         }
     }
 
     /// What `error` says, with the way its input got its shape when that is what a window does not fit.
-    fn broken_rule(&self, error: &ShapeError, inputs: &[Edge]) -> Problem {
+    fn broken_rule(&self, error: &ShapeError, operands: &[(String, Value)]) -> Problem {
         let mut note = error.note.to_string();
-        if let (At::Element(..), [input], false) = (error.at, inputs, note.is_empty())
-            && let Some(way) = self.way(input.node)
+        if let (At::Element(..), [(_, input)], false) = (error.at, operands, note.is_empty())
+            && let Some(way) = self.way(input.nodes[0])
         {
             note = format!("{note}, after {way}");
         }
@@ -290,10 +645,10 @@ impl<'a> Checker<'a> {
     /// The layers from the input to `node` with their shapes, when there is more than the input.
     fn way(&self, node: usize) -> Option<String> {
         const MOST: usize = 7;
-        let back = |node: &usize| self.nodes[*node].inputs.first().map(|edge| edge.node);
+        let back = |node: &usize| self.nodes[*node].inputs.first().copied();
         let mut way: Vec<usize> = std::iter::successors(Some(node), back).collect();
         way.reverse();
-        let step = |node: &usize| format!("{} {}", self.nodes[*node].layer.name(), self.nodes[*node].inferred.shape);
+        let step = |node: &usize| format!("{} {}", self.layers[self.nodes[*node].layer].layer.name(), self.nodes[*node].shape);
         let mut steps: Vec<String> = way.iter().map(step).collect();
         if steps.len() > MOST {
             steps.splice(1..=steps.len() - MOST + 1, ["…".to_string()]);
@@ -302,11 +657,27 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn unknown_layer(kind: &str) -> Problem {
+/// What an expression is called in messages.
+fn label(expression: &Expression) -> String {
+    match expression {
+        Expression::Tensor(name) => name.to_string(),
+        Expression::Call(call) => format!("{}(…)", call.layer),
+        Expression::Sum { terms, .. } => terms.iter().map(label).collect::<Vec<_>>().join(" + "),
+    }
+}
+
+fn wrong_count(names: &[Ident], found: usize) -> crate::report::Mistake {
+    let noun = if found == 1 { "tensor" } else { "tensors" };
+    let message = format!("{} {} for {found} {noun}", names.len(), if names.len() == 1 { "name" } else { "names" });
+    let help = if found == 1 { "bind it to one name".to_string() } else { format!("bind each to a name, as in `(a, b) = …`, {found} in all") };
+    Problem::new(message).help(help).at(names.iter().map(|name| name.to_token_stream()).collect::<TokenStream>())
+}
+
+fn unknown_layer(kind: &str, blocks: &[String]) -> Problem {
     if suggest::is_planned(kind) {
         return Problem::new(format!("layer `{kind}` is not supported yet"));
     }
-    Problem::new(format!("unknown layer `{kind}`")).help(suggest::layer(kind))
+    Problem::new(format!("unknown layer `{kind}`")).help(suggest::layer(kind, blocks))
 }
 
 /// The tokens that an error of the rule book is about.
@@ -318,7 +689,11 @@ fn blamed(at: At, call: &Call, table: &[spec::Argument], filled: &[Option<Filled
     let tokens = match (at, &call.tensors) {
         (At::Argument(name), _) => given(name).map(|given| given.tokens.clone()),
         (At::Element(name, index), _) => given(name).map(|given| given.element(index).clone()),
-        (At::Input(index), Some(tensors)) => tensors.names.get(index).map(ToTokens::to_token_stream),
+        (At::Input(index), Some(tensors)) => tensors.expressions.get(index).map(|expression| match expression {
+            Expression::Tensor(name) => name.to_token_stream(),
+            Expression::Call(call) => call.layer.to_token_stream(),
+            Expression::Sum { plus, .. } => plus.to_token_stream(),
+        }),
         (At::Inputs, Some(tensors)) => Some(tensors.parentheses.to_token_stream()),
         _ => None,
     };

@@ -1,7 +1,8 @@
 //! From the checked network to the Rust code that a person would have written for it.
 
 use crate::ast::Model;
-use crate::graph::{Graph, Node, Step};
+use crate::graph::{Graph, Layer, Source, Step};
+use crate::names::Name;
 use cnn_spec::{FromValue, Shape};
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -12,7 +13,7 @@ pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
     let Model { attrs, vis, name, .. } = model;
     let allow = allow_any_case(graph);
     let doc = model_doc(model, graph);
-    let fields = graph.nodes.iter().map(|node| field(graph, node));
+    let fields = graph.layers.iter().map(|layer| field(graph, layer));
     let constructors = constructors();
     let forward = forward(graph);
     let constant = constant(&name.to_string(), graph);
@@ -88,39 +89,40 @@ pub fn module(name: &Ident) -> TokenStream {
 /// Names are the user's to choose, as they would be in Keras.
 fn allow_any_case(graph: &Graph) -> Option<TokenStream> {
     let has_capitals = |name: &Ident| name.to_string().contains(char::is_uppercase);
-    let any = graph.nodes.iter().any(|node| has_capitals(&node.name) || has_capitals(&node.tensor));
+    let any = graph.nodes.iter().any(|node| has_capitals(&node.tensor))
+        || graph.layers.iter().any(|layer| has_capitals(&graph.name(layer).field));
     any.then(|| quote_spanned!(Span::mixed_site()=> #[allow(non_snake_case)]))
 }
 
 /// What is known about the whole network, after the user's own words.
 fn model_doc(model: &Model, graph: &Graph) -> TokenStream {
-    let inputs: Vec<String> = graph.inputs.iter().map(|node| graph.nodes[*node].inferred.shape.to_string()).collect();
-    let outputs: Vec<String> = graph.outputs.iter().map(|edge| graph.nodes[edge.node].inferred.shape.to_string()).collect();
-    let parameters = graph.nodes.iter().map(|node| node.inferred.parameters.count()).sum();
-    let facts = format!("{} → {}, {} parameters.", inputs.join(", "), outputs.join(", "), grouped(parameters));
+    let inputs: Vec<String> = graph.inputs.iter().map(|node| graph.nodes[*node].shape.to_string()).collect();
+    let outputs: Vec<String> = graph.outputs.iter().map(|edge| graph.nodes[edge.node].shape.to_string()).collect();
+    let facts = format!("{} → {}, {} parameters.", inputs.join(", "), outputs.join(", "), grouped(graph.count_parameters()));
     let gap = model.attrs.iter().any(|attribute| attribute.path().is_ident("doc")).then(|| doc(""));
     let facts = doc(&facts);
     quote_spanned!(Span::mixed_site()=> #gap #facts)
 }
 
-fn field(graph: &Graph, node: &Node) -> TokenStream {
-    let Node { name, kind, inputs, inferred, .. } = node;
-    let of: Vec<String> = inputs.iter().map(|edge| format!("{} → ", graph.nodes[edge.node].inferred.shape)).collect();
+fn field(graph: &Graph, layer: &Layer) -> TokenStream {
+    let Layer { kind, inputs, inferred, .. } = layer;
+    let name = graph.name(layer);
+    let path = if name.field == name.path { String::new() } else { format!("`{}`, ", name.path) };
+    let of: Vec<String> = inputs.iter().map(Shape::to_string).collect();
+    let of = if of.is_empty() { String::new() } else { format!("{} → ", of.join(", ")) };
     let parameters = match inferred.parameters.count() {
         0 => String::new(),
         count => format!(", {} parameters", grouped(count)),
     };
-    let doc = doc(&format!("`{kind}`: {}{}{parameters}.", of.concat(), inferred.shape));
-    quote_spanned!(Span::mixed_site()=> #doc pub #name: ::cnn_runtime::layers::#kind)
+    let doc = doc(&format!("{path}`{kind}`: {of}{}{parameters}.", inferred.shape));
+    let field = &name.field;
+    quote_spanned!(Span::mixed_site()=> #doc pub #field: ::cnn_runtime::layers::#kind)
 }
 
 /// `forward`: the statements of the model.
 fn forward(graph: &Graph) -> TokenStream {
     let inputs: Vec<&Ident> = graph.inputs.iter().map(|node| &graph.nodes[*node].tensor).collect();
-    let steps = graph.steps.iter().map(|step| match step {
-        Step::Apply(node) => apply(graph, *node),
-        Step::Alias { name, of } => quote_spanned!(Span::mixed_site()=> let #name = #of.clone();),
-    });
+    let steps = graph.steps.iter().map(|step| statement(graph, step));
     let outputs = graph.outputs.iter().enumerate().map(|(index, output)| {
         let name = &output.tensor;
         let is_needed_again = graph.outputs[index + 1..].iter().any(|later| later.tensor == *name);
@@ -136,7 +138,7 @@ fn forward(graph: &Graph) -> TokenStream {
     };
     let doc = doc(&forward_doc(graph));
     // A second name of an input may be there for `Model(…)` alone.
-    let has_aliases = graph.steps.iter().any(|step| matches!(step, Step::Alias { .. }));
+    let has_aliases = graph.steps.iter().any(Step::has_aliases);
     let allow = has_aliases.then(|| quote_spanned!(Span::mixed_site()=> #[allow(unused_variables)]));
     quote_spanned! {Span::mixed_site()=>
         #doc
@@ -156,39 +158,73 @@ fn forward(graph: &Graph) -> TokenStream {
 }
 
 fn forward_doc(graph: &Graph) -> String {
-    let tensor = |name: &Ident, node: usize| format!("`{name}` N×{}", graph.nodes[node].inferred.shape);
+    let tensor = |name: &Ident, node: usize| format!("`{name}` N×{}", graph.nodes[node].shape);
     let inputs: Vec<String> = graph.inputs.iter().map(|node| tensor(&graph.nodes[*node].tensor, *node)).collect();
     let outputs: Vec<String> = graph.outputs.iter().map(|edge| tensor(&edge.tensor, edge.node)).collect();
     format!("Runs the network on a batch: {} → {}.", inputs.join(", "), outputs.join(", "))
 }
 
 /// `let x = self.conv2d.forward(&x, cx)?;`
-fn apply(graph: &Graph, index: usize) -> TokenStream {
-    let Node { name, tensor, inputs, .. } = &graph.nodes[index];
-    let names = inputs.iter().map(|edge| &edge.tensor);
-    let inputs = match inputs.as_slice() {
-        [] => quote_spanned!(Span::mixed_site()=> #tensor),
-        [edge] => {
-            let name = &edge.tensor;
-            quote_spanned!(Span::mixed_site()=> &#name)
-        }
-        _ => quote_spanned!(Span::mixed_site()=> &[#(&#names),*]),
+fn statement(graph: &Graph, Step { names, value }: &Step) -> TokenStream {
+    let value = match value {
+        Source::Tensor(of) => quote_spanned!(Span::mixed_site()=> #of.clone()),
+        value => source(graph, value),
     };
-    let cx = match graph.is_last(index) {
+    match names.as_slice() {
+        [name] => quote_spanned!(Span::mixed_site()=> let #name = #value;),
+        names => quote_spanned!(Span::mixed_site()=> let (#(#names),*) = #value;),
+    }
+}
+
+/// An expression that gives a tensor, or a tuple of them: `self.add.forward(&[&y, &x], cx)?`.
+fn source(graph: &Graph, value: &Source) -> TokenStream {
+    match value {
+        Source::Tensor(name) => name.to_token_stream(),
+        Source::Apply { node, operands } => apply(graph, *node, operands),
+        Source::Block { steps, value } => {
+            let values = value.iter().enumerate().map(|(index, tensor)| match tensor {
+                Source::Tensor(name) if is_moved(name, steps, &value[index + 1..]) => name.to_token_stream(),
+                Source::Tensor(name) => quote_spanned!(Span::mixed_site()=> #name.clone()),
+                value => source(graph, value),
+            });
+            let steps = steps.iter().map(|step| statement(graph, step));
+            match value.len() {
+                1 => quote_spanned!(Span::mixed_site()=> { #(#steps)* #(#values)* }),
+                _ => quote_spanned!(Span::mixed_site()=> { #(#steps)* (#(#values),*) }),
+            }
+        }
+    }
+}
+
+/// Whether the value of a block may take `name` out of it: it is bound there, and not needed for a later value.
+fn is_moved(name: &Ident, steps: &[Step], later: &[Source]) -> bool {
+    steps.iter().any(|step| step.names.contains(name)) && !later.iter().any(|later| later.mentions(name))
+}
+
+fn apply(graph: &Graph, node: usize, operands: &[Source]) -> TokenStream {
+    let (field, tensor) = (&graph.name(graph.layer(node)).field, &graph.nodes[node].tensor);
+    let values = operands.iter().map(|operand| source(graph, operand));
+    let inputs = match operands {
+        [] => quote_spanned!(Span::mixed_site()=> #tensor),
+        [_] => quote_spanned!(Span::mixed_site()=> #(&#values)*),
+        _ => quote_spanned!(Span::mixed_site()=> &[#(&#values),*]),
+    };
+    let cx = match graph.is_last(node) {
         true => quote_spanned!(Span::mixed_site()=> &cx.last()),
         false => quote_spanned!(Span::mixed_site()=> cx),
     };
-    quote_spanned!(Span::mixed_site()=> let #tensor = self.#name.forward(#inputs, #cx)?;)
+    quote_spanned!(Span::mixed_site()=> self.#field.forward(#inputs, #cx)?)
 }
 
 /// `GRAPH`: the network as data.
 fn constant(name: &str, graph: &Graph) -> TokenStream {
     let nodes = graph.nodes.iter().map(|node| {
-        let (name, tensor, kind) = (node.name.to_string(), node.tensor.to_string(), &node.kind);
-        let (layer, shape) = (layer(node), shape(&node.inferred.shape));
-        let inputs = node.inputs.iter().map(|edge| Literal::usize_unsuffixed(edge.node));
+        let applied = &graph.layers[node.layer];
+        let (name, tensor, kind, frozen) = (&graph.name(applied).path, node.tensor.to_string(), &applied.kind, applied.frozen);
+        let (layer, shape) = (layer(applied), shape(&node.shape));
+        let inputs = node.inputs.iter().map(|input| Literal::usize_unsuffixed(*input));
         quote_spanned! {Span::mixed_site()=>
-            spec::Node { name: #name, tensor: #tensor, layer: spec::Layer::#kind(#layer), inputs: &[#(#inputs),*], shape: #shape, frozen: false }
+            spec::Node { name: #name, tensor: #tensor, layer: spec::Layer::#kind(#layer), inputs: &[#(#inputs),*], shape: #shape, frozen: #frozen }
         }
     });
     let inputs = graph.inputs.iter().map(|node| Literal::usize_unsuffixed(*node));
@@ -203,16 +239,21 @@ fn constant(name: &str, graph: &Graph) -> TokenStream {
 
 /// `build`: every layer with its arguments and tensors.
 fn build(graph: &Graph) -> TokenStream {
-    let fields = graph.nodes.iter().map(|node| {
-        let Node { name, kind, inputs, inferred, .. } = node;
-        let shapes = inputs.iter().map(|edge| shape(&graph.nodes[edge.node].inferred.shape));
+    let fields = graph.layers.iter().map(|built| {
+        let Layer { kind, inputs, inferred, frozen, .. } = built;
+        let shapes = inputs.iter().map(shape);
         let input = match inputs.as_slice() {
             [] => shape(&inferred.shape),
             [_] => quote_spanned!(Span::mixed_site()=> #(#shapes)*),
             _ => quote_spanned!(Span::mixed_site()=> &[#(#shapes),*]),
         };
-        let (key, layer) = (name.to_string(), layer(node));
-        quote_spanned!(Span::mixed_site()=> #name: layers::#kind::build(#layer, #input, &weights.pp(#key))?)
+        let Name { path, field } = graph.name(built);
+        let weights = match frozen {
+            true => quote_spanned!(Span::mixed_site()=> &weights.pp(#path).frozen()),
+            false => quote_spanned!(Span::mixed_site()=> &weights.pp(#path)),
+        };
+        let layer = layer(built);
+        quote_spanned!(Span::mixed_site()=> #field: layers::#kind::build(#layer, #input, #weights)?)
     });
     quote_spanned! {Span::mixed_site()=>
         fn build(weights: &::cnn_runtime::Weights<'_>) -> ::cnn_runtime::candle_core::Result<Self> {
@@ -254,11 +295,11 @@ fn call(name: &str, graph: &Graph) -> TokenStream {
 /// The layer as the rule book has it: `spec::layers::Conv2D::new(32, [3, 3]).strides([2, 2])`.
 ///
 /// The name of the layer, its arguments and their values keep their places in the source, so that editors can follow them.
-fn layer(node: &Node) -> TokenStream {
-    let kind = &node.kind;
+fn layer(layer: &Layer) -> TokenStream {
+    let kind = &layer.kind;
     let (mut required, mut methods) = (Vec::new(), Vec::new());
-    for setting in node.layer.settings() {
-        let written = node.arguments.iter().find(|argument| argument.name == setting.argument);
+    for setting in layer.layer.settings() {
+        let written = layer.arguments.iter().find(|argument| argument.name == setting.argument);
         let span = |span: fn(&crate::graph::Argument) -> Span| written.map_or_else(Span::mixed_site, span);
         let value = rust(&setting.rust, span(|argument| argument.value));
         if setting.required {

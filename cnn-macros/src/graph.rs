@@ -1,11 +1,16 @@
-//! The checked network: every layer with its arguments, inputs and shape, and where in the source each came from.
+//! The checked network: its layers with their arguments, where they are applied and to what, and where in the source each
+//! came from.
 
-use cnn_spec::{Inferred, Layer};
+use crate::names::Name;
+use cnn_spec::{self as spec, Inferred, Shape};
 use proc_macro2::Span;
 use syn::Ident;
 
 /// A network without mistakes, its nodes in an order in which each comes after its inputs.
 pub struct Graph {
+    /// What layers are called.
+    pub names: Vec<Name>,
+    pub layers: Vec<Layer>,
     pub nodes: Vec<Node>,
     /// What `forward` does, in order.
     pub steps: Vec<Step>,
@@ -15,22 +20,35 @@ pub struct Graph {
     pub outputs: Vec<Edge>,
 }
 
-/// One layer applied to tensors.
-pub struct Node {
-    /// The layer's name: its field in the model.
-    pub name: Ident,
-    /// The tensor it is bound to.
-    pub tensor: Ident,
-    pub layer: Layer,
+/// One layer, which may be applied several times.
+pub struct Layer {
+    /// Its place among the names.
+    pub name: usize,
     /// The layer's name as written.
     pub kind: Ident,
+    pub layer: spec::Layer,
     /// The arguments that were given.
     pub arguments: Vec<Argument>,
-    pub inputs: Vec<Edge>,
+    /// The shapes it is built for: those of its first inputs.
+    pub inputs: Vec<Shape>,
     pub inferred: Inferred,
+    /// Whether training leaves it as it is.
+    pub frozen: bool,
+}
+
+/// One application of a layer.
+pub struct Node {
+    /// Its layer's place among [`Graph::layers`].
+    pub layer: usize,
+    /// The tensor it is bound to.
+    pub tensor: Ident,
+    /// The nodes it is applied to.
+    pub inputs: Vec<usize>,
+    pub shape: Shape,
 }
 
 /// Where an argument was written.
+#[derive(Clone)]
 pub struct Argument {
     pub name: &'static str,
     /// The token that says which argument it is.
@@ -47,18 +65,68 @@ pub struct Edge {
     pub tensor: Ident,
 }
 
-/// One statement.
-pub enum Step {
-    /// Applies the layer of a node.
-    Apply(usize),
-    /// Gives a tensor another name.
-    Alias { name: Ident, of: Ident },
+/// One statement: names, and what they are bound to.
+pub struct Step {
+    pub names: Vec<Ident>,
+    pub value: Source,
+}
+
+/// Where tensors come from.
+pub enum Source {
+    Tensor(Ident),
+    /// The layer of a node applied to tensors, none for an input.
+    Apply { node: usize, operands: Vec<Source> },
+    /// The statements of a block, and what it gives.
+    Block { steps: Vec<Step>, value: Vec<Source> },
 }
 
 impl Graph {
+    /// The layer that `node` applies.
+    pub fn layer(&self, node: usize) -> &Layer {
+        &self.layers[self.nodes[node].layer]
+    }
+
+    /// What `layer` is called.
+    pub fn name(&self, layer: &Layer) -> &Name {
+        &self.names[layer.name]
+    }
+
     /// Whether the output of `node` is one of the network's and nothing else.
     pub fn is_last(&self, node: usize) -> bool {
-        let feeds_a_layer = || self.nodes.iter().any(|other| other.inputs.iter().any(|edge| edge.node == node));
+        let feeds_a_layer = || self.nodes.iter().any(|other| other.inputs.contains(&node));
         self.outputs.iter().any(|output| output.node == node) && !feeds_a_layer()
+    }
+
+    /// How many values the network trains or could train.
+    pub fn count_parameters(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.inferred.parameters.count()).sum()
+    }
+}
+
+impl Step {
+    /// Whether it, or one inside it, gives a tensor another name.
+    pub fn has_aliases(&self) -> bool {
+        matches!(self.value, Source::Tensor(_)) || self.value.has_aliases()
+    }
+}
+
+impl Source {
+    fn has_aliases(&self) -> bool {
+        match self {
+            Source::Tensor(_) => false,
+            Source::Apply { operands, .. } => operands.iter().any(Source::has_aliases),
+            Source::Block { steps, value } => steps.iter().any(Step::has_aliases) || value.iter().any(Source::has_aliases),
+        }
+    }
+
+    /// Whether it uses the tensor `name` of the scope it stands in.
+    pub fn mentions(&self, name: &Ident) -> bool {
+        match self {
+            Source::Tensor(tensor) => tensor == name,
+            Source::Apply { operands, .. } => operands.iter().any(|operand| operand.mentions(name)),
+            Source::Block { steps, value } => {
+                steps.iter().any(|step| step.value.mentions(name)) || value.iter().any(|value| value.mentions(name))
+            }
+        }
     }
 }

@@ -3,6 +3,8 @@
 mod ast;
 mod bind;
 mod check;
+mod common;
+mod evaluate;
 mod expand;
 mod fallback;
 mod graph;
@@ -17,6 +19,7 @@ mod value;
 use proc_macro2::TokenStream;
 use quote::quote;
 use report::Errors;
+use std::collections::HashSet;
 
 /// Declares convolutional networks in the notation of Keras' functional API, and checks them while the program compiles.
 ///
@@ -38,11 +41,14 @@ pub fn model(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// The code for everything between the braces of `model! { … }`, with the errors found in it.
 fn compile(input: TokenStream, errors: &mut Errors) -> TokenStream {
     let source = parse::parse(input, errors);
-    let expand = |model: &ast::Model| match check::check(model, errors) {
+    check::blocks(&source.blocks, errors);
+    let mut used = HashSet::new();
+    let expand = |model: &ast::Model| match check::check(model, &source.blocks, &mut used, errors) {
         Ok(graph) => expand::expand(model, &graph),
         Err(sketch) => fallback::expand(model, &sketch),
     };
     let models: TokenStream = source.models.iter().map(expand).collect();
+    check::unused_blocks(&source.blocks, &used, errors);
     let errors = errors.to_compile_errors();
     match source.is_expression {
         true => quote!({ #errors #models ::cnn_runtime::Blueprint::<Model>::new() }),

@@ -1,68 +1,115 @@
-//! What each layer of a model is called: the name it was given, or as Keras counts, `conv2d`, `conv2d_1`, ….
+//! What each layer of a model is called: the name it was given, or as Keras counts, `conv2d`, `conv2d_1`, …; a layer inside
+//! a block comes after the name of the block, as in `residual_3.conv2d`.
 
-use crate::ast::{Argument, Body, Call, Expression, Given, Statement};
+use crate::ast::Given;
 use crate::report::{Errors, Problem};
-use cnn_spec as spec;
 use proc_macro2::Span;
 use std::collections::{HashMap, HashSet};
 use syn::Ident;
 
-/// A name for each statement that calls a known layer.
-///
-/// Names that were given win over automatic ones, wherever they stand.
-pub fn assign(body: &Body, errors: &mut Errors) -> Vec<Option<Ident>> {
-    let given: Vec<Option<Ident>> = body.statements.iter().map(|statement| given_name(statement, errors)).collect();
-    let mut taken = HashSet::new();
-    for name in given.iter().flatten() {
-        if !taken.insert(name.to_string()) {
-            let free = (1..).map(|count| format!("{name}_{count}")).find(|name| !taken.contains(name));
-            let help = format!("use another, such as `{}`", free.unwrap_or_default());
-            errors.push(Problem::new(format!("the name `{name}` is taken by an earlier layer")).help(help).at(name));
-        }
+/// The layers and the blocks of a model in the order of its code, as a tree whose root is the model.
+#[derive(Default)]
+pub struct Names(Vec<Entry>);
+
+/// A block that holds layers, or the model itself.
+pub type Place = Option<usize>;
+
+struct Entry {
+    parent: Place,
+    /// What entries of its kind are called when they are given no name.
+    kind: String,
+    given: Option<Ident>,
+    span: Span,
+}
+
+/// What one layer is called.
+#[derive(Clone)]
+pub struct Name {
+    /// In summaries and checkpoints: `residual_3.conv2d`.
+    pub path: String,
+    /// Its field in the model: `residual_3_conv2d`.
+    pub field: Ident,
+}
+
+impl Names {
+    /// Adds a layer or a block called at `span`; its number among [`Self::assign`]'s.
+    pub fn add(&mut self, parent: Place, kind: String, given: Option<Ident>, span: Span) -> usize {
+        self.0.push(Entry { parent, kind, given, span: span.resolved_at(Span::mixed_site()) });
+        self.0.len() - 1
     }
-    let mut counts = HashMap::new();
-    let automatic = |(statement, given): (&Statement, Option<Ident>)| {
-        let call = called(statement)?;
-        given.or_else(|| {
-            let name = next(spec::Layer::snake_name_of(&call.layer.to_string())?, &mut counts, &taken);
-            Some(Ident::new(&name, call.layer.span().resolved_at(Span::mixed_site())))
-        })
-    };
-    body.statements.iter().zip(given).map(automatic).collect()
+
+    /// A name for each layer and block. Names that were given win over automatic ones, wherever they stand.
+    pub fn assign(&self, errors: &mut Errors) -> Vec<Name> {
+        let mut taken = self.given(errors);
+        let mut counts = HashMap::new();
+        let (mut names, mut fields): (Vec<Name>, HashSet<String>) = (Vec::new(), HashSet::new());
+        for entry in &self.0 {
+            let own = match &entry.given {
+                Some(name) => name.to_string(),
+                None => next(entry, &mut counts, taken.entry(entry.parent).or_default()),
+            };
+            let path = entry.parent.map_or_else(|| own.clone(), |parent| format!("{}.{own}", names[parent].path));
+            let mut field = path.replace('.', "_");
+            while !fields.insert(field.clone()) {
+                field.push('_');
+            }
+            let span = entry.given.as_ref().map_or(entry.span, Ident::span);
+            names.push(Name { path, field: Ident::new(&field, span) });
+        }
+        names
+    }
+
+    /// The names given in each place, each of which may be given once.
+    fn given(&self, errors: &mut Errors) -> HashMap<Place, HashSet<String>> {
+        let mut taken: HashMap<Place, HashSet<String>> = HashMap::new();
+        let mut reported = HashSet::new();
+        for Entry { parent, given, .. } in &self.0 {
+            let Some(name) = given else { continue };
+            let taken = taken.entry(*parent).or_default();
+            if !taken.insert(name.to_string()) && reported.insert(name.to_string()) {
+                let free = (1..).map(|count| format!("{name}_{count}")).find(|name| !taken.contains(name));
+                let help = format!("use another, such as `{}`, or leave it out", free.unwrap_or_default());
+                errors.push(Problem::new(format!("the name `{name}` is taken by an earlier layer")).help(help).at(name));
+            }
+        }
+        taken
+    }
 }
 
 /// The next free name of a kind.
-fn next(kind: &'static str, counts: &mut HashMap<&'static str, usize>, taken: &HashSet<String>) -> String {
-    let count = counts.entry(kind).or_insert(0);
+fn next(entry: &Entry, counts: &mut HashMap<(Place, String), usize>, taken: &mut HashSet<String>) -> String {
+    let kind = &entry.kind;
+    let count = counts.entry((entry.parent, kind.clone())).or_insert(0);
     loop {
-        let name = if *count == 0 { kind.to_string() } else { format!("{kind}_{count}") };
+        let name = if *count == 0 { kind.clone() } else { format!("{kind}_{count}") };
         *count += 1;
-        if !taken.contains(&name) {
+        // What another kind was called automatically is taken too: `conv2d_1` may be the name of a block.
+        if taken.insert(name.clone()) {
             return name;
         }
     }
 }
 
-fn called(statement: &Statement) -> Option<&Call> {
-    match statement {
-        Statement::Bind(_, Expression::Call(call)) => Some(call),
-        _ => None,
-    }
-}
-
-fn given_name(statement: &Statement, errors: &mut Errors) -> Option<Ident> {
-    let is_name = |argument: &&Argument| argument.keyword.as_ref().is_some_and(|keyword| keyword == spec::Argument::NAME.name);
-    let argument = called(statement)?.arguments.as_ref()?.iter().find(is_name)?;
-    match identifier(&argument.given) {
-        Ok(name) => Some(name),
-        Err(problem) => {
-            errors.push(problem.at(&argument.given.tokens));
-            None
+/// What calls of the block `name` are called: `InvertedResidual` gives `inverted_residual`.
+pub fn snake(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut snake = String::new();
+    for (i, letter) in letters.iter().enumerate() {
+        let follows_small = i > 0 && !letters[i - 1].is_uppercase() && letters[i - 1] != '_';
+        let starts_word = i > 0 && letters[i - 1] != '_' && letters.get(i + 1).is_some_and(|next| next.is_lowercase());
+        if letter.is_uppercase() && (follows_small || starts_word) {
+            snake.push('_');
         }
+        snake.extend(letter.to_lowercase());
     }
+    snake
 }
 
-fn identifier(given: &Given) -> Result<Ident, Problem> {
+/// The name that `name=…` gives a layer or a block.
+///
+/// # Errors
+/// If it cannot be a field.
+pub fn identifier(given: &Given) -> Result<Ident, Problem> {
     let Some(word) = given.word() else {
         return Err(Problem::new("a layer's name is a word").help("use a name such as `stem`"));
     };
@@ -78,5 +125,16 @@ fn identifier(given: &Given) -> Result<Ident, Problem> {
             Err(Problem::new(format!("a layer's name becomes a field, and `{word}` cannot be one"))
                 .help(format!("use letters, digits and `_`, as in `{similar}`")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::snake;
+
+    #[test]
+    fn blocks_are_called_as_layers_are() {
+        let names = ["residual", "InvertedResidual", "ConvBN", "InceptionA", "SEBlock", "stage_1"].map(snake);
+        assert_eq!(names, ["residual", "inverted_residual", "conv_bn", "inception_a", "se_block", "stage_1"]);
     }
 }

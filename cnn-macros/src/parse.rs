@@ -1,12 +1,15 @@
 //! From tokens to what was written: one statement at a time, going on at the next when one is broken.
 
+mod block;
 mod call;
+mod expression;
 
-use crate::ast::{Body, Expression, Model, Outline, Source, Statement};
+pub use call::reread as tensors_of;
+
+use crate::ast::{Block, Body, Expression, Model, Outline, Source, Statement};
 use crate::report::{Errors, Problem, Result};
 use cnn_spec::{Input, Layer};
 use proc_macro2::{Span, TokenStream, TokenTree};
-use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Ident, Token, Visibility, token};
 
@@ -27,14 +30,15 @@ pub fn parse(tokens: TokenStream, errors: &mut Errors) -> Source {
 }
 
 fn source(input: ParseStream, errors: &mut Errors) -> Source {
-    if !declares_models(input) {
+    let mut blocks = blocks(input, errors);
+    if !declares_models(input) && !(input.is_empty() && !blocks.is_empty()) {
         let model = Model {
             attrs: Vec::new(),
             vis: Visibility::Inherited,
             name: Ident::new("Model", Span::call_site()),
             body: body(input, errors),
         };
-        return Source { models: vec![model], is_expression: true };
+        return Source { blocks, models: vec![model], is_expression: true };
     }
     let mut models = Vec::new();
     while !input.is_empty() {
@@ -45,8 +49,24 @@ fn source(input: ParseStream, errors: &mut Errors) -> Source {
                 skip_block(input);
             }
         }
+        blocks.extend(self::blocks(input, errors));
     }
-    Source { models, is_expression: false }
+    Source { blocks, models, is_expression: false }
+}
+
+/// The blocks declared next.
+fn blocks(input: ParseStream, errors: &mut Errors) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    while block::starts_block(input) {
+        match block::block(input, errors) {
+            Ok(block) => blocks.push(block),
+            Err(error) => {
+                errors.push(error);
+                skip_block(input);
+            }
+        }
+    }
+    blocks
 }
 
 /// Whether the input is models with names rather than a bare body.
@@ -61,9 +81,6 @@ fn model(input: ParseStream, errors: &mut Errors) -> Result<Model> {
     let vis: Visibility = input.parse()?;
     if let Some(keyword) = input.parse::<Option<Token![struct]>>()? {
         errors.push(Problem::new("a model is declared by its name alone").help("leave out `struct`").at(keyword));
-    }
-    if input.peek(Ident) && input.peek2(Ident) && input.fork().call(Ident::parse_any)? == "block" {
-        return Err(Problem::new("`block` is not supported yet").at_next(input));
     }
     let name: Ident = input.parse().map_err(|_: syn::Error| Problem::new("expected the name of a model").at_next(input))?;
     let has_parameters = input.peek(Token![<]);
@@ -89,13 +106,22 @@ fn body(input: ParseStream, errors: &mut Errors) -> Body {
         if let Some(Outline { keyword, .. }) = &outline {
             errors.push(Problem::new("`Model(…)` must be the last statement").help("move it to the end").at(keyword));
         }
-        if input.peek(Ident) && input.peek2(token::Paren) && input.fork().parse::<Ident>().is_ok_and(|name| name == "Model") {
+        if statements.is_empty() && outline.is_none() && calls(input, "Sequential") {
+            match expression::sequential_body(input, errors).and_then(|layers| only(input).map(|()| layers)) {
+                Ok(layers) => statements.extend(layers.into_iter().map(|(name, layer)| Statement::Bind(vec![name], layer))),
+                Err(error) => {
+                    errors.push(error);
+                    input.parse::<TokenStream>().expect("tokens are left");
+                    statements.push(Statement::Broken(Vec::new()));
+                }
+            }
+        } else if calls(input, "Model") {
             match call::outline(input) {
                 Ok(parsed) => outline = Some(parsed),
                 Err(error) => {
                     errors.push(error);
                     skip_statement(input);
-                    statements.push(Statement::Broken(None));
+                    statements.push(Statement::Broken(Vec::new()));
                 }
             }
         } else {
@@ -103,6 +129,23 @@ fn body(input: ParseStream, errors: &mut Errors) -> Body {
         }
     }
     Body { strict, statements, outline, is_whole: errors.len() == before }
+}
+
+/// Whether the next tokens are `name(…)`.
+fn calls(input: ParseStream, name: &str) -> bool {
+    input.peek(Ident) && input.peek2(token::Paren) && input.fork().parse::<Ident>().is_ok_and(|found| found == name)
+}
+
+/// The end of a body that is one call.
+fn only(input: ParseStream) -> Result<()> {
+    input.parse::<Option<Token![;]>>()?;
+    match input.is_empty() {
+        true => Ok(()),
+        false => {
+            let help = "list every layer in it, or write one statement for each layer";
+            Err(Problem::new("a `Sequential` model has no further statements").help(help).at_next(input))
+        }
+    }
 }
 
 /// The attributes a body starts with, of which there is one: `#![strict]`.
@@ -127,55 +170,65 @@ fn strict(input: ParseStream, errors: &mut Errors) -> bool {
     strict
 }
 
+/// One statement; a broken one is in `errors`.
 fn statement(input: ParseStream, errors: &mut Errors) -> Statement {
-    let name = match bound_name(input, errors) {
-        Ok(name) => name,
+    if input.peek(Token![for]) || input.peek(Token![if]) {
+        let parse = if input.peek(Token![for]) { block::for_loop } else { block::if_else };
+        return parse(input, errors).unwrap_or_else(|error| {
+            errors.push(error);
+            skip_statement(input);
+            Statement::Broken(Vec::new())
+        });
+    }
+    let names = match bound_names(input, errors) {
+        Ok(names) => names,
         Err(error) => {
             errors.push(error);
             skip_statement(input);
-            return Statement::Broken(None);
+            return Statement::Broken(Vec::new());
         }
     };
-    let bound = expression(input, &name, errors).and_then(|expression| {
+    let bound = bound_expression(input, &names[0], errors).and_then(|expression| {
         end(input, &expression, errors)?;
         Ok(expression)
     });
     match bound {
-        Ok(expression) => Statement::Bind(name, expression),
+        Ok(expression) => Statement::Bind(names, expression),
         Err(error) => {
             errors.push(error);
             skip_statement(input);
-            Statement::Broken(Some(name))
+            Statement::Broken(names)
         }
     }
 }
 
-/// `name =`, with what people write in its place.
-fn bound_name(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
+/// `name =` or `(a, b) =`, with what people write in its place.
+fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
     for attribute in input.call(Attribute::parse_outer)? {
         errors
             .push(Problem::new("attributes of statements are not supported yet").help("write a comment with `//`").at(attribute));
     }
-    for (keyword, found) in
-        [("for", input.peek(Token![for])), ("if", input.peek(Token![if])), ("while", input.peek(Token![while]))]
-    {
-        if found {
-            return Err(Problem::new(format!("`{keyword}` is not supported yet")).at_next(input));
-        }
+    if input.peek(Token![while]) {
+        let help = "write a loop over a list or a range: `for filters in [32, 64] { … }`";
+        return Err(Problem::new("`while` has no end that is known while compiling").help(help).at_next(input));
     }
     if let Some(keyword) = input.parse::<Option<Token![let]>>()? {
         errors.push(Problem::new("a tensor is bound by its name alone").help("leave out `let`").at(keyword));
     }
     if input.peek(token::Paren) {
-        let names: TokenTree = input.parse()?;
-        return Err(Problem::new("binding several names at once is not supported yet").at(names));
+        let group: TokenTree = input.fork().parse()?;
+        let names = block::names(input)?;
+        return match input.peek(Token![=]) {
+            true => Ok(names),
+            false => Err(Problem::new("expected `=` after these names").at(group)),
+        };
     }
     let name: Ident = input.parse().map_err(|_: syn::Error| {
         Problem::new("expected a statement").help("write one such as `x = Conv2D(32, 3)(x);`").at_next(input)
     })?;
     if input.peek(token::Paren) {
         let problem = match name.to_string().as_str() {
-            "Sequential" => Problem::new("`Sequential` is not supported yet").help("write one statement for each layer"),
+            "Sequential" => Problem::new("`Sequential(…)` is the whole of a model").help("bind it to a name to use it as a part: `x = Sequential([…])(x);`"),
             _ => Problem::new(format!("the output of `{name}` has no name")).help(format!("bind it: `x = {name}(…)(…);`")),
         };
         return Err(problem.at(&name));
@@ -192,66 +245,25 @@ fn bound_name(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
             .help(format!("bind it to a layer: `{name} = Conv2D(32, 3)(x);`"))
             .at(&name));
     }
-    Ok(name)
+    Ok(vec![name])
 }
 
-/// `= Layer(arguments)(tensors)` or `= name`, of the statement that binds `bound`.
-fn expression(input: ParseStream, bound: &Ident, errors: &mut Errors) -> Result<Expression> {
+/// `= expression`, of the statement that binds `bound`.
+fn bound_expression(input: ParseStream, bound: &Ident, errors: &mut Errors) -> Result<Expression> {
     let equals: Token![=] = input.parse()?;
     let problem =
         Problem::new(format!("expected a layer for `{bound}`")).help(format!("write one such as `{bound} = Conv2D(32, 3)(x);`"));
     if input.is_empty() || input.peek(Token![;]) || (input.peek(Ident) && input.peek2(Token![=])) {
         return Err(problem.at(equals));
     }
-    if !input.peek(Ident) {
+    if !input.peek(Ident) && !input.peek(token::Paren) {
         return Err(problem.at(input.parse::<TokenTree>()?));
     }
-    let name = unqualified(input, errors)?;
-    if !input.peek(token::Paren) {
-        unsupported_operator(input)?;
-        return Ok(Expression::Tensor(name));
+    if input.peek2(token::Paren) && input.fork().parse::<Ident>().is_ok_and(|name| name == "Model") {
+        let help = format!("write `Model(…)` without `{bound} =`");
+        return Err(Problem::new("`Model(…)` is bound to no name").help(help).at(bound));
     }
-    match name.to_string().as_str() {
-        "Sequential" => {
-            let help = "write one statement for each layer";
-            return Err(Problem::new("`Sequential` is not supported yet").help(help).at(name));
-        }
-        "Model" => {
-            let help = format!("write `Model(…)` without `{bound} =`");
-            return Err(Problem::new("`Model(…)` is bound to no name").help(help).at(bound));
-        }
-        _ => {}
-    }
-    let call = call::call(input, name, errors)?;
-    unsupported_operator(input)?;
-    Ok(Expression::Call(call))
-}
-
-/// The name of a layer or tensor, without the module Python code has in front.
-fn unqualified(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
-    let mut path = TokenStream::new();
-    loop {
-        let name: Ident = input.parse()?;
-        if !input.peek(Token![.]) && !input.peek(Token![::]) {
-            if !path.is_empty() {
-                errors.push(Problem::new("layers have no module").help(format!("write `{name}` alone")).at(path));
-            }
-            return Ok(name);
-        }
-        path.extend([TokenTree::from(name)]);
-        while input.peek(Token![.]) || input.peek(Token![:]) {
-            path.extend([input.parse::<TokenTree>()?]);
-        }
-    }
-}
-
-fn unsupported_operator(input: ParseStream) -> Result<()> {
-    for (operator, found) in [("+", input.peek(Token![+])), ("-", input.peek(Token![-])), ("*", input.peek(Token![*]))] {
-        if found {
-            return Err(Problem::new(format!("`{operator}` of tensors is not supported yet")).at_next(input));
-        }
-    }
-    Ok(())
+    expression::expression(input, errors)
 }
 
 /// The `;` after a statement. Without one, a layer that is also applied to nothing was only half typed, which is reported
@@ -263,11 +275,14 @@ fn end(input: ParseStream, expression: &Expression, errors: &mut Errors) -> Resu
     if !input.is_empty() && !starts_statement(input) {
         return Err(Problem::new("expected `;` before this").at_next(input));
     }
+    let is_layer = |name: &Ident| name.to_string().starts_with(char::is_uppercase);
     let is_half_typed = match expression {
         Expression::Call(call) => {
-            call.layer != Input::NAME && call.tensors.as_ref().is_none_or(|tensors| tensors.names.is_empty())
+            let is_applied = call.tensors.as_ref().is_some_and(|tensors| !tensors.expressions.is_empty());
+            call.layer != Input::NAME && is_layer(&call.layer) && !is_applied
         }
         Expression::Tensor(name) => Layer::NAMES.iter().any(|layer| name == layer),
+        Expression::Sum { .. } => false,
     };
     if !is_half_typed {
         errors.push(Problem::new("expected `;` after this").at(expression.last_token()));
@@ -275,10 +290,10 @@ fn end(input: ParseStream, expression: &Expression, errors: &mut Errors) -> Resu
     Ok(())
 }
 
-/// Whether the next tokens are `name =` or `Model(…)`.
+/// Whether the next tokens are `name =`, `Model(…)`, `for` or `if`.
 fn starts_statement(input: ParseStream) -> bool {
-    let is_model = || input.fork().parse::<Ident>().is_ok_and(|name| name == "Model");
-    input.peek(Ident) && (input.peek2(Token![=]) || (input.peek2(token::Paren) && is_model()))
+    let is_binding = input.peek(Ident) && input.peek2(Token![=]);
+    is_binding || calls(input, "Model") || input.peek(Token![for]) || input.peek(Token![if])
 }
 
 /// Goes on behind the next `;` or block, or before the next `name =`.

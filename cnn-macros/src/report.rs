@@ -12,13 +12,15 @@ pub type Result<T> = std::result::Result<T, Mistake>;
 pub struct Problem {
     message: String,
     note: Option<String>,
+    /// Where it happens, when the tokens alone do not say.
+    trace: Option<String>,
     help: Option<String>,
 }
 
 impl Problem {
     /// What is wrong, in one line: lowercase, no full stop.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), note: None, help: None }
+        Self { message: message.into(), note: None, trace: None, help: None }
     }
 
     /// Adds the facts; nothing if `note` is empty.
@@ -50,6 +52,9 @@ impl fmt::Display for Problem {
         f.write_str(&self.message)?;
         if let Some(note) = &self.note {
             write!(f, "\n  note: {note}")?;
+        }
+        if let Some(trace) = &self.trace {
+            write!(f, "\n  note: {trace}")?;
         }
         if let Some(help) = &self.help {
             write!(f, "\n  help: {help}")?;
@@ -98,27 +103,42 @@ impl fmt::Display for Mistake {
 
 /// All mistakes found so far.
 #[derive(Default)]
-pub struct Errors(Vec<Mistake>);
+pub struct Errors {
+    mistakes: Vec<Mistake>,
+    /// The blocks and loop turns being checked, outermost first.
+    trace: Vec<String>,
+}
 
 impl Errors {
     /// Adds one.
-    pub fn push(&mut self, mistake: Mistake) {
-        self.0.push(mistake);
+    pub fn push(&mut self, mut mistake: Mistake) {
+        mistake.problem.trace = (!self.trace.is_empty()).then(|| self.trace.iter().rev().cloned().collect::<Vec<_>>().join(", "));
+        self.mistakes.push(mistake);
+    }
+
+    /// Says of all errors until [`Self::leave`] where they happen, such as "in `residual(64)`".
+    pub fn enter(&mut self, place: String) {
+        self.trace.push(place);
+    }
+
+    /// Ends what the last [`Self::enter`] began.
+    pub fn leave(&mut self) {
+        self.trace.pop();
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.mistakes.len()
     }
 
     /// The mistakes in the order they were found.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
-        self.0.iter()
+        self.mistakes.iter()
     }
 
     /// A `compile_error!` for each.
     pub fn to_compile_errors(&self) -> TokenStream {
-        self.0.iter().map(Mistake::to_compile_error).collect()
+        self.mistakes.iter().map(Mistake::to_compile_error).collect()
     }
 }

@@ -4,20 +4,13 @@ use strsim::damerau_levenshtein;
 
 /// Layers of Keras that the language does not have yet; their names are no misspellings.
 const PLANNED: &[&str] = &[
-    "Add",
-    "Average",
-    "Concatenate",
     "Cropping2D",
     "MaxPooling1D",
     "MaxPooling3D",
     "AveragePooling1D",
     "AveragePooling3D",
-    "Maximum",
-    "Minimum",
-    "Multiply",
     "Rescaling",
     "Reshape",
-    "Subtract",
     "UpSampling2D",
     "ZeroPadding2D",
 ];
@@ -31,6 +24,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("ConvTranspose2d", "Conv2DTranspose"),
     ("ConvTranspose3d", "Conv3DTranspose"),
     ("Convolution1D", "Conv1D"),
+    ("Concat", "Concatenate"),
     ("Convolution2D", "Conv2D"),
     ("Convolution3D", "Conv3D"),
     ("Deconvolution2D", "Conv2DTranspose"),
@@ -72,12 +66,12 @@ pub fn is_planned(name: &str) -> bool {
     PLANNED.contains(&name)
 }
 
-/// A fix for the unknown layer `name`.
-pub fn layer(name: &str) -> String {
+/// A fix for the unknown layer `name`, where `blocks` are declared.
+pub fn layer(name: &str, blocks: &[String]) -> String {
     let same = |(elsewhere, _): &&(&str, &str)| elsewhere.eq_ignore_ascii_case(name);
     match LAYERS.iter().find(same) {
         Some((_, here)) => did_you_mean(here),
-        None => nearest(name, cnn_spec::Layer::NAMES.iter().copied())
+        None => nearest(name, blocks.iter().map(String::as_str).chain(cnn_spec::Layer::NAMES.iter().copied()))
             .map_or_else(|| format!("the layers are {}", quoted(cnn_spec::Layer::NAMES)), did_you_mean),
     }
 }
@@ -144,10 +138,10 @@ mod tests {
 
     #[test]
     fn misspellings_and_other_frameworks() {
-        assert_eq!(layer("Conv2d"), "did you mean `Conv2D`?");
-        assert_eq!(layer("Linear"), "did you mean `Dense`?");
-        assert_eq!(layer("MaxPool2D"), "did you mean `MaxPooling2D`?");
-        assert!(layer("Transformer").starts_with("the layers are `Input`, "));
+        assert_eq!(layer("Conv2d", &[]), "did you mean `Conv2D`?");
+        assert_eq!(layer("Linear", &[]), "did you mean `Dense`?");
+        assert_eq!(layer("MaxPool2D", &[]), "did you mean `MaxPooling2D`?");
+        assert!(layer("Transformer", &[]).starts_with("the layers are `Input`, "));
         assert_eq!(argument("strid", &["filters", "strides", "stride"]), "did you mean `stride`?");
         assert_eq!(argument("kernel", &["filters", "kernel_size"]), "did you mean `kernel_size`?");
         assert_eq!(argument("kernel", &["rate"]), "the arguments are `rate`");

@@ -20,6 +20,12 @@ impl Argument {
     /// The argument every layer has besides its own: the name it goes by in summaries and checkpoints.
     pub const NAME: Argument = Argument { name: "name", aliases: &[], kind: Kind::Name, default: Some("automatic") };
 
+    /// The argument by which training leaves a layer as it is.
+    pub const FROZEN: Argument = Argument { name: "frozen", aliases: &[], kind: Kind::Flag, default: Some("false") };
+
+    /// Keras' word for the opposite of [`Self::FROZEN`].
+    pub const TRAINABLE: Argument = Argument { name: "trainable", aliases: &[], kind: Kind::Flag, default: Some("true") };
+
     /// Whether it answers to `name`.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)

@@ -36,4 +36,11 @@ layers! {
     spatial_dropout2d::SpatialDropout2D,
     spatial_dropout3d::SpatialDropout3D,
     gaussian_noise::GaussianNoise,
+    add::Add,
+    subtract::Subtract,
+    multiply::Multiply,
+    average::Average,
+    maximum::Maximum,
+    minimum::Minimum,
+    concatenate::Concatenate,
 }

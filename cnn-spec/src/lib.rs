@@ -24,6 +24,7 @@ mod graph;
 mod initializer;
 mod layer;
 pub mod layers;
+mod merge;
 mod normalization;
 mod parameter;
 mod regularizer;

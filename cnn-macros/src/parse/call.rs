@@ -1,12 +1,13 @@
 //! What stands in parentheses: the arguments of a layer, the tensors it is applied to, the ends of a model.
 
+use super::expression::expression;
 use super::skip_token;
-use crate::ast::{Argument, Call, Outline, Tensors};
+use crate::ast::{Argument, Call, Expression, Outline, Tensors};
 use crate::report::{Errors, Problem, Result};
 use crate::value;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{ParseBuffer, ParseStream};
+use syn::parse::{ParseBuffer, ParseStream, Parser};
 use syn::{Expr, Ident, Token, braced, bracketed, parenthesized, token};
 
 /// The arguments and tensors of a call of `layer`.
@@ -20,8 +21,8 @@ pub fn call(input: ParseStream, layer: Ident, errors: &mut Errors) -> Result<Cal
         return Ok(Call { layer, parentheses, arguments, tensors: None });
     }
     let (outer, content) = group(input)?;
-    let names = whole(&content, tensors)?;
-    Ok(Call { layer, parentheses, arguments, tensors: Some(Tensors { parentheses: outer, names }) })
+    let expressions = whole(&content, |content| tensors(content, errors))?;
+    Ok(Call { layer, parentheses, arguments, tensors: Some(Tensors { parentheses: outer, expressions }) })
 }
 
 /// The arguments between parentheses, or `None` if one is broken.
@@ -62,32 +63,52 @@ fn argument(input: ParseStream) -> Result<Argument> {
     Ok(Argument { keyword: Some(keyword), given: value::read(&input.parse::<Expr>()?)? })
 }
 
-/// `x`, `a, b`, `[a, b]` or `(a, b)`.
-fn tensors(input: ParseStream) -> Result<Vec<Ident>> {
-    if input.peek(token::Bracket) || input.peek(token::Paren) {
+/// `x`, `a, b`, `[a, b]` or `(a, b)`, each a name or a layer applied to something.
+///
+/// # Errors
+/// If one cannot be parsed.
+pub fn tensors(input: ParseStream, errors: &mut Errors) -> Result<Vec<Expression>> {
+    if input.peek(token::Bracket) || (input.peek(token::Paren) && !input.peek2(Token![+])) {
         let (_, content) = group(input)?;
-        return whole(&content, list);
+        return whole(&content, |content| list(content, |input| expression(input, errors)));
     }
-    list(input)
+    list(input, |input| expression(input, errors))
 }
 
-fn list(input: ParseStream) -> Result<Vec<Ident>> {
-    let mut names = Vec::new();
+/// The tensors in parentheses that have been read as arguments, because the name before them looks like that of a layer.
+///
+/// # Errors
+/// If they are not tensors.
+pub fn reread(parentheses: &TokenTree, errors: &mut Errors) -> Result<Vec<Expression>> {
+    let mut parsed = Ok(Vec::new());
+    let TokenTree::Group(group) = parentheses else { return parsed };
+    let parser = |input: ParseStream| {
+        parsed = tensors(input, errors).and_then(|tensors| match input.is_empty() {
+            true => Ok(tensors),
+            false => Err(Problem::new("unexpected token").at_next(input)),
+        });
+        input.parse::<TokenStream>().map(drop)
+    };
+    parser.parse2(group.stream())?;
+    parsed
+}
+
+fn list<T>(input: ParseStream, mut element: impl FnMut(ParseStream) -> Result<T>) -> Result<Vec<T>> {
+    let mut elements = Vec::new();
     while !input.is_empty() {
-        names.push(tensor(input)?);
+        elements.push(element(input)?);
         if !input.is_empty() {
             input.parse::<Token![,]>().map_err(|_| Problem::new("expected `,` before this").at_next(input))?;
         }
     }
-    Ok(names)
+    Ok(elements)
 }
 
 fn tensor(input: ParseStream) -> Result<Ident> {
     let name: Ident = input.parse().map_err(|_: syn::Error| Problem::new("expected the name of a tensor").at_next(input))?;
     if input.peek(token::Paren) {
-        return Err(Problem::new("a layer inside a call is not supported yet")
-            .help(format!("bind its output first: `y = {name}(…)(…);`"))
-            .at(name));
+        let help = format!("bind its output first: `y = {name}(…)(…);`");
+        return Err(Problem::new("`Model(…)` lists tensors by their names").help(help).at(name));
     }
     Ok(name)
 }
@@ -123,7 +144,12 @@ fn side(input: ParseStream, keyword: &str) -> Result<Vec<Ident>> {
         }
     }
     let first: TokenTree = input.fork().parse()?;
-    let names = if input.peek(token::Bracket) || input.peek(token::Paren) { tensors(input)? } else { vec![tensor(input)?] };
+    let names = if input.peek(token::Bracket) || input.peek(token::Paren) {
+        let (_, content) = group(input)?;
+        whole(&content, |content| list(content, tensor))?
+    } else {
+        vec![tensor(input)?]
+    };
     if names.is_empty() {
         Err(Problem::new(format!("the {keyword} of the model are missing")).help(OUTLINE).at(first))
     } else {
@@ -146,7 +172,7 @@ pub fn group<'a>(input: ParseStream<'a>) -> syn::Result<(TokenTree, ParseBuffer<
 }
 
 /// Parses all of a group, and leaves none of it behind even when that fails.
-fn whole<T>(content: &ParseBuffer, parse: fn(ParseStream) -> Result<T>) -> Result<T> {
+pub fn whole<T>(content: &ParseBuffer, parse: impl FnOnce(ParseStream) -> Result<T>) -> Result<T> {
     let parsed = parse(content).and_then(|parsed| match content.is_empty() {
         true => Ok(parsed),
         false => Err(Problem::new("unexpected token").at_next(content)),

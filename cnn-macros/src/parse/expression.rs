@@ -1,0 +1,163 @@
+//! What a name is bound to: a layer applied to tensors, another tensor, or a sum.
+
+use super::{call, skip_token};
+use crate::ast::{Expression, Tensors};
+use crate::report::{Errors, Problem, Result};
+use cnn_spec::Input;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::parse::ParseStream;
+use syn::{Ident, Token, token};
+
+/// `Layer(arguments)(tensors)`, `name`, `a + b` or `Sequential([…])(x)`.
+///
+/// # Errors
+/// If it cannot be parsed; what is wrong with the arguments of its layers is in `errors`.
+pub fn expression(input: ParseStream, errors: &mut Errors) -> Result<Expression> {
+    let first = term(input, errors)?;
+    if !input.peek(Token![+]) || input.peek(Token![+=]) {
+        unsupported_operator(input)?;
+        return Ok(first);
+    }
+    let plus: TokenTree = input.fork().parse()?;
+    let mut terms = vec![first];
+    while input.peek(Token![+]) && !input.peek(Token![+=]) {
+        let plus: Token![+] = input.parse()?;
+        if input.is_empty() || input.peek(Token![;]) {
+            return Err(Problem::new("expected a tensor after `+`").at(plus));
+        }
+        terms.push(term(input, errors)?);
+    }
+    unsupported_operator(input)?;
+    Ok(Expression::Sum { plus, terms })
+}
+
+fn term(input: ParseStream, errors: &mut Errors) -> Result<Expression> {
+    if input.peek(token::Paren) {
+        let (_, content) = call::group(input)?;
+        return call::whole(&content, |content| expression(content, errors));
+    }
+    if !input.peek(Ident) {
+        return Err(Problem::new("expected a layer or a tensor").at_next(input));
+    }
+    let name = unqualified(input, errors)?;
+    if !input.peek(token::Paren) {
+        return Ok(Expression::Tensor(name));
+    }
+    if name == "Sequential" {
+        return sequential(input, &name, errors);
+    }
+    Ok(Expression::Call(call::call(input, name, errors)?))
+}
+
+/// The name of a layer or tensor, without the module Python code has in front.
+fn unqualified(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
+    let mut path = TokenStream::new();
+    loop {
+        let name: Ident = input.parse()?;
+        if !input.peek(Token![.]) && !input.peek(Token![::]) {
+            if !path.is_empty() {
+                errors.push(Problem::new("layers have no module").help(format!("write `{name}` alone")).at(path));
+            }
+            return Ok(name);
+        }
+        path.extend([TokenTree::from(name)]);
+        while input.peek(Token![.]) || input.peek(Token![:]) {
+            path.extend([input.parse::<TokenTree>()?]);
+        }
+    }
+}
+
+fn unsupported_operator(input: ParseStream) -> Result<()> {
+    for (operator, layer, found) in
+        [("-", "Subtract", input.peek(Token![-])), ("*", "Multiply", input.peek(Token![*])), ("+=", "Add", input.peek(Token![+=]))]
+    {
+        if found {
+            let problem = Problem::new(format!("tensors have no operator `{operator}`"));
+            return Err(problem.help(format!("write `{layer}()([a, b])`")).at_next(input));
+        }
+    }
+    Ok(())
+}
+
+/// `([Flatten(), Dense(10)])(x)`: each layer applied to the output of the one before.
+fn sequential(input: ParseStream, keyword: &Ident, errors: &mut Errors) -> Result<Expression> {
+    let layers = layers(input, errors)?;
+    let problem = Problem::new("`Sequential` is applied to nothing").help("apply it to a tensor: `Sequential([…])(x)`");
+    if !input.peek(token::Paren) {
+        return Err(problem.at(keyword));
+    }
+    let (parentheses, content) = call::group(input)?;
+    let mut expressions = call::whole(&content, |content| call::tensors(content, errors))?;
+    if expressions.is_empty() {
+        return Err(problem.at(keyword));
+    }
+    for mut layer in layers {
+        let parentheses = if expressions.len() == 1 { layer.parentheses.clone() } else { parentheses.clone() };
+        layer.tensors = Some(Tensors { parentheses, expressions });
+        expressions = vec![Expression::Call(layer)];
+    }
+    Ok(expressions.remove(0))
+}
+
+/// `Sequential([Input(28, 28, 1), …])` as the whole body of a model: one statement for each layer.
+///
+/// # Errors
+/// If it cannot be parsed.
+pub fn sequential_body(input: ParseStream, errors: &mut Errors) -> Result<Vec<(Ident, Expression)>> {
+    let keyword: Ident = input.parse()?;
+    let layers = layers(input, errors)?;
+    if layers.first().is_none_or(|layer| layer.layer != Input::NAME) {
+        let problem = Problem::new("a `Sequential` model starts with its input");
+        return Err(problem.help("begin with one, as in `Sequential([Input(28, 28, 1), …])`").at(keyword));
+    }
+    let name = |name: &str| Ident::new(name, Span::mixed_site());
+    let mut statements = Vec::new();
+    for (index, mut layer) in layers.into_iter().enumerate() {
+        if index > 0 {
+            let before = Expression::Tensor(name(if index == 1 { "i" } else { "x" }));
+            layer.tensors = Some(Tensors { parentheses: layer.parentheses.clone(), expressions: vec![before] });
+        }
+        statements.push((name(if index == 0 { "i" } else { "x" }), Expression::Call(layer)));
+    }
+    Ok(statements)
+}
+
+/// `([Layer(…), Layer(…)])`, or without the brackets.
+fn layers(input: ParseStream, errors: &mut Errors) -> Result<Vec<crate::ast::Call>> {
+    let (_, content) = call::group(input)?;
+    let layers = call::whole(&content, |content| {
+        if content.peek(token::Bracket) {
+            let (_, inner) = call::group(content)?;
+            content.parse::<Option<Token![,]>>()?;
+            return call::whole(&inner, |inner| list(inner, errors));
+        }
+        list(content, errors)
+    })?;
+    Ok(layers)
+}
+
+fn list(input: ParseStream, errors: &mut Errors) -> Result<Vec<crate::ast::Call>> {
+    let mut layers = Vec::new();
+    while !input.is_empty() {
+        let problem = Problem::new("`Sequential` takes layers").help("list them: `Sequential([Input(28, 28, 1), Flatten(), Dense(10)])`");
+        if !input.peek(Ident) {
+            return Err(problem.at_next(input));
+        }
+        let name = unqualified(input, errors)?;
+        if !input.peek(token::Paren) {
+            return Err(problem.at(name));
+        }
+        let call = call::call(input, name, errors)?;
+        if let Some(tensors) = &call.tensors {
+            let problem = Problem::new("a layer of `Sequential` is applied to the one before it");
+            return Err(problem.help("leave out its second parentheses").at(&tensors.parentheses));
+        }
+        layers.push(call);
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            let error = Problem::new("expected `,` before this").at_next(input);
+            skip_token(input);
+            return Err(error);
+        }
+    }
+    Ok(layers)
+}

@@ -1,0 +1,21 @@
+//! `Average`: the mean of tensors, element by element.
+
+use crate::layer::layer;
+use crate::{Inferred, Operand, ShapeError, merge};
+
+layer! {
+    /// The mean of tensors of one shape, as Keras' `Average` but without broadcasting.
+    Average "average" {
+        ;
+    }
+}
+
+impl Average {
+    /// Any shape to the same shape.
+    ///
+    /// # Errors
+    /// If there are fewer than two tensors, or tensors of different shapes.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        merge::elementwise(Self::NAME, inputs)
+    }
+}

@@ -1,0 +1,21 @@
+//! `Multiply`: tensors multiplied element by element.
+
+use crate::layer::layer;
+use crate::{Inferred, Operand, ShapeError, merge};
+
+layer! {
+    /// The product of tensors of one shape, as Keras' `Multiply` but without broadcasting.
+    Multiply "multiply" {
+        ;
+    }
+}
+
+impl Multiply {
+    /// Any shape to the same shape.
+    ///
+    /// # Errors
+    /// If there are fewer than two tensors, or tensors of different shapes.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        merge::elementwise(Self::NAME, inputs)
+    }
+}
