@@ -53,6 +53,76 @@ model! {
     }
 }
 
+model! {
+    /// He et al.'s bottleneck.
+    block bottleneck(filters, stride = 1, project = false)(x) {
+        y = Conv2D(filters, 1, stride=stride, relu)(x);
+        y = Conv2D(filters, 3, same, relu)(y);
+        y = Conv2D(4 * filters, 1)(y);
+        if project {
+            x = Conv2D(4 * filters, 1, stride=stride)(x);
+        }
+        ReLU()(y + x)
+    }
+
+    block stage(filters, depth, stride = 2)(x) {
+        x = bottleneck(filters, stride=stride, project)(x);
+        for _ in 1..depth {
+            x = bottleneck(filters)(x);
+        }
+        x
+    }
+
+    block inception(one, three, five, pool)(x) {
+        a = Conv2D(one, 1, relu)(x);
+        b = Conv2D(three, 3, same, relu)(Conv2D(three / 2, 1, relu)(x));
+        c = Conv2D(five, 5, same, relu)(Conv2D(five / 2, 1, relu)(x));
+        d = Conv2D(pool, 1, relu)(MaxPooling2D(3, stride=1, same)(x));
+        Concatenate()([a, b, c, d])
+    }
+
+    block dense_block(depth, growth)(x) {
+        for _ in 0..depth {
+            y = Conv2D(growth, 3, same, relu)(x);
+            x = Concatenate()([x, y]);
+        }
+        x
+    }
+
+    /// ResNet-50 without its normalisation.
+    pub ResNet50 {
+        i = Input(224, 224, 3);
+        x = Conv2D(64, 7, stride=2, same, relu)(i);
+        x = MaxPooling2D(3, stride=2, same)(x);
+        x = stage(64, 3, stride=1)(x);
+        for (filters, depth) in [(128, 4), (256, 6), (512, 3)] {
+            x = stage(filters, depth)(x);
+        }
+        x = GlobalAveragePooling2D()(x);
+        x = Dense(1000, softmax)(x);
+    }
+
+    /// One of everything that blocks can do, on small images.
+    pub Branches {
+        i = Input(8, 8, 3);
+        j = Input(8, 8, 3);
+        conv = Conv2D(4, 3, same, name=shared);
+        a = conv(i);
+        b = conv(j);
+        x = inception(4, 8, 4, 2)(a);
+        x = dense_block(2, 3, frozen)(x);
+        y = Maximum()([a, b]) + Subtract()([a, b]);
+        z = Average()([a, b, y]);
+        z = Concatenate(axis=1)([z, Multiply()([z, y])]);
+        Model([i, j], [x, z])
+    }
+
+    /// A body that is a list.
+    pub Listed {
+        Sequential([Input(4, 4, 1), Flatten(), Dense(3, softmax)])
+    }
+}
+
 /// A module with nothing in scope but names that the expansion must not meet.
 mod elsewhere {
     #![allow(dead_code)]
@@ -150,5 +220,50 @@ fn weights_come_from_candle_too() -> candle_core::Result<()> {
     let mut names: Vec<String> = variables.data().lock().expect("one thread").keys().cloned().collect();
     names.sort();
     assert_eq!(names, ["conv2d.bias", "conv2d.weight"]);
+    Ok(())
+}
+
+#[test]
+fn resnet_50_is_a_few_lines() {
+    // Without batch normalisation, but with biases: 25,530,472 weights and biases of convolutions and of the classifier.
+    let graph = ResNet50::GRAPH;
+    let convolutions = graph.nodes.iter().filter(|node| matches!(node.layer, spec::Layer::Conv2D(_))).count();
+    assert_eq!((convolutions, graph.count_params()), (53, 25_530_472));
+    assert_eq!(graph.nodes[graph.outputs[0]].name, "dense");
+    assert!(graph.nodes.iter().any(|node| node.name == "stage_3.bottleneck_2.conv2d_1"));
+}
+
+#[test]
+fn branches_meet() -> Result<()> {
+    let model = Branches::new(&Device::Cpu, Seed(42))?;
+    let image = zeros(&[2, 8, 8, 3]);
+    let (x, z) = model.forward(&image, &image, &Context::inference())?;
+    assert_eq!((x.dims(), z.dims()), (&[2, 8, 8, 24][..], &[2, 16, 8, 4][..]));
+    let shared = Branches::GRAPH.nodes.iter().filter(|node| node.name == "shared").count();
+    assert_eq!(shared, 2);
+    assert_eq!(Branches::GRAPH.parameters().iter().filter(|(name, _)| name == "shared.weight").count(), 1);
+    let frozen: Vec<&str> = Branches::GRAPH.nodes.iter().filter(|node| node.frozen).map(|node| node.name).collect();
+    let expected = ["dense_block.conv2d", "dense_block.concatenate", "dense_block.conv2d_1", "dense_block.concatenate_1"];
+    assert_eq!(frozen, expected);
+    assert_eq!(model.dense_block_conv2d_1.weight.dims(), [3, 21, 3, 3]);
+    Ok(())
+}
+
+#[test]
+fn frozen_layers_have_no_gradient_and_shared_ones_have_both() -> Result<()> {
+    let model = Branches::new(&Device::Cpu, Seed(42))?;
+    let image = Tensor::ones(&[1, 8, 8, 3], DType::F32, &Device::Cpu)?;
+    let (x, z) = model.forward(&image, &(&image * 2.0)?, &Context::inference().tracked())?;
+    let gradients = (x.sum_all()? + z.sum_all()?)?.backward()?;
+    for (name, variable) in model.variables() {
+        assert_eq!(gradients.get(variable).is_some(), !name.starts_with("dense_block"), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_list_of_layers_is_a_model() -> Result<()> {
+    let model = Listed::new(&Device::Cpu, Seed(42))?;
+    assert_eq!(model.forward(&zeros(&[2, 4, 4, 1]), &Context::inference())?.dims(), [2, 3]);
     Ok(())
 }

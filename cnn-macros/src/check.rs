@@ -178,13 +178,11 @@ impl<'a> Checker<'a> {
                 }
             }
             Statement::For(turns) => self.turns(turns, statement),
-            Statement::If(If { condition, then, otherwise }) => {
-                match evaluate::condition(condition, &self.scope.parameters) {
-                    Ok(true) => self.statements(then),
-                    Ok(false) => self.statements(otherwise),
-                    Err(error) => self.give_up(statement, error),
-                }
-            }
+            Statement::If(If { condition, then, otherwise }) => match evaluate::condition(condition, &self.scope.parameters) {
+                Ok(true) => self.statements(then),
+                Ok(false) => self.statements(otherwise),
+                Err(error) => self.give_up(statement, error),
+            },
             Statement::Broken(names) => {
                 self.scope.any_name |= names.is_empty();
                 self.poison(statement);
@@ -378,7 +376,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Applies a layer to tensors that are given in the tokens `blame`.
-    fn apply(&mut self, held: &mut Held<'a>, operands: Vec<(String, Value)>, blame: Option<&TokenTree>, target: &Ident) -> Option<Value> {
+    fn apply(
+        &mut self,
+        held: &mut Held<'a>,
+        operands: Vec<(String, Value)>,
+        blame: Option<&TokenTree>,
+        target: &Ident,
+    ) -> Option<Value> {
         held.is_used = true;
         let call = held.call;
         let table = Layer::arguments(&call.layer.to_string())?;
@@ -403,7 +407,8 @@ impl<'a> Checker<'a> {
                 *layer
             }
             None => {
-                let given = table.iter().zip(&held.filled).filter_map(|(argument, filled)| Some((argument.name, filled.as_ref()?)));
+                let given =
+                    table.iter().zip(&held.filled).filter_map(|(argument, filled)| Some((argument.name, filled.as_ref()?)));
                 let arguments =
                     given.map(|(name, filled)| Argument { name, label: filled.label, value: filled.span() }).collect();
                 let (kind, inputs) = (call.layer.clone(), self.shapes(&operands));
@@ -434,9 +439,11 @@ impl<'a> Checker<'a> {
         let sizes = |sizes: &[usize]| sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
         let pairs = earlier.inferred.parameters.as_slice().iter().zip(inferred.parameters.as_slice());
         let differ = pairs.map(|(a, b)| (a.name, sizes(a.dims()), sizes(b.dims()))).find(|(_, a, b)| a != b);
-        let note = differ.map_or_else(String::new, |(name, a, b)| format!("`{first}` made its `{name}` {a}, here it would be {b}"));
+        let note =
+            differ.map_or_else(String::new, |(name, a, b)| format!("`{first}` made its `{name}` {a}, here it would be {b}"));
         let (label, shape) = (&operands.first()?.0, self.shape(&operands.first()?.1));
-        let message = format!("this `{}` has its weights from `{first}` {}; `{label}` is {shape}", earlier.kind, earlier.inputs.first()?);
+        let message =
+            format!("this `{}` has its weights from `{first}` {}; `{label}` is {shape}", earlier.kind, earlier.inputs.first()?);
         let problem = Problem::new(message).note(note).help("use a layer of its own, with weights of its own");
         self.errors.push(problem.at(blame));
         None
@@ -445,6 +452,7 @@ impl<'a> Checker<'a> {
     /// Applies a layer that is bound to a name: `conv(x)`.
     fn apply_held(&mut self, held: usize, call: &'a Call, target: &'a Ident) -> Option<Value> {
         self.scope.mark_used(&call.layer);
+        self.held[held].is_used = true;
         let expressions = match parse::tensors_of(&call.parentheses, self.errors) {
             Ok(expressions) if call.tensors.is_none() => expressions,
             Ok(_) => {
@@ -453,6 +461,7 @@ impl<'a> Checker<'a> {
                 return None;
             }
             Err(error) => {
+                self.scope.use_everything();
                 self.errors.push(error);
                 return None;
             }
@@ -529,7 +538,8 @@ impl<'a> Checker<'a> {
             let is_layer = Layer::NAMES.iter().any(|layer| name == layer) || self.blocks.iter().any(|block| block.name == *name);
             let problem = match is_layer {
                 true => Problem::new(format!("layer `{name}` is not called")).help(format!("write `{name}(…)(…)`")),
-                false => Problem::new(format!("unknown tensor `{name}`")).help(suggest::tensor(&name.to_string(), &self.scope.tensors())),
+                false => Problem::new(format!("unknown tensor `{name}`"))
+                    .help(suggest::tensor(&name.to_string(), &self.scope.tensors())),
             };
             self.errors.push(problem.at(name));
         }
@@ -669,7 +679,11 @@ fn label(expression: &Expression) -> String {
 fn wrong_count(names: &[Ident], found: usize) -> crate::report::Mistake {
     let noun = if found == 1 { "tensor" } else { "tensors" };
     let message = format!("{} {} for {found} {noun}", names.len(), if names.len() == 1 { "name" } else { "names" });
-    let help = if found == 1 { "bind it to one name".to_string() } else { format!("bind each to a name, as in `(a, b) = …`, {found} in all") };
+    let help = if found == 1 {
+        "bind it to one name".to_string()
+    } else {
+        format!("bind each to a name, as in `(a, b) = …`, {found} in all")
+    };
     Problem::new(message).help(help).at(names.iter().map(|name| name.to_token_stream()).collect::<TokenStream>())
 }
 

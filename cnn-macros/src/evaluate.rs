@@ -109,7 +109,8 @@ fn operation(binary: &ExprBinary, parameters: &Parameters) -> Result<Option<Valu
 
 /// The word that `written` is, `None` standing for itself, and whether it comes from a parameter or is a string.
 fn word(written: &Written, expr: &Expr, parameters: &Parameters) -> (Option<String>, bool) {
-    let is_parameter = matches!(expr, Expr::Path(path) if path.path.get_ident().is_some_and(|name| parameters.get(&name.to_string()).is_some()));
+    let is_parameter =
+        matches!(expr, Expr::Path(path) if path.path.get_ident().is_some_and(|name| parameters.get(&name.to_string()).is_some()));
     match written {
         Written::Value(Value::Word(word)) => (Some(word.clone()), true),
         Written::Name(word) => (Some(word.clone()), is_parameter),
@@ -208,7 +209,12 @@ pub fn values(given: &Given, parameters: &Parameters) -> Result<Vec<Written>> {
                     return Err(problem(message, "use numbers and parameters, as in `0..3`"));
                 }
             },
-            _ => return Err(problem(format!("`{}` is no list and no range", given.tokens), "use one such as `[64, 128]` or `0..3`")),
+            _ => {
+                return Err(problem(
+                    format!("`{}` is no list and no range", given.tokens),
+                    "use one such as `[64, 128]` or `0..3`",
+                ));
+            }
         },
         _ => return Err(problem(format!("`{}` is no list and no range", given.tokens), "use one such as `[64, 128]` or `0..3`")),
     };
@@ -234,7 +240,9 @@ pub fn text(written: &Written) -> String {
         Written::Value(value) => value.to_string(),
         Written::Name(name) => name.clone(),
         Written::Absent => "None".into(),
-        Written::Tuple(elements) => format!("({})", elements.iter().map(|element| text(&element.written)).collect::<Vec<_>>().join(", ")),
+        Written::Tuple(elements) => {
+            format!("({})", elements.iter().map(|element| text(&element.written)).collect::<Vec<_>>().join(", "))
+        }
         Written::Expression(expr) => expr.to_token_stream().to_string(),
     }
 }

@@ -75,9 +75,15 @@ pub struct Step {
 pub enum Source {
     Tensor(Ident),
     /// The layer of a node applied to tensors, none for an input.
-    Apply { node: usize, operands: Vec<Source> },
+    Apply {
+        node: usize,
+        operands: Vec<Source>,
+    },
     /// The statements of a block, and what it gives.
-    Block { steps: Vec<Step>, value: Vec<Source> },
+    Block {
+        steps: Vec<Step>,
+        value: Vec<Source>,
+    },
 }
 
 impl Graph {

@@ -228,7 +228,8 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
     })?;
     if input.peek(token::Paren) {
         let problem = match name.to_string().as_str() {
-            "Sequential" => Problem::new("`Sequential(…)` is the whole of a model").help("bind it to a name to use it as a part: `x = Sequential([…])(x);`"),
+            "Sequential" => Problem::new("`Sequential(…)` is the whole of a model")
+                .help("bind it to a name to use it as a part: `x = Sequential([…])(x);`"),
             _ => Problem::new(format!("the output of `{name}` has no name")).help(format!("bind it: `x = {name}(…)(…);`")),
         };
         return Err(problem.at(&name));

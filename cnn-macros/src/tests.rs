@@ -1,5 +1,7 @@
 //! The compiler without a compiler: source text in, errors on their tokens or Rust code out.
 
+mod blocks;
+
 use crate::compile;
 use crate::report::Errors;
 use proc_macro2::{Group, TokenStream, TokenTree};
@@ -128,22 +130,33 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
         ("x = Conv2D(32, stride=)(i);", "="),
         ("x = Conv2D(32, 3)(i)", "(i)"),
         ("x = Conv2D(32, 3)(i);;", ";"),
-        ("x = Conv2D(32, 3)(Flatten()(i));", "Flatten"),
+        ("x = Conv2D(32, 3)(Input(28, 28, 1));", "Input"),
         ("x = ;", "="),
         ("x =", "="),
         ("x", "x"),
         ("x = Conv2D;", "Conv2D"),
         ("x = Conv2D(32, 3)(i) + i;", "+"),
+        ("x = Conv2D(32, 3)(i) - i;", "-"),
+        ("x = i +;", "+"),
         ("x = Conv2D(32, 3)(i).relu();", "."),
         ("x = 3;", "3"),
         ("x: [26, 26, 32] = Conv2D(32, 3)(i);", ": [26, 26, 32]"),
         ("let x = Conv2D(32, 3)(i);", "let"),
         ("Conv2D(32, 3)(i);", "Conv2D"),
-        ("(a, b) = Split()(i);", "(a, b)"),
-        ("for k in [8, 16] { x = Conv2D(k, 3)(x); }", "for"),
-        ("if DEEP { x = Conv2D(8, 3)(x); } else { x = Conv2D(4, 3)(x); }", "if"),
+        ("(x, y) = Split()(i);", "Split"),
+        ("(x, b) = Flatten()(i);", "x b"),
+        ("(x, 3) = Flatten()(i); x = i;", "3"),
+        ("while true { x = Flatten()(i); }", "while"),
+        ("for k in { x = Flatten()(i); }", "in"),
+        ("for k [8, 16] { x = Conv2D(k, 3)(x); }", "for"),
+        ("for k in 8 { x = Conv2D(k, 3)(x); }", "8"),
+        ("for (a, b) in [8, 16] { x = Conv2D(a, b)(i); }", "[8, 16]"),
+        ("for _ in range(3) { x = Flatten()(i); }", "range (3)"),
+        ("if { x = Flatten()(i); }", "if"),
+        ("if DEEP { x = Conv2D(8, 3)(x); } else { x = Conv2D(4, 3)(x); }", "DEEP"),
         ("x = layers.Conv2D(32, 3)(i);", "layers."),
-        ("x = Sequential([Conv2D(32, 3)])(i);", "Sequential"),
+        ("x = Sequential([Conv2D(32, 3)]);", "Sequential"),
+        ("x = Sequential(Conv2D)(i);", "Conv2D"),
         ("x = Flatten(i);", "i"),
         ("x = Rescaling(0.5)(i);", "Rescaling"),
     ] {

@@ -1,10 +1,13 @@
 //! Every layer of the language at run time, one file each: how it is built, and what it does to a tensor.
 
 mod activation;
+mod add;
+mod average;
 mod average_pooling2d;
 mod batch_normalization;
 mod conv1d;
 mod conv1d_transpose;
+mod concatenate;
 mod conv2d;
 mod conv2d_transpose;
 mod conv3d;
@@ -25,6 +28,9 @@ mod leaky_relu;
 mod local_response_normalization;
 mod max_pooling2d;
 mod prelu;
+mod maximum;
+mod minimum;
+mod multiply;
 mod relu;
 mod separable_conv1d;
 mod separable_conv2d;
@@ -32,12 +38,16 @@ mod softmax;
 mod spatial_dropout1d;
 mod spatial_dropout2d;
 mod spatial_dropout3d;
+mod subtract;
 
 pub use activation::Activation;
+pub use add::Add;
+pub use average::Average;
 pub use average_pooling2d::AveragePooling2D;
 pub use batch_normalization::BatchNormalization;
 pub use conv1d::Conv1D;
 pub use conv1d_transpose::Conv1DTranspose;
+pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
 pub use conv2d_transpose::Conv2DTranspose;
 pub use conv3d::Conv3D;
@@ -58,6 +68,9 @@ pub use leaky_relu::LeakyReLU;
 pub use local_response_normalization::LocalResponseNormalization;
 pub use max_pooling2d::MaxPooling2D;
 pub use prelu::PReLU;
+pub use maximum::Maximum;
+pub use minimum::Minimum;
+pub use multiply::Multiply;
 pub use relu::ReLU;
 pub use separable_conv1d::SeparableConv1D;
 pub use separable_conv2d::SeparableConv2D;
@@ -65,6 +78,7 @@ pub use softmax::Softmax;
 pub use spatial_dropout1d::SpatialDropout1D;
 pub use spatial_dropout2d::SpatialDropout2D;
 pub use spatial_dropout3d::SpatialDropout3D;
+pub use subtract::Subtract;
 
 use crate::spec::{self, Inferred};
 use crate::{Context, Seed, Weights, kernels};

@@ -131,7 +131,8 @@ impl<'a> Checker<'a> {
 impl Parameter {
     /// Whether the bare word alone switches it on.
     fn is_switch(&self, word: &str) -> bool {
-        let is_flag = self.default.as_ref().is_some_and(|default| matches!(default.written, Written::Value(spec::Value::Bool(_))));
+        let is_flag =
+            self.default.as_ref().is_some_and(|default| matches!(default.written, Written::Value(spec::Value::Bool(_))));
         is_flag && self.name == word
     }
 }

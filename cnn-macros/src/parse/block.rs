@@ -40,7 +40,9 @@ pub fn block(input: ParseStream, errors: &mut Errors) -> Result<Block> {
     let (parentheses, content) = call::group(input)?;
     let tensors = call::whole(&content, tensors)?;
     if tensors.is_empty() {
-        return Err(Problem::new(format!("`{name}` takes no tensor")).help("name those it is applied to, as in `(x)`").at(parentheses));
+        return Err(Problem::new(format!("`{name}` takes no tensor"))
+            .help("name those it is applied to, as in `(x)`")
+            .at(parentheses));
     }
     if !input.peek(token::Brace) {
         return Err(Problem::new(format!("expected the statements of `{name}` in braces")).at(&name));
@@ -53,9 +55,9 @@ pub fn block(input: ParseStream, errors: &mut Errors) -> Result<Block> {
 fn parameters(input: ParseStream) -> Result<Vec<Parameter>> {
     let mut parameters: Vec<Parameter> = Vec::new();
     while !input.is_empty() {
-        let name = input
-            .parse::<Ident>()
-            .map_err(|_| Problem::new("expected the name of a parameter").help("as in `filters` or `stride = 1`").at_next(input))?;
+        let name = input.parse::<Ident>().map_err(|_| {
+            Problem::new("expected the name of a parameter").help("as in `filters` or `stride = 1`").at_next(input)
+        })?;
         if parameters.iter().any(|parameter| parameter.name == name) {
             return Err(Problem::new(format!("the parameter `{name}` is declared twice")).help("rename one of them").at(name));
         }
@@ -175,7 +177,7 @@ pub fn for_loop(input: ParseStream, errors: &mut Errors) -> Result<Statement> {
     if let Expr::Call(call) = &values
         && matches!(&*call.func, Expr::Path(path) if path.path.is_ident("range"))
     {
-        errors.push(Problem::new("a range is written with `..`").help("write `0..3` for `range(3)`").at(&values));
+        return Err(Problem::new("a range is written with `..`").help("write `0..3` for `range(3)`").at(&values));
     }
     let values = value::read(&values)?;
     let statements = braces(input, errors)?;

@@ -68,9 +68,11 @@ fn unqualified(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
 }
 
 fn unsupported_operator(input: ParseStream) -> Result<()> {
-    for (operator, layer, found) in
-        [("-", "Subtract", input.peek(Token![-])), ("*", "Multiply", input.peek(Token![*])), ("+=", "Add", input.peek(Token![+=]))]
-    {
+    for (operator, layer, found) in [
+        ("-", "Subtract", input.peek(Token![-])),
+        ("*", "Multiply", input.peek(Token![*])),
+        ("+=", "Add", input.peek(Token![+=])),
+    ] {
         if found {
             let problem = Problem::new(format!("tensors have no operator `{operator}`"));
             return Err(problem.help(format!("write `{layer}()([a, b])`")).at_next(input));
@@ -139,7 +141,8 @@ fn layers(input: ParseStream, errors: &mut Errors) -> Result<Vec<crate::ast::Cal
 fn list(input: ParseStream, errors: &mut Errors) -> Result<Vec<crate::ast::Call>> {
     let mut layers = Vec::new();
     while !input.is_empty() {
-        let problem = Problem::new("`Sequential` takes layers").help("list them: `Sequential([Input(28, 28, 1), Flatten(), Dense(10)])`");
+        let problem =
+            Problem::new("`Sequential` takes layers").help("list them: `Sequential([Input(28, 28, 1), Flatten(), Dense(10)])`");
         if !input.peek(Ident) {
             return Err(problem.at_next(input));
         }

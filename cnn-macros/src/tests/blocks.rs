@@ -1,0 +1,222 @@
+//! Blocks, loops, conditions, sums and shared layers: what they become, and what is said of mistakes in them.
+
+use super::{errors, found, prefixes, run, rust};
+use crate::compile;
+use crate::report::Errors;
+
+const RESIDUAL: &str = "
+    block residual(filters, stride = 1)(x) {
+        y = Conv2D(filters, 3, stride=stride, same, relu)(x);
+        y = Conv2D(filters, 3, same)(y);
+        if stride > 1 {
+            x = Conv2D(filters, 1, stride=stride)(x);
+        }
+        ReLU()(y + x)
+    }";
+
+/// The only error of what follows `RESIDUAL`.
+#[track_caller]
+fn error(models: &str) -> String {
+    let (_, errors) = run(&format!("{RESIDUAL} {models}"));
+    match errors.as_slice() {
+        [error] => error.clone(),
+        errors => panic!("{models}: expected one error, found {errors:#?}"),
+    }
+}
+
+/// Without the spaces, breaks and closing commas that depend on the length of a line.
+fn packed(rust: &str) -> String {
+    rust.replace([' ', '\n'], "").replace(",]", "]").replace(",)", ")")
+}
+
+fn lines(rust: &str, prefix: &str) -> Vec<String> {
+    rust.lines().filter_map(|line| line.trim().strip_prefix(prefix)).map(str::to_string).collect()
+}
+
+#[test]
+fn a_block_becomes_a_rust_block() {
+    let rust = rust(&format!("{RESIDUAL} Net {{ i = Input(8, 8, 4); x = residual(4)(i); x = residual(8, stride=2)(x); }}"));
+    for part in [
+        "        let x = {\n            let x = i.clone();\n            let y = self.residual_conv2d.forward(&x, cx)?;\n",
+        "            self.residual_relu.forward(&self.residual_add.forward(&[&y, &x], cx)?, cx)?\n        };\n",
+        "        let x = {\n            let y = self.residual_1_conv2d.forward(&x, cx)?;\n",
+        "            let x = self.residual_1_conv2d_2.forward(&x, cx)?;\n",
+        "    /// `residual_1.conv2d_2`, `Conv2D`: 8×8×4 → 4×4×8, 40 parameters.\n    pub residual_1_conv2d_2: ",
+        "name: \"residual_1.conv2d_2\"",
+        "&weights.pp(\"residual_1.conv2d_2\")",
+    ] {
+        assert!(rust.contains(part), "{part}\n\n{rust}");
+    }
+}
+
+#[test]
+fn loops_repeat_and_conditions_choose() {
+    let rust = rust(
+        "Net { i = Input(32, 32, 3); x = i;
+               for (filters, depth) in [(8, 1), (16, 2)] {
+                   for n in 0..depth {
+                       if n == 0 && filters != 8 { x = Conv2D(2 * filters, 3, strides=2)(x); }
+                       else { x = Conv2D(filters / 2, 3)(x); }
+                   }
+               }
+               for _ in 0..=1 { x = ReLU()(x); } }",
+    );
+    for layer in ["Conv2D::new(4, [3, 3])", "Conv2D::new(32, [3, 3]).strides([2, 2])", "Conv2D::new(8, [3, 3])"] {
+        assert!(packed(&rust).contains(&packed(layer)), "{layer}\n{rust}");
+    }
+    let calls: Vec<String> =
+        lines(&rust, "let x = self.").into_iter().map(|line| line.split('.').next().unwrap_or_default().to_string()).collect();
+    assert_eq!(calls, ["conv2d", "conv2d_1", "conv2d_2", "relu", "relu_1"]);
+}
+
+#[test]
+fn blocks_nest_and_give_several_tensors() {
+    let rust = rust(
+        "block conv(f, act = relu)(x) { Conv2D(f, 3, same, act)(x) }
+         block split(f)(x, skip) { a = conv(f)(x); b = conv(f, act=tanh, name=second)(skip); (a, b) }
+         Net { i = Input(8, 8, 2); (a, b) = split(4)(i, i); y = split(2, name=last)(a, b); }"
+            .replace("y = split", "(y, z) = split")
+            .as_str(),
+    );
+    for part in [
+        "let (a, b) = {",
+        "let x = i.clone();",
+        "let skip = i.clone();",
+        "name: \"split.conv.conv2d\"",
+        "name: \"last.second.conv2d\"",
+        "(a, b)\n        };",
+        "Ok((y, z))",
+        "activation(spec::Activation::Tanh)",
+    ] {
+        assert!(rust.contains(part), "{part}\n\n{rust}");
+    }
+}
+
+#[test]
+fn sums_are_one_layer_and_calls_nest() {
+    let rust = rust("Net { i = Input(4); a = Dense(4)(i); x = ReLU()(a + Dense(4)(a) + i); }");
+    let line = "let x = self.relu.forward(&self.add.forward(&[&a, &self.dense_1.forward(&a, cx)?, &i], cx)?, &cx.last())?;";
+    assert!(packed(&rust).contains(&packed(line)), "{rust}");
+}
+
+#[test]
+fn a_layer_bound_once_is_one_field_and_two_nodes() {
+    let rust = rust(
+        "Net { a = Input(8, 8, 3); b = Input(6, 6, 3); conv = Conv2D(4, 3, same); x = conv(a); y = conv(b); Model([a, b], [x, y]) }",
+    );
+    assert_eq!(lines(&rust, "pub conv2d").len(), 1, "{rust}");
+    assert_eq!(rust.matches("self.conv2d.forward(").count(), 2, "{rust}");
+    assert_eq!(rust.matches("name: \"conv2d\"").count(), 2, "{rust}");
+    assert!(rust.contains("8×8×3, 6×6×3 → 8×8×4, 6×6×4") || rust.contains("→ 8×8×4, 6×6×4, 112 parameters."), "{rust}");
+}
+
+#[test]
+fn frozen_layers_say_so() {
+    let rust = rust(&format!(
+        "{RESIDUAL} Net {{ i = Input(8, 8, 4); x = residual(4, frozen)(i); x = Conv2D(4, 1, trainable=False)(x); x = Conv2D(2, 1, frozen=false)(x); }}"
+    ));
+    assert_eq!(rust.matches("frozen: true").count(), 5, "{rust}");
+    assert_eq!(rust.matches("\").frozen()").count(), 5, "{rust}");
+}
+
+#[test]
+fn sequential_is_a_body_and_a_part() {
+    let of = |body: &str| rust(&format!("Net {{ {body} }}"));
+    let whole = of("Sequential([Input(4, 4, 1), Flatten(), Dense(3, softmax)])");
+    assert_eq!(whole, of("i = Input(4, 4, 1); x = Flatten()(i); x = Dense(3, softmax)(x);"));
+    let part = of("i = Input(4, 4, 1); x = Sequential([Flatten(), Dense(3, softmax)])(i);");
+    assert!(part.contains("self.dense.forward(&self.flatten.forward(&i, cx)?, &cx.last())?"), "{part}");
+}
+
+#[test]
+fn mistakes_in_blocks_are_reported_once_and_say_where() {
+    for (models, token, words) in [
+        (
+            "Net { i = Input(9, 9, 4); for f in [4, 8, 16] { i2 = residual(f)(i); x = Flatten()(i2); } }",
+            "+",
+            &["`y` 9×9×8 and `x` 9×9×4", "note: in `residual(8)`, where `f` is 8", "Conv2D(8, 1)(x)"][..],
+        ),
+        (
+            "block deep()(x) { x = Conv2D(2, 5)(x); Conv2D(2, 5)(x) }
+             Net { i = Input(7, 7, 1); x = residual(1)(i); x = deep()(x); x = deep()(x); }",
+            "5",
+            &["kernel 5×5 does not fit the 3×3 image `x`", "in `deep()`"],
+        ),
+        ("Net { i = Input(8, 8, 4); x = residul(4)(i); }", "residul", &["unknown layer `residul`", "did you mean `residual`?"]),
+        (
+            "Net { i = Input(8, 8, 4); x = residual()(i); }",
+            "()",
+            &["`filters` of `residual` is missing", "residual(filters, stride=1)(x)"],
+        ),
+        ("Net { i = Input(8, 8, 4); x = residual(4, 1, 1)(i); }", "1", &["takes no further parameter"]),
+        ("Net { i = Input(8, 8, 4); x = residual(4, strid=1)(i); }", "strid", &["did you mean `stride`?"]),
+        ("Net { i = Input(8, 8, 4); x = residual(4)(i, i); }", "(i , i)", &["takes 1 tensor, found 2"]),
+        ("Net { i = Input(8, 8, 4); x = residual(4); }", "residual", &["takes 1 tensor, found 0"]),
+        ("Net { i = Input(8, 8, 4); x = residual(i); }", "i", &["`i` is a tensor"]),
+        ("Net { i = Input(8, 8, 4); (x, y) = residual(4)(i); }", "x y", &["2 names for 1 tensor"]),
+        ("block two()(x) { (x, x) } Net { i = Input(4); r = two()(i); }", "r", &["1 name for 2 tensors", "(a, b)"]),
+        ("block a()(x) { b()(x) } block b()(x) { a()(x) } Net { i = Input(4); x = a()(i); }", "a", &["made of itself"]),
+        ("block a()(x) { x = Dense(2)(x); } Net { i = Input(4); x = a()(i); }", "a", &["gives no tensor", "such as `x`"]),
+        ("block a()(x) { y = Dense(2)(x); x } Net { i = Input(4); x = a()(i); }", "y", &["`y` is never used", "in `a()`"]),
+        ("block a()(x) { i = Input(4); i + x } Net { i = Input(4); x = a()(i); }", "i", &["belongs to a model"]),
+        ("block Dense()(x) { x } Net { i = Input(4); x = Flatten()(i); }", "Dense", &["is the name of a layer"]),
+        ("Net { i = Input(4); x = Flatten()(i); }", "residual", &["block `residual` is never used"]),
+        ("Net { i = Input(4, 4, 1); x = residual(2 - 2)(i); }", "filters", &["`filters` must be at least 1"]),
+    ] {
+        let models = if token == "+" || models.contains("residual(") || models.contains("residul") || token == "residual" {
+            models.to_string()
+        } else {
+            models.replacen("Net {", "Used { i = Input(2, 2, 1); x = residual(1)(i); } Net {", 1)
+        };
+        let error = error(&models);
+        assert!(error.starts_with(&found(token, "")), "{models}\n{error}");
+        for word in words {
+            assert!(error.contains(word), "{models} must say {word}\n{error}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_with_bound_layers() {
+    for (body, token, words) in [
+        ("i = Input(8, 8, 3); conv = Conv2D(4, 3); x = Flatten()(i);", "Conv2D", "takes one tensor, found 0"),
+        ("i = Input(8, 8, 3); conv = Conv2D(4, 3); x = Flatten()(conv);", "Conv2D", "takes one tensor, found 0"),
+        (
+            "i = Input(8, 8, 3); conv = Conv2D(4, 3, same); x = conv(i); x = conv(x);",
+            "(x)",
+            "has its weights from `i` 8×8×3; `x` is 8×8×4",
+        ),
+        ("i = Input(8, 8, 3); conv = Conv2D(4, 3); x = conv(5)(i);", "5", "expected a layer or a tensor"),
+        ("i = Input(8, 8, 3); conv = Conv2D(4, 9); x = conv(i);", "(i)", "kernel 9×9 does not fit"),
+        ("i = Input(4); x = Dense(4, frozen=3)(i);", "3", "takes `true` or `false`"),
+        ("i = Input(4); for name in [a, b] { i2 = Dense(4, name=stem)(i); x = Flatten()(i2); } ", "x", "never used"),
+        ("i = Input(4); for n in 0..1000000000 { x = Dense(4)(i); }", "0 .. 1000000000", "10000 turns"),
+        ("i = Input(4); for n in 0..2 { x = Dense(m)(i); }", "m", "`m` must be written out"),
+    ] {
+        let errors = errors(body);
+        assert!(errors[0].starts_with(&found(token, "")) && errors[0].contains(words), "{body}\n{errors:#?}");
+    }
+}
+
+#[test]
+fn every_prefix_of_blocks_and_loops_is_taken() {
+    let model = "/// A block.
+        block residual(filters, stride = 1)(x) { y = Conv2D(filters, 3, stride=stride, same)(x);
+            if stride > 1 { x = Conv2D(filters, 1, stride=stride)(x); } else if stride == 0 { x = x; } ReLU()(y + x) }
+        pub Net { i = Input(32, 32, 4); x = residual(4)(i);
+            for (f, n) in [(4, 2), (8, 1)] { for _ in 0..n { x = residual(f, stride=f / 4)(x); } }
+            d = Dense(3); (a, b) = pair()(x); x = Concatenate(axis=-1)([a, b]); x = Flatten()(x); x = d(x); }
+        block pair()(x) { (x, Sequential([Conv2D(4, 1, frozen), ReLU()])(x)) }";
+    let (_, errors) = run(model);
+    assert!(errors.is_empty(), "{errors:#?}");
+    let mut incomplete = 0;
+    for prefix in prefixes(model.parse().expect("the model is made of tokens")) {
+        let mut errors = Errors::default();
+        let expansion = compile(prefix.clone(), &mut errors);
+        incomplete += usize::from(errors.len() > 0);
+        assert!(errors.len() <= 3, "{prefix}\n{:#?}", errors.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let is_file = syn::parse2::<syn::File>(expansion.clone()).is_ok() || syn::parse2::<syn::Expr>(expansion).is_ok();
+        assert!(is_file, "{prefix}");
+    }
+    assert!(incomplete > 100);
+}

@@ -1,0 +1,125 @@
+//! Several tensors become one: element by element, or side by side.
+//!
+//! Candle's own additions, products and concatenations have right backward passes; what decides between tensors, maximum
+//! and minimum, has one here, which shares the gradient between equals.
+
+use super::op::{dispatch, dtype, slice, with_slices};
+use super::real::Real;
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+
+/// `a + b + …`
+pub(crate) fn add(xs: &[&Tensor]) -> Result<Tensor> {
+    reduce("Add", xs, |a, b| a + b)
+}
+
+/// `a − b`
+pub(crate) fn subtract(xs: &[&Tensor]) -> Result<Tensor> {
+    reduce("Subtract", xs, |a, b| a - b)
+}
+
+/// `a · b · …`
+pub(crate) fn multiply(xs: &[&Tensor]) -> Result<Tensor> {
+    reduce("Multiply", xs, |a, b| a * b)
+}
+
+/// `(a + b + …) / n`
+pub(crate) fn average(xs: &[&Tensor]) -> Result<Tensor> {
+    reduce("Average", xs, |a, b| a + b)? / xs.len() as f64
+}
+
+/// `max(a, b, …)`
+pub(crate) fn maximum(xs: &[&Tensor]) -> Result<Tensor> {
+    reduce("Maximum", xs, |a, b| a.contiguous()?.apply_op2(&b.contiguous()?, Choice { name: "Maximum", largest: true }))
+}
+
+/// `min(a, b, …)`
+pub(crate) fn minimum(xs: &[&Tensor]) -> Result<Tensor> {
+    reduce("Minimum", xs, |a, b| a.contiguous()?.apply_op2(&b.contiguous()?, Choice { name: "Minimum", largest: false }))
+}
+
+/// Tensors one after the other along `axis`, the batch being axis 0.
+pub(crate) fn concatenate(xs: &[&Tensor], axis: usize) -> Result<Tensor> {
+    let first = given("Concatenate", xs)?;
+    for x in xs {
+        let agrees = |(i, (a, b)): (usize, (&usize, &usize))| i == axis || a == b;
+        if x.rank() != first.rank() || axis >= x.rank() || !x.dims().iter().zip(first.dims()).enumerate().all(agrees) {
+            candle_core::bail!(
+                "`Concatenate` needs equal sizes but along axis {axis}, found {:?} and {:?}",
+                first.dims(),
+                x.dims()
+            );
+        }
+    }
+    Tensor::cat(xs, axis)
+}
+
+fn given<'a>(name: &str, xs: &[&'a Tensor]) -> Result<&'a Tensor> {
+    match xs {
+        [first, ..] => Ok(first),
+        [] => candle_core::bail!("`{name}` takes at least two tensors, found 0"),
+    }
+}
+
+/// Merges tensors of one shape two at a time, the first two first.
+fn reduce(name: &str, xs: &[&Tensor], merge: impl Fn(&Tensor, &Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    let first = given(name, xs)?;
+    xs[1..].iter().try_fold(first.clone(), |merged, x| {
+        if x.dims() != merged.dims() {
+            candle_core::bail!("`{name}` needs equal shapes, found {:?} and {:?}", merged.dims(), x.dims());
+        }
+        merge(&merged, x)
+    })
+}
+
+/// The larger or the smaller of two elements. Of equal ones each has half the gradient, as in PyTorch.
+struct Choice {
+    name: &'static str,
+    largest: bool,
+}
+
+impl Choice {
+    fn is_first<T: Real>(&self, a: T, b: T) -> bool {
+        // Neither is larger than what is no number, which is kept, so that it is seen.
+        if self.largest { a > b || a != a } else { a < b || a != a }
+    }
+}
+
+impl CustomOp2 for Choice {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn cpu_fwd(&self, a: &CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> Result<(CpuStorage, Shape)> {
+        fn forward<T: Real>(op: &Choice, a: &CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> Result<CpuStorage> {
+            let (a, b): (&[T], &[T]) = (slice(a, la, op.name)?, slice(b, lb, op.name)?);
+            Ok(T::to_cpu_storage_owned(a.iter().zip(b).map(|(a, b)| if op.is_first(*a, *b) { *a } else { *b }).collect()))
+        }
+        let values = dispatch!(dtype(a), self.name, forward(self, a, la, b, lb))?;
+        Ok((values, la.shape().clone()))
+    }
+
+    fn bwd(&self, a: &Tensor, b: &Tensor, _ys: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        fn backward<T: Real>(op: &Choice, a: &Tensor, b: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
+            let (first, second) = with_slices([a, b, grad], op.name, |[a, b, grad]: [&[T]; 3]| {
+                let half = T::one() / (T::one() + T::one());
+                let share = |a: T, b: T| {
+                    if a == b {
+                        half
+                    } else if op.is_first(a, b) {
+                        T::one()
+                    } else {
+                        T::zero()
+                    }
+                };
+                let first: Vec<T> = a.iter().zip(b).zip(grad).map(|((a, b), g)| *g * share(*a, *b)).collect();
+                let second: Vec<T> = first.iter().zip(grad).map(|(first, g)| *g - *first).collect();
+                (first, second)
+            })?;
+            let tensor = |values: Vec<T>| Tensor::from_vec(values, a.shape(), a.device());
+            Ok((tensor(first)?, tensor(second)?))
+        }
+        let grad = grad.contiguous()?;
+        let (first, second) = dispatch!(a.dtype(), self.name, backward(self, a, b, &grad))?;
+        Ok((Some(first), Some(second)))
+    }
+}
