@@ -59,6 +59,7 @@ golden! {
     spatial_dropout3d,
     gaussian_noise,
     sparse_categorical_crossentropy,
+    merging,
 }
 
 /// One case of a manifest.
@@ -91,6 +92,7 @@ impl Case {
                 let from_logits = self.arguments["from_logits"] == true;
                 self.differences_of_loss(&SparseCategoricalCrossentropy { from_logits })
             }
+            _ if support::merges(&self.layer()) => self.differences_of_merging(),
             _ => self.differences_of_layer(),
         }
     }
@@ -102,6 +104,25 @@ impl Case {
         let gradient = gradients.get(&predictions).expect("a gradient of the predictions");
         let differences = [self.difference("output", &output)?, self.difference("input_gradient", gradient)?];
         Ok(differences.into_iter().flatten().collect())
+    }
+
+    /// Of a layer that takes `input`, `input_1`, ….
+    fn differences_of_merging(&self) -> Result<Vec<String>> {
+        let names = std::iter::once("input".to_string()).chain((1..).map(|index| format!("input_{index}")));
+        let names: Vec<String> = names.take_while(|name| self.tensors.contains_key(name)).collect();
+        let inputs: Vec<Var> = names.iter().map(|name| Var::from_tensor(&self.tensor(name))).collect::<Result<_>>()?;
+        let tensors: Vec<&Tensor> = inputs.iter().map(|input| input.as_tensor()).collect();
+        let mut differences = Vec::new();
+        for cx in &self.modes {
+            let output = support::merged(self.layer(), &tensors, &cx.tracked())?.expect("a layer that merges");
+            differences.extend(self.difference("output", &output)?);
+            let gradients = (output * self.tensor("upstream"))?.sum_all()?.backward()?;
+            for (name, input) in names.iter().zip(&inputs) {
+                let gradient = gradients.get(input).expect("a gradient of every tensor");
+                differences.extend(self.difference(&format!("{name}_gradient"), gradient)?);
+            }
+        }
+        Ok(differences)
     }
 
     fn differences_of_layer(&self) -> Result<Vec<String>> {

@@ -69,6 +69,13 @@ gradients! {
     spatial_dropout2d: SpatialDropout2D,
     spatial_dropout3d: SpatialDropout3D,
     gaussian_noise: GaussianNoise,
+    add: Add,
+    subtract: Subtract,
+    multiply: Multiply,
+    average: Average,
+    maximum: Maximum,
+    minimum: Minimum,
+    concatenate: Concatenate,
 }
 
 /// Odd, even and non-square sizes, batches of 1 and 3, every kind of padding, strides from 1 to 3.
@@ -209,6 +216,39 @@ mod cases {
         let along = |axis| move |shape| (Layer::Softmax(Softmax::new().axis(axis)), shape);
         let other_axes = [1, 2].map(|axis| along(axis)(vec![3, 4, 3, 5]));
         other_axes.into_iter().chain([vec![1, 5], vec![3, 1], vec![3, 4, 3, 5]].map(along(-1))).collect()
+    }
+
+    /// Of each merging layer, which is applied to a batch and the same batch the other way round.
+    fn pairs(layer: Layer) -> Vec<Case> {
+        [vec![1, 6], vec![3, 4], vec![3, 2, 4, 2]].map(|shape| (layer, shape)).into()
+    }
+
+    pub fn add() -> Vec<Case> {
+        pairs(Layer::Add(Add::new()))
+    }
+
+    pub fn subtract() -> Vec<Case> {
+        pairs(Layer::Subtract(Subtract::new()))
+    }
+
+    pub fn multiply() -> Vec<Case> {
+        pairs(Layer::Multiply(Multiply::new()))
+    }
+
+    pub fn average() -> Vec<Case> {
+        pairs(Layer::Average(Average::new()))
+    }
+
+    pub fn maximum() -> Vec<Case> {
+        pairs(Layer::Maximum(Maximum::new()))
+    }
+
+    pub fn minimum() -> Vec<Case> {
+        pairs(Layer::Minimum(Minimum::new()))
+    }
+
+    pub fn concatenate() -> Vec<Case> {
+        [-1, 1].into_iter().flat_map(|axis| pairs(Layer::Concatenate(Concatenate::new().axis(axis)))).collect()
     }
 
     fn activations() -> impl Iterator<Item = spec::Activation> {

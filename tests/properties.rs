@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use rand::RngExt;
-use support::{Subject, apply, infer};
+use support::{Subject, apply, infer, merges};
 
 /// How many cases are tried of a property for which a layer must run, and of one that is a sum alone.
 const RUNS: u32 = 64;
@@ -295,7 +295,11 @@ fn a_broken_rule_is_an_error() {
                 prop_assert!(!message.is_empty() && !message.ends_with('.') && !error.help.is_empty(), "{}", error);
             }
             let operand = Operand::new("x", shape);
-            let inputs: &[&[Operand]] = if name == &"Input" { &[&[operand]] } else { &[&[], &[operand, operand]] };
+            let inputs: &[&[Operand]] = match &layer {
+                Layer::Input(_) => &[&[operand]],
+                layer if merges(layer) => &[&[], &[operand]],
+                _ => &[&[], &[operand, operand]],
+            };
             for inputs in inputs {
                 prop_assert!(layer.infer(inputs).is_err(), "{layer:?} takes {} tensors", inputs.len());
             }

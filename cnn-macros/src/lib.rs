@@ -32,6 +32,15 @@ use std::collections::HashSet;
 /// output is what was bound last, unless it closes with `Model(inputs, outputs)`. Under `#![strict]` every window must fit
 /// a whole number of times.
 ///
+/// - `block name(parameters, with = defaults)(tensors) { … value }` declares statements that take the place of each
+///   `name(…)(…)`. Its layers are called after it, `name_1.conv2d` in checkpoints and `name_1_conv2d` as a field.
+/// - `for filters in [32, 64] { … }`, `for _ in 0..3 { … }` and `if stride > 1 { … } else { … }` are decided while the
+///   model is checked, over numbers, parameters and variables of loops.
+/// - `a + b` is `Add()([a, b])`; `(a, b) = …` names the tensors of a block that gives several.
+/// - `conv = Conv2D(32, 3);` makes a layer that is applied later, and may be several times: `conv(x)`.
+/// - `Sequential([Input(28, 28, 1), Flatten(), Dense(10)])` is a whole body, and `Sequential([…])(x)` a part of one.
+/// - Every layer and every block takes `name=stem`, and `frozen` or `trainable=false` to be left as it is by training.
+///
 /// Every mistake in a model is one compile error on the tokens that caused it.
 #[proc_macro]
 pub fn model(input: proc_macro::TokenStream) -> proc_macro::TokenStream {

@@ -31,7 +31,8 @@ pub fn parse(tokens: TokenStream, errors: &mut Errors) -> Source {
 
 fn source(input: ParseStream, errors: &mut Errors) -> Source {
     let mut blocks = blocks(input, errors);
-    if !declares_models(input) && !(input.is_empty() && !blocks.is_empty()) {
+    let is_blocks_alone = input.is_empty() && !blocks.is_empty();
+    if !declares_models(input) && !is_blocks_alone {
         let model = Model {
             attrs: Vec::new(),
             vis: Visibility::Inherited,

@@ -402,6 +402,11 @@ def sparse_categorical_crossentropy():
 
 
 if __name__ == "__main__":
+    import sys
+
+    import merging
+
+    merging.write(sys.modules[__name__])
     conv2d()
     pooling("max_pooling2d", "MaxPooling2D")
     pooling("average_pooling2d", "AveragePooling2D")

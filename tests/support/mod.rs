@@ -1,7 +1,7 @@
 //! What the tests of numbers share: any layer of the language, built with tensors of the test's choice and run, and the
 //! gradients it gives. A new layer is one more name in the list.
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use cnn_runtime::spec::{Dim, Inferred, Layer, Operand, Parameter, Shape, ShapeError};
 use cnn_runtime::{Context, Weights, layers};
@@ -10,12 +10,46 @@ use std::collections::HashMap;
 /// Builds `$layer` for examples of `$shape` and applies it to `$xs`.
 macro_rules! apply {
     ($layer:expr, $shape:expr, $weights:expr, $xs:expr, $cx:expr; $($name:ident,)*) => {
-        match $layer { $( Layer::$name(spec) => layers::$name::build(spec, $shape, $weights)?.forward($xs, $cx), )* }
+        match $layer {
+            $( Layer::$name(spec) => layers::$name::build(spec, $shape, $weights)?.forward($xs, $cx), )*
+            other => candle_core::bail!("`{}` takes several tensors", other.name()),
+        }
     };
 }
 
-/// Applies `layer` with these `parameters`, by name, to a batch.
+/// Builds `$layer`, which merges tensors, for examples of these shapes and applies it to them.
+macro_rules! merge {
+    ($layer:expr, $shapes:expr, $weights:expr, $xs:expr, $cx:expr; $($name:ident,)*) => {
+        match $layer {
+            $( Layer::$name(spec) => Some(layers::$name::build(spec, $shapes, $weights)?.forward($xs, $cx)), )*
+            _ => None,
+        }
+    };
+}
+
+/// Applies a layer that merges tensors to several batches; `None` if `layer` takes one.
+pub fn merged(layer: Layer, xs: &[&Tensor], cx: &Context) -> Result<Option<Tensor>> {
+    let shapes: Vec<Shape> = xs.iter().map(|xs| shape_of(xs)).collect();
+    let weights = Weights::from_var_builder(VarBuilder::from_tensors(HashMap::new(), DType::F32, &Device::Cpu));
+    merge! {
+        layer, &shapes, &weights, xs, cx;
+        Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate,
+    }
+    .transpose()
+}
+
+/// Whether a layer merges several tensors.
+pub fn merges(layer: &Layer) -> bool {
+    ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"].contains(&layer.name())
+}
+
+/// Applies `layer` with these `parameters`, by name, to a batch; one that merges tensors, to the batch and the same batch
+/// the other way round.
 pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx: &Context) -> Result<Tensor> {
+    if merges(&layer) {
+        let turned = (0..xs.rank()).try_fold(xs.clone(), |turned, axis| turned.flip(&[axis]))?;
+        return Ok(merged(layer, &[xs, &turned], cx)?.expect("a layer that merges"));
+    }
     let builder = VarBuilder::from_tensors(parameters.clone(), xs.dtype(), &Device::Cpu);
     apply! {
         layer, shape_of(xs), &Weights::from_var_builder(builder), xs, cx;
@@ -38,6 +72,7 @@ fn shape_of(xs: &Tensor) -> Shape {
 pub fn infer(layer: Layer, shape: Shape) -> std::result::Result<Inferred, ShapeError> {
     match layer {
         Layer::Input(_) => layer.infer(&[]),
+        _ if merges(&layer) => layer.infer(&[Operand::new("x", shape); 2]),
         _ => layer.infer(&[Operand::new("x", shape)]),
     }
 }
