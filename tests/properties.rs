@@ -456,6 +456,13 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         Layer::LocalResponseNormalization(layers::LocalResponseNormalization::new(5)),
         Layer::SpatialDropout2D(layers::SpatialDropout2D::new(0.4)),
         Layer::GaussianNoise(layers::GaussianNoise::new(0.4)),
+        Layer::Add(layers::Add::new()),
+        Layer::Subtract(layers::Subtract::new()),
+        Layer::Multiply(layers::Multiply::new()),
+        Layer::Average(layers::Average::new()),
+        Layer::Maximum(layers::Maximum::new()),
+        Layer::Minimum(layers::Minimum::new()),
+        Layer::Concatenate(layers::Concatenate::new()),
     ];
     let dense = Dense::new(300).activation(Activation::Tanh);
     let vectors = [vec![256, 300], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));

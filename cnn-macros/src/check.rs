@@ -32,7 +32,6 @@ pub fn check(model: &Model, blocks: &[Block], used: &mut HashSet<String>, errors
     checker.statements(&model.body.statements);
     let ends = checker.ends(model.body.outline.as_ref());
     checker.unused();
-    checker.never_applied();
     used.extend(checker.used.drain());
     let is_whole = checker.errors.len() == before && model.body.is_whole;
     if is_whole && !checker.slots.iter().any(|slot| slot.kind == spec::Input::NAME) {
@@ -231,10 +230,16 @@ impl<'a> Checker<'a> {
             && call.layer != spec::Input::NAME
             && Layer::arguments(&call.layer.to_string()).is_some()
         {
-            let bound = self.hold(call).map_or(Bound::Tensor(None), |held| {
-                self.held.push(held);
-                Bound::Layer(self.held.len() - 1)
-            });
+            let bound = match self.hold(call) {
+                Some(held) => {
+                    self.held.push(held);
+                    Bound::Layer(self.held.len() - 1)
+                }
+                None => {
+                    self.scope.use_everything();
+                    Bound::Tensor(None)
+                }
+            };
             self.scope.bind(name, bound);
             self.scope.last = 1;
             return;
@@ -555,12 +560,8 @@ impl<'a> Checker<'a> {
         {
             let problem = Problem::new(error.message.to_string()).help(error.help.to_string());
             self.errors.push(problem.at(&held.call.layer));
+            self.scope.use_everything();
         }
-    }
-
-    /// Reports the layers that are bound to a name and applied to nothing.
-    fn never_applied(&mut self) {
-        (0..self.held.len()).for_each(|held| self.not_applied(held));
     }
 
     /// Where tensors enter and leave, or `None` if that is unknown.
@@ -622,8 +623,10 @@ impl<'a> Checker<'a> {
         matches!(self.layers[self.nodes[node].layer].layer, Layer::Input(_))
     }
 
-    /// Reports every name of the scope that nothing uses.
+    /// Reports every name of the scope that nothing uses, and every layer that is applied to nothing.
     fn unused(&mut self) {
+        let held: Vec<usize> = self.scope.bindings.iter().filter_map(Binding::layer).collect();
+        held.into_iter().for_each(|held| self.not_applied(held));
         let bindings = std::mem::take(&mut self.scope.bindings);
         for (index, binding) in bindings.iter().enumerate() {
             let Some(node) = binding.node().filter(|_| !binding.is_used) else { continue };

@@ -47,7 +47,7 @@ pub fn merges(layer: &Layer) -> bool {
 /// the other way round.
 pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx: &Context) -> Result<Tensor> {
     if merges(&layer) {
-        let turned = (0..xs.rank()).try_fold(xs.clone(), |turned, axis| turned.flip(&[axis]))?;
+        let turned = (0..xs.rank()).try_fold(xs.contiguous()?, |turned, axis| turned.flip(&[axis]))?;
         return Ok(merged(layer, &[xs, &turned], cx)?.expect("a layer that merges"));
     }
     let builder = VarBuilder::from_tensors(parameters.clone(), xs.dtype(), &Device::Cpu);

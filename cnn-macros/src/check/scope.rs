@@ -51,6 +51,14 @@ impl Binding<'_> {
             Bound::Layer(_) => None,
         }
     }
+
+    /// The layer the name stands for.
+    pub fn layer(&self) -> Option<usize> {
+        match self.bound {
+            Bound::Tensor(_) => None,
+            Bound::Layer(layer) => Some(layer),
+        }
+    }
 }
 
 impl<'a> Scope<'a> {
