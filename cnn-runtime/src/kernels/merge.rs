@@ -80,7 +80,7 @@ struct Choice {
 impl Choice {
     fn is_first<T: Real>(&self, a: T, b: T) -> bool {
         // Neither is larger than what is no number, which is kept, so that it is seen.
-        if self.largest { a > b || a != a } else { a < b || a != a }
+        a.is_nan() || if self.largest { a > b } else { a < b }
     }
 }
 
