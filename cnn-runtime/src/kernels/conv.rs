@@ -5,7 +5,7 @@
 //! `patchesᵀ·grad` for the weights and `grad·weightsᵀ`, scattered back, for the input.
 
 use super::depthwise::depthwise_of;
-use super::matmul::{Into, Matrix, Threads, matmul};
+use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
@@ -13,6 +13,7 @@ use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Convolves `xs`, `N, H, W, C` for images, with `weight`, `F, C / groups, KH, KW`, adds `bias`, `F`, and applies
@@ -38,6 +39,9 @@ pub(crate) fn conv<const N: usize>(
 
 /// Values in the patches of one block of rows: half a megabyte of `f32`, a fraction of a core's second-level cache.
 const BLOCK: usize = 128 * 1024;
+
+/// Weights that one thread reorders sooner than it wakes another.
+const SMALL: usize = 4 * 1024;
 
 /// A convolution, all of whose sizes are resolved.
 #[derive(Clone, Copy)]
@@ -80,30 +84,28 @@ impl<const N: usize> Conv<N> {
 
     /// The weights as one matrix for each group, patch by filter: what `F, C, KH, KW` is in the order of patches.
     fn pack<T: Real>(&self, weight: &[T]) -> Vec<T> {
+        let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
         let mut packed = vec![T::zero(); weight.len()];
-        self.for_each_weight(|at, packed_at| packed[packed_at] = weight[at]);
+        packed.par_chunks_mut(filters).with_min_len(SMALL / filters).enumerate().for_each(|(row, packed)| {
+            let (group, tap, channel) = (row / (taps * depth), row / depth % taps, row % depth);
+            let first = (group * filters * depth + channel) * taps + tap;
+            packed.iter_mut().enumerate().for_each(|(filter, value)| *value = weight[first + filter * depth * taps]);
+        });
         packed
     }
 
     /// The reverse of [`Self::pack`].
     fn unpack<T: Real>(&self, packed: &[T]) -> Vec<T> {
-        let mut weight = vec![T::zero(); packed.len()];
-        self.for_each_weight(|at, packed_at| weight[at] = packed[packed_at]);
-        weight
-    }
-
-    fn for_each_weight(&self, mut visit: impl FnMut(usize, usize)) {
         let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
-        for group in 0..self.groups {
-            for tap in 0..taps {
-                for channel in 0..depth {
-                    let row = (group * taps * depth + tap * depth + channel) * filters;
-                    for filter in 0..filters {
-                        visit(((group * filters + filter) * depth + channel) * taps + tap, row + filter);
-                    }
-                }
+        let mut weight = vec![T::zero(); packed.len()];
+        let len = taps * depth;
+        weight.par_chunks_mut(len).with_min_len(SMALL / len).enumerate().for_each(|(filter, weight)| {
+            let first = filter / filters * len * filters + filter % filters;
+            for (at, value) in weight.iter_mut().enumerate() {
+                *value = packed[first + (at % taps * depth + at / taps) * filters];
             }
-        }
+        });
+        weight
     }
 
     /// The parts of single images that make up a range of rows, each with its place in the range.
@@ -116,19 +118,21 @@ impl<const N: usize> Conv<N> {
         })
     }
 
-    fn forward_block<T: Real>(&self, xs: &[T], packed: &[T], rows: Range<usize>, patches: &mut Vec<T>, ys: &mut [T]) {
+    /// Writes every value of the output of a range of rows.
+    fn forward_block<T: Real>(
+        &self,
+        xs: &[T],
+        packed: &[T],
+        rows: Range<usize>,
+        patches: &mut Vec<T>,
+        ys: &mut [MaybeUninit<T>],
+    ) {
         let (count, len, filters) = (rows.len(), self.patch_len(), self.group_filters());
         for group in 0..self.groups {
             let weights = Matrix::new(&packed[group * len * filters..][..len * filters], len, filters);
             let patches = self.patches(xs, rows.clone(), group, patches);
-            matmul(
-                &mut ys[group * filters..],
-                self.filters,
-                Into::Replace,
-                Matrix::new(patches, count, len),
-                weights,
-                Threads::One,
-            );
+            let patches = Matrix::new(patches, count, len);
+            matmul_new(&mut ys[group * filters..], self.filters, patches, weights, Threads::One);
         }
     }
 
@@ -241,13 +245,18 @@ impl<const N: usize> Weighted for Conv<N> {
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         let packed = self.pack(weight);
         let rows = self.block_rows();
-        let mut ys = vec![T::zero(); self.geometry.batch * self.geometry.pixels() * self.filters];
-        let blocks = ys.par_chunks_mut(rows * self.filters).enumerate();
+        let len = self.geometry.batch * self.geometry.pixels() * self.filters;
+        let mut ys = Vec::with_capacity(len);
+        let blocks = ys.spare_capacity_mut()[..len].par_chunks_mut(rows * self.filters).enumerate();
         blocks.for_each_init(Vec::new, |patches, (block, ys)| {
             let first = block * rows;
             self.forward_block(xs, &packed, first..first + ys.len() / self.filters, patches, ys);
+            // SAFETY: each group's product has written its columns of every row, and the groups' columns are all there are.
+            let ys = unsafe { ys.assume_init_mut() };
             finish(ys, self.filters, bias.unwrap_or_default(), self.ends_in);
         });
+        // SAFETY: the blocks are the first `len` values, and each has been written.
+        unsafe { ys.set_len(len) };
         ys
     }
 

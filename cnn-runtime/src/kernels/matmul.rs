@@ -2,6 +2,7 @@
 
 use super::real::Real;
 use gemm::Parallelism;
+use std::mem::MaybeUninit;
 
 /// A matrix that lies somewhere in a slice.
 #[derive(Clone, Copy)]
@@ -58,11 +59,39 @@ pub(crate) enum Threads {
 
 /// `out = lhs·rhs` or `out += lhs·rhs`, for an `out` whose rows are `row_stride` elements apart.
 pub(crate) fn matmul<T: Real>(out: &mut [T], row_stride: usize, into: Into, lhs: Matrix<T>, rhs: Matrix<T>, threads: Threads) {
-    let (rows, columns, depth) = (lhs.rows, rhs.columns, lhs.columns);
-    assert_eq!(depth, rhs.rows, "the inner sizes of a product");
+    check(out.len(), row_stride, lhs, rhs);
+    // SAFETY: `check` passed, and every value of `out` may be read.
+    unsafe { product(out.as_mut_ptr(), row_stride, into, lhs, rhs, threads) }
+}
+
+/// `out = lhs·rhs` for an `out` that nothing has been written to; afterwards its rows, `row_stride` elements apart, have.
+pub(crate) fn matmul_new<T: Real>(
+    out: &mut [MaybeUninit<T>],
+    row_stride: usize,
+    lhs: Matrix<T>,
+    rhs: Matrix<T>,
+    threads: Threads,
+) {
+    check(out.len(), row_stride, lhs, rhs);
+    // SAFETY: `check` passed, and a product that replaces what it is written over does not read it.
+    unsafe { product(out.as_mut_ptr().cast(), row_stride, Into::Replace, lhs, rhs, threads) }
+}
+
+/// That a product fits where it is to be written, without rows that overlap.
+fn check<T>(len: usize, row_stride: usize, lhs: Matrix<T>, rhs: Matrix<T>) {
+    let (rows, columns) = (lhs.rows, rhs.columns);
+    assert_eq!(lhs.columns, rhs.rows, "the inner sizes of a product");
     assert!(columns <= row_stride || rows <= 1, "rows of {columns} elements, {row_stride} apart");
-    assert!(end(rows, columns, row_stride, 1) <= out.len(), "{rows}×{columns} product in {} values", out.len());
-    if rows == 0 || columns == 0 {
+    assert!(end(rows, columns, row_stride, 1) <= len, "{rows}×{columns} product in {len} values");
+}
+
+/// Calls `gemm`.
+///
+/// # Safety
+/// `check` must have passed for the exclusively borrowed values at `out`; unless they are to be replaced, they must have
+/// been written.
+unsafe fn product<T: Real>(out: *mut T, row_stride: usize, into: Into, lhs: Matrix<T>, rhs: Matrix<T>, threads: Threads) {
+    if lhs.rows == 0 || rhs.columns == 0 {
         return;
     }
     let parallelism = match threads {
@@ -70,14 +99,14 @@ pub(crate) fn matmul<T: Real>(out: &mut [T], row_stride: usize, into: Into, lhs:
         Threads::All => Parallelism::Rayon(rayon::current_num_threads()),
     };
     // SAFETY: every element that `lhs` and `rhs` address lies in their slices, as `Matrix::strided` asserted (transposing
-    // keeps the elements); those of `out` do by the assertion above. `out` is borrowed exclusively, so it overlaps
-    // neither, and its rows do not overlap each other.
+    // keeps the elements); those of `out` do by `check`. `out` is borrowed exclusively, so it overlaps neither, and its
+    // rows do not overlap each other.
     unsafe {
         gemm::gemm(
-            rows,
-            columns,
-            depth,
-            out.as_mut_ptr(),
+            lhs.rows,
+            rhs.columns,
+            lhs.columns,
+            out,
             1,
             row_stride as isize,
             into == Into::Add,
@@ -111,6 +140,16 @@ mod tests {
         assert_eq!(out, [6.0, 15.0, 1.0, 18.0, 63.0, 1.0]);
         matmul(&mut out, 2, Into::Replace, lhs, rhs, Threads::All);
         assert_eq!(out[..4], [5.0, 14.0, 17.0, 62.0]);
+    }
+
+    #[test]
+    fn writes_every_value_of_a_new_product_and_no_other() {
+        let mut out = [MaybeUninit::new(7.0); 6];
+        let ones = [1f64; 6];
+        matmul_new(&mut out, 3, Matrix::new(&ones, 2, 3), Matrix::new(&ones, 3, 2), Threads::One);
+        // SAFETY: all six were written before the product.
+        let out = out.map(|value| unsafe { value.assume_init() });
+        assert_eq!(out, [3.0, 3.0, 7.0, 3.0, 3.0, 7.0]);
     }
 
     #[test]
