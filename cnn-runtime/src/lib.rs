@@ -53,3 +53,8 @@ pub use weights::Weights;
 
 // What expanded models name, so that a user's crate needs no dependency on candle of its own.
 pub use {candle_core, candle_nn};
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
