@@ -22,6 +22,7 @@ mod testing;
 pub mod train;
 mod viz;
 mod weights;
+pub mod zoo;
 
 /// Declares networks, as in this example; the rules follow it.
 ///
