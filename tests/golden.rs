@@ -16,7 +16,8 @@ use support::Subject;
 
 const TOLERANCE: f32 = 1e-5;
 
-/// One test for each file of reference values, which is called by the snake name of its layer or loss.
+/// One test for each file of reference values, which is called by the snake name of its layer or loss, or by what its
+/// layers have in common.
 macro_rules! golden {
     ($($file:ident,)*) => {
         const FILES: &[&str] = &[$(stringify!($file),)*];
@@ -60,6 +61,13 @@ golden! {
     gaussian_noise,
     sparse_categorical_crossentropy,
     merging,
+    pooling,
+    adaptive_pooling,
+    global_pooling,
+    edges,
+    reshaping,
+    input_side,
+    embedding,
 }
 
 /// One case of a manifest.

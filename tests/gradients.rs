@@ -8,6 +8,8 @@
 mod convolutions;
 #[path = "gradients/norm.rs"]
 mod norm;
+#[path = "gradients/spatial.rs"]
+mod spatial;
 mod support;
 
 use candle_core::{Device, Result, Tensor};
@@ -15,7 +17,7 @@ use cnn_runtime::spec::{self, Activation, Conv2D, Dense, Layer, Padding, ReLU, S
 use cnn_runtime::{Context, Seed};
 use rand::RngExt;
 use rand::seq::SliceRandom;
-use support::Subject;
+use support::{Subject, as_input};
 
 /// The step of the differences: their error is of the order of its square, and of 1e-16 divided by it.
 const STEP: f64 = 1e-5;
@@ -76,6 +78,48 @@ gradients! {
     maximum: Maximum,
     minimum: Minimum,
     concatenate: Concatenate,
+    max_pooling1d: MaxPooling1D,
+    max_pooling3d: MaxPooling3D,
+    average_pooling1d: AveragePooling1D,
+    average_pooling3d: AveragePooling3D,
+    sum_pooling1d: SumPooling1D,
+    sum_pooling2d: SumPooling2D,
+    sum_pooling3d: SumPooling3D,
+    global_max_pooling1d: GlobalMaxPooling1D,
+    global_max_pooling3d: GlobalMaxPooling3D,
+    global_average_pooling1d: GlobalAveragePooling1D,
+    global_average_pooling3d: GlobalAveragePooling3D,
+    adaptive_average_pooling1d: AdaptiveAveragePooling1D,
+    adaptive_average_pooling2d: AdaptiveAveragePooling2D,
+    adaptive_average_pooling3d: AdaptiveAveragePooling3D,
+    adaptive_max_pooling1d: AdaptiveMaxPooling1D,
+    adaptive_max_pooling2d: AdaptiveMaxPooling2D,
+    adaptive_max_pooling3d: AdaptiveMaxPooling3D,
+    zero_padding1d: ZeroPadding1D,
+    zero_padding2d: ZeroPadding2D,
+    zero_padding3d: ZeroPadding3D,
+    cropping1d: Cropping1D,
+    cropping2d: Cropping2D,
+    cropping3d: Cropping3D,
+    up_sampling1d: UpSampling1D,
+    up_sampling2d: UpSampling2D,
+    up_sampling3d: UpSampling3D,
+    reshape: Reshape,
+    permute: Permute,
+    repeat_vector: RepeatVector,
+    rescaling: Rescaling,
+    normalization: Normalization,
+    resizing: Resizing,
+    center_crop: CenterCrop,
+    random_flip: RandomFlip,
+    random_rotation: RandomRotation,
+    random_translation: RandomTranslation,
+    random_zoom: RandomZoom,
+    random_crop: RandomCrop,
+    random_contrast: RandomContrast,
+    random_brightness: RandomBrightness,
+    random_erasing: RandomErasing,
+    embedding: Embedding,
 }
 
 /// Odd, even and non-square sizes, batches of 1 and 3, every kind of padding, strides from 1 to 3.
@@ -87,6 +131,15 @@ mod cases {
     pub use super::norm::{
         batch_normalization, elu, gaussian_noise, group_normalization, layer_normalization, leaky_relu,
         local_response_normalization, prelu, spatial_dropout1d, spatial_dropout2d, spatial_dropout3d,
+    };
+    pub use super::spatial::{
+        adaptive_average_pooling1d, adaptive_average_pooling2d, adaptive_average_pooling3d, adaptive_max_pooling1d,
+        adaptive_max_pooling2d, adaptive_max_pooling3d, average_pooling1d, average_pooling3d, center_crop, cropping1d,
+        cropping2d, cropping3d, embedding, global_average_pooling1d, global_average_pooling3d, global_max_pooling1d,
+        global_max_pooling3d, max_pooling1d, max_pooling3d, normalization, permute, random_brightness, random_contrast,
+        random_crop, random_erasing, random_flip, random_rotation, random_translation, random_zoom, repeat_vector, rescaling,
+        reshape, resizing, sum_pooling1d, sum_pooling2d, sum_pooling3d, up_sampling1d, up_sampling2d, up_sampling3d,
+        zero_padding1d, zero_padding2d, zero_padding3d,
     };
     use super::*;
     use cnn_runtime::spec::layers::*;
@@ -257,13 +310,15 @@ mod cases {
 }
 
 /// Compares every gradient of the layer with differences of its output.
-fn check(case: Case) -> Result<()> {
-    check_in(case, &CX)
+fn check((layer, shape): Case) -> Result<()> {
+    check_in((layer, shape.clone()), &CX)?;
+    // What augmentations draw is the same in every pass of one step.
+    if layer.name().starts_with("Random") { check_in((layer, shape), &Context::training(Seed(0), 1)) } else { Ok(()) }
 }
 
-/// The same in a pass of the test's choice.
 fn check_in((layer, shape): Case, cx: &Context) -> Result<()> {
-    let subject = Subject::new(layer, &spread(&shape)?, |parameter| random("parameters", parameter.dims()))?;
+    let input = as_input(layer, &spread(&shape)?)?;
+    let subject = Subject::new(layer, &input, |parameter| random("parameters", parameter.dims()))?;
     let upstream = random("upstream", subject.output(cx)?.dims());
     let objective = || (subject.output(cx)? * &upstream)?.sum_all()?.to_scalar::<f64>();
     for ((name, variable), (_, gradient)) in subject.variables().zip(subject.gradients(&upstream, cx)?) {
@@ -429,7 +484,8 @@ fn layouts_do_not_matter() -> Result<()> {
     for (name, cases) in LAYERS {
         let (layer, shape) = cases().pop().expect("a case of every layer");
         assert_eq!(layer.name(), *name);
-        let subject = Subject::new(layer, &spread(&shape)?, |parameter| random("parameters", parameter.dims()))?;
+        let input = as_input(layer, &spread(&shape)?)?;
+        let subject = Subject::new(layer, &input, |parameter| random("parameters", parameter.dims()))?;
         let turned = subject.input.transpose(0, shape.len() - 1)?.contiguous()?.transpose(0, shape.len() - 1)?;
         let output = subject.output(&CX)?;
         assert_eq!(bits(&subject.applied_to(&turned, &CX)?)?, bits(&output)?, "{layer:?} on a transposed batch");

@@ -9,8 +9,9 @@ mod support;
 use candle_core::{DType, Device, Result, Tensor};
 use cnn_runtime::spec::{
     Activation, AveragePooling2D, Axes, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
-    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind, Layer,
-    MaxPooling2D, Operand, Padding, ReLU, SeparableConv1D, SeparableConv2D, Shape, Softmax, Value, layers,
+    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Interpolation, Kind,
+    Layer, MaxPooling2D, Numbers, Operand, Padding, ReLU, SeparableConv1D, SeparableConv2D, Shape, Softmax, Target, Value,
+    layers,
 };
 use cnn_runtime::{Context, Seed, Weights};
 use proptest::collection::vec;
@@ -18,7 +19,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use rand::RngExt;
-use support::{Subject, apply, infer, merges};
+use support::{Subject, apply, as_input, infer, merges};
 
 /// How many cases are tried of a property for which a layer must run, and of one that is a sum alone.
 const RUNS: u32 = 64;
@@ -55,16 +56,40 @@ fn plausible(kind: Kind) -> BoxedStrategy<Value> {
             let pair = vec(small(0..=2), 2).prop_map(Value::Tuple);
             prop_oneof![words(), small(0..=2), vec(pair, axes).prop_map(Value::Tuple)].boxed()
         }
+        // Sizes of a target are few, so that some of them are as many elements as there are.
+        Kind::Target => {
+            let sizes = prop_oneof![3 => vec(select(vec![1, 2, 3, 4]), 0..=2), 1 => vec(select(vec![1, 2, 3, 6, 8]), 0..=3)];
+            (sizes, 0usize..=3)
+                .prop_map(|(mut sizes, open)| {
+                    sizes.insert(open.min(sizes.len()), -1);
+                    Value::Tuple(sizes.into_iter().map(Value::Int).collect())
+                })
+                .boxed()
+        }
+        Kind::Cells(axes) => {
+            let pair = vec(small(0..=2), 2).prop_map(Value::Tuple);
+            prop_oneof![small(0..=2), vec(pair, axes).prop_map(Value::Tuple)].boxed()
+        }
+        Kind::Interval => (0.0..0.9, 0.0..0.9).prop_map(|(a, b): (f64, f64)| interval(a.min(b), a.max(b))).boxed(),
+        Kind::Numbers => vec((0.0..2.0).prop_map(Value::Float), 1..=3).prop_map(Value::Tuple).boxed(),
         Kind::Number => (0.0..2.0).prop_map(Value::Float).boxed(),
         Kind::Flag => prop::bool::ANY.prop_map(Value::Bool).boxed(),
-        Kind::Activation | Kind::Initializer => words().boxed(),
+        Kind::Activation | Kind::Initializer | Kind::Word(_) => words().boxed(),
         Kind::Regularizer => {
             prop_oneof![words(), (0.0..1.0).prop_map(|l2| Value::Call("L2".into(), vec![(None, Value::Float(l2))]))].boxed()
         }
         Kind::Integer => small(-3..=4).boxed(),
-        Kind::Axes => prop_oneof![small(-3..=4), vec(small(-3..=4), 0..=3).prop_map(Value::Tuple)].boxed(),
+        Kind::Axes => {
+            let ordered = |rank| Just((1..=rank).map(Value::Int).collect::<Vec<_>>()).prop_shuffle();
+            let order = (1..=4i128).prop_flat_map(ordered).prop_map(Value::Tuple);
+            prop_oneof![small(-3..=4), vec(small(-3..=4), 0..=3).prop_map(Value::Tuple), order].boxed()
+        }
         Kind::Name => unreachable!("no layer has a name among its own arguments"),
     }
+}
+
+fn interval(low: f64, high: f64) -> Value {
+    Value::Tuple(vec![Value::Float(low), Value::Float(high)])
 }
 
 /// A layer that breaks no rule, with the shape of an example it takes.
@@ -92,7 +117,7 @@ fn random(purpose: &str, dims: &[usize]) -> Tensor {
 }
 
 fn subject(layer: Layer, dims: &[usize]) -> Result<Subject> {
-    Subject::new(layer, &random("input", dims), |parameter| random(parameter.name, parameter.dims()))
+    Subject::new(layer, &as_input(layer, &random("input", dims))?, |parameter| random(parameter.name, parameter.dims()))
 }
 
 #[test]
@@ -143,6 +168,11 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
         Layer::Dense(_) => &[Shape::new([3, 3, 2]), Shape::new([3, 3])],
         Layer::SpatialDropout1D(_) | Layer::SpatialDropout3D(_) => &[Shape::new([3, 3, 2])],
         Layer::SpatialDropout2D(_) => &[Shape::new([3, 3]), Shape::new([3, 3, 2, 2])],
+        Layer::RepeatVector(_) => &[Shape::new([3, 3])],
+        other if other.name().ends_with("1D") => &[Shape::new([9, 9, 2]), Shape::new([9])],
+        other if other.name().ends_with("2D") => &[Shape::new([9, 9]), Shape::new([9, 9, 9, 2])],
+        other if other.name().ends_with("3D") => &[Shape::new([9, 9, 2]), Shape::new([9, 9, 9, 9, 2])],
+        other if other.name().starts_with("Random") => &[Shape::new([9, 9]), Shape::new([9, 9, 9, 2])],
         _ => &[],
     };
     let layers = match layer {
@@ -244,6 +274,23 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
             [relu.max_value(Some(-1.0)), relu.negative_slope(-0.1), relu.threshold(-0.1)].map(Layer::ReLU).into()
         }
         Layer::Input(_) => vec![Layer::Input(layers::Input::new(Shape::new([3, 0, 1])))],
+        Layer::Reshape(_) => {
+            let targets = [&[Dim::Known(0), Dim::Unknown][..], &[Dim::Unknown; 2], &[Dim::Known(10_007), Dim::Unknown]];
+            targets.map(|dims| Layer::Reshape(layers::Reshape::new(Target::of(dims)))).into()
+        }
+        Layer::Permute(_) => {
+            [Axes::new([0]), Axes::new([1, 1]), Axes::new([2])].map(|dims| Layer::Permute(layers::Permute::new(dims))).into()
+        }
+        Layer::RepeatVector(_) => vec![Layer::RepeatVector(layers::RepeatVector::new(0))],
+        Layer::Cropping1D(spec) => vec![Layer::Cropping1D(spec.cropping([[5, sizes(&shape)[0]]]))],
+        Layer::Cropping2D(spec) => vec![Layer::Cropping2D(spec.cropping([[0, 0], [sizes(&shape)[1], 0]]))],
+        Layer::Cropping3D(spec) => vec![Layer::Cropping3D(spec.cropping([[0, 0], [0, 0], [0, sizes(&shape)[2]]]))],
+        Layer::UpSampling2D(spec) => vec![Layer::UpSampling2D(spec.size([1, 0]))],
+        Layer::Resizing(spec) => vec![Layer::Resizing(layers::Resizing { width: 0, ..spec })],
+        Layer::Embedding(spec) => vec![Layer::Embedding(layers::Embedding { input_dim: 0, ..spec })],
+        Layer::RandomRotation(spec) => [[0.2, 0.1], [-2.0, 0.0], [f64::NAN, 0.0]]
+            .map(|factor| Layer::RandomRotation(layers::RandomRotation { factor, ..spec }))
+            .into(),
         _ => vec![],
     };
     let wrong_layers = layers.into_iter().map(|layer| (layer, shape));
@@ -332,7 +379,12 @@ fn wild(kind: Kind) -> BoxedStrategy<Value> {
     match kind {
         Kind::Size => size().boxed(),
         Kind::Sizes(axes) => vec(size(), axes).prop_map(Value::Tuple).boxed(),
-        Kind::Shape => vec(prop_oneof![size(), Just(Value::Unknown)], 1..=Shape::MAX_RANK).prop_map(Value::Tuple).boxed(),
+        Kind::Shape | Kind::Target => {
+            vec(prop_oneof![size(), Just(Value::Unknown)], 1..=Shape::MAX_RANK).prop_map(Value::Tuple).boxed()
+        }
+        Kind::Cells(axes) => vec(vec(size(), 2).prop_map(Value::Tuple), axes).prop_map(Value::Tuple).boxed(),
+        Kind::Interval => vec(number.prop_map(Value::Float), 2).prop_map(Value::Tuple).boxed(),
+        Kind::Numbers => vec(number.prop_map(Value::Float), 1..=Numbers::MAX).prop_map(Value::Tuple).boxed(),
         Kind::Padding(axes) => {
             prop_oneof![plausible(kind), vec(vec(size(), 2).prop_map(Value::Tuple), axes).prop_map(Value::Tuple)].boxed()
         }
@@ -476,7 +528,66 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         (Layer::SpatialDropout1D(layers::SpatialDropout1D::new(0.4)), vec![30, 20, 40]),
         (Layer::SpatialDropout3D(layers::SpatialDropout3D::new(0.4)), vec![5, 10, 9, 8, 12]),
     ];
-    images.chain(sequences).chain(volumes).chain(vectors).chain(others).collect()
+    images.chain(sequences).chain(volumes).chain(vectors).chain(others).chain(large_on_axes()).collect()
+}
+
+/// The same of the layers of 1, 2 and 3 axes that move or pool cells, and of the input side.
+fn large_on_axes() -> Vec<(Layer, Vec<usize>)> {
+    use layers::*;
+    let sequences = [
+        Layer::MaxPooling1D(MaxPooling1D::new()),
+        Layer::AveragePooling1D(AveragePooling1D::new([3]).padding(Padding::Same)),
+        Layer::SumPooling1D(SumPooling1D::new([2])),
+        Layer::GlobalMaxPooling1D(GlobalMaxPooling1D::new()),
+        Layer::GlobalAveragePooling1D(GlobalAveragePooling1D::new()),
+        Layer::AdaptiveAveragePooling1D(AdaptiveAveragePooling1D::new([7])),
+        Layer::AdaptiveMaxPooling1D(AdaptiveMaxPooling1D::new([7])),
+        Layer::ZeroPadding1D(ZeroPadding1D::new()),
+        Layer::Cropping1D(Cropping1D::new()),
+        Layer::UpSampling1D(UpSampling1D::new()),
+        Layer::Embedding(Embedding::new(50, 3)),
+    ];
+    let images = [
+        Layer::SumPooling2D(SumPooling2D::new([2, 3])),
+        Layer::AdaptiveAveragePooling2D(AdaptiveAveragePooling2D::new([7, 6])),
+        Layer::AdaptiveMaxPooling2D(AdaptiveMaxPooling2D::new([7, 6])),
+        Layer::ZeroPadding2D(ZeroPadding2D::new()),
+        Layer::Cropping2D(Cropping2D::new().cropping([[1, 2], [0, 3]])),
+        Layer::UpSampling2D(UpSampling2D::new().interpolation(Interpolation::Bilinear)),
+        Layer::Reshape(Reshape::new(Target::of(&[Dim::Known(42), Dim::Unknown]))),
+        Layer::Permute(Permute::new(Axes::new([3, 1, 2]))),
+        Layer::Rescaling(Rescaling::new(0.1)),
+        Layer::Normalization(Normalization::new()),
+        Layer::Resizing(Resizing::new(30, 17)),
+        Layer::CenterCrop(CenterCrop::new(13, 12)),
+        Layer::RandomFlip(RandomFlip::new()),
+        Layer::RandomRotation(RandomRotation::new([-0.1, 0.1])),
+        Layer::RandomTranslation(RandomTranslation::new([-0.1, 0.1], [-0.1, 0.1])),
+        Layer::RandomZoom(RandomZoom::new([-0.1, 0.1])),
+        Layer::RandomCrop(RandomCrop::new(16, 16)),
+        Layer::RandomContrast(RandomContrast::new([-0.1, 0.1])),
+        Layer::RandomBrightness(RandomBrightness::new([-0.1, 0.1])),
+        Layer::RandomErasing(RandomErasing::new()),
+    ];
+    let volumes = [
+        Layer::MaxPooling3D(MaxPooling3D::new()),
+        Layer::AveragePooling3D(AveragePooling3D::new([3, 2, 3]).padding(Padding::Same)),
+        Layer::SumPooling3D(SumPooling3D::new([2, 2, 2])),
+        Layer::GlobalMaxPooling3D(GlobalMaxPooling3D::new()),
+        Layer::GlobalAveragePooling3D(GlobalAveragePooling3D::new()),
+        Layer::AdaptiveAveragePooling3D(AdaptiveAveragePooling3D::new([3, 4, 5])),
+        Layer::AdaptiveMaxPooling3D(AdaptiveMaxPooling3D::new([3, 4, 5])),
+        Layer::ZeroPadding3D(ZeroPadding3D::new()),
+        Layer::Cropping3D(Cropping3D::new()),
+        Layer::UpSampling3D(UpSampling3D::new()),
+    ];
+    let on = |shape: &[usize]| {
+        let shape = shape.to_vec();
+        move |layer| (layer, shape.clone())
+    };
+    let vectors = std::iter::once((Layer::RepeatVector(RepeatVector::new(30)), vec![6, 900]));
+    let (sequences, images) = (sequences.into_iter().map(on(&[5, 210, 16])), images.into_iter().map(on(&[6, 21, 20, 16])));
+    sequences.chain(images).chain(volumes.into_iter().map(on(&[4, 8, 11, 10, 6]))).chain(vectors).collect()
 }
 
 #[test]

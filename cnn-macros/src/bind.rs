@@ -213,14 +213,18 @@ const fn example(kind: Kind) -> &'static str {
         Kind::Size => "32",
         Kind::Sizes(_) => "3",
         Kind::Shape => "(28, 28, 1)",
+        Kind::Target => "(7, 7, 64)",
         Kind::Padding(_) => "same",
-        Kind::Number => "0.2",
+        Kind::Cells(_) => "1",
+        Kind::Number | Kind::Interval => "0.2",
+        Kind::Numbers => "(0.5, 0.4, 0.3)",
         Kind::Flag => "true",
         Kind::Activation => "relu",
         Kind::Initializer => "he_normal",
         Kind::Regularizer => "L2(0.001)",
         Kind::Integer => "-1",
         Kind::Axes => "(1, 2)",
+        Kind::Word(words) => words[0],
         Kind::Name => "stem",
     }
 }
@@ -256,7 +260,10 @@ fn value(given: &Given, kind: Kind) -> Result<Option<Value>> {
 }
 
 const fn takes_numbers(kind: Kind) -> bool {
-    matches!(kind, Kind::Size | Kind::Sizes(_) | Kind::Shape | Kind::Number | Kind::Integer | Kind::Axes)
+    !matches!(
+        kind,
+        Kind::Padding(_) | Kind::Flag | Kind::Activation | Kind::Initializer | Kind::Regularizer | Kind::Word(_) | Kind::Name
+    )
 }
 
 /// The words that stand for `argument` or a value of it without a keyword.

@@ -3,28 +3,24 @@
 use strsim::damerau_levenshtein;
 
 /// Layers of Keras that the language does not have yet; their names are no misspellings.
-const PLANNED: &[&str] = &[
-    "Cropping2D",
-    "MaxPooling1D",
-    "MaxPooling3D",
-    "AveragePooling1D",
-    "AveragePooling3D",
-    "Rescaling",
-    "Reshape",
-    "UpSampling2D",
-    "ZeroPadding2D",
-];
+const PLANNED: &[&str] = &[];
 
 /// What layers of this language are called elsewhere.
 const LAYERS: &[(&str, &str)] = &[
-    ("AdaptiveAvgPool2d", "GlobalAveragePooling2D"),
-    ("AdaptiveMaxPool2d", "GlobalMaxPooling2D"),
+    ("AdaptiveAvgPool1d", "AdaptiveAveragePooling1D"),
+    ("AdaptiveAvgPool2d", "AdaptiveAveragePooling2D"),
+    ("AdaptiveAvgPool3d", "AdaptiveAveragePooling3D"),
+    ("AdaptiveMaxPool1d", "AdaptiveMaxPooling1D"),
+    ("AdaptiveMaxPool2d", "AdaptiveMaxPooling2D"),
+    ("AdaptiveMaxPool3d", "AdaptiveMaxPooling3D"),
+    ("AvgPool1d", "AveragePooling1D"),
     ("AvgPool2d", "AveragePooling2D"),
     ("ConvTranspose1d", "Conv1DTranspose"),
     ("ConvTranspose2d", "Conv2DTranspose"),
     ("ConvTranspose3d", "Conv3DTranspose"),
     ("Convolution1D", "Conv1D"),
     ("Concat", "Concatenate"),
+    ("AvgPool3d", "AveragePooling3D"),
     ("Convolution2D", "Conv2D"),
     ("Convolution3D", "Conv3D"),
     ("Deconvolution2D", "Conv2DTranspose"),
@@ -40,7 +36,15 @@ const LAYERS: &[(&str, &str)] = &[
     ("Linear", "Dense"),
     ("LocalResponseNorm", "LocalResponseNormalization"),
     ("LRN", "LocalResponseNormalization"),
+    ("MaxPool1d", "MaxPooling1D"),
     ("MaxPool2d", "MaxPooling2D"),
+    ("MaxPool3d", "MaxPooling3D"),
+    ("RandomHorizontalFlip", "RandomFlip"),
+    ("Resize", "Resizing"),
+    ("SumPool2d", "SumPooling2D"),
+    ("Upsample", "UpSampling2D"),
+    ("View", "Reshape"),
+    ("ZeroPad2d", "ZeroPadding2D"),
 ];
 
 /// What arguments of this language are called elsewhere, and what to do about those it does not need.

@@ -1,10 +1,19 @@
 //! Every layer of the language at run time, one file each: how it is built, and what it does to a tensor.
 
 mod activation;
+mod adaptive_average_pooling1d;
+mod adaptive_average_pooling2d;
+mod adaptive_average_pooling3d;
+mod adaptive_max_pooling1d;
+mod adaptive_max_pooling2d;
+mod adaptive_max_pooling3d;
 mod add;
 mod average;
+mod average_pooling1d;
 mod average_pooling2d;
+mod average_pooling3d;
 mod batch_normalization;
+mod center_crop;
 mod concatenate;
 mod conv1d;
 mod conv1d_transpose;
@@ -12,26 +21,50 @@ mod conv2d;
 mod conv2d_transpose;
 mod conv3d;
 mod conv3d_transpose;
+mod cropping1d;
+mod cropping2d;
+mod cropping3d;
 mod dense;
 mod depthwise_conv1d;
 mod depthwise_conv2d;
 mod dropout;
 mod elu;
+mod embedding;
 mod flatten;
 mod gaussian_noise;
+mod global_average_pooling1d;
 mod global_average_pooling2d;
+mod global_average_pooling3d;
+mod global_max_pooling1d;
 mod global_max_pooling2d;
+mod global_max_pooling3d;
 mod group_normalization;
 mod input;
 mod layer_normalization;
 mod leaky_relu;
 mod local_response_normalization;
+mod max_pooling1d;
 mod max_pooling2d;
+mod max_pooling3d;
 mod maximum;
 mod minimum;
 mod multiply;
+mod normalization;
+mod permute;
 mod prelu;
+mod random_brightness;
+mod random_contrast;
+mod random_crop;
+mod random_erasing;
+mod random_flip;
+mod random_rotation;
+mod random_translation;
+mod random_zoom;
 mod relu;
+mod repeat_vector;
+mod rescaling;
+mod reshape;
+mod resizing;
 mod separable_conv1d;
 mod separable_conv2d;
 mod softmax;
@@ -39,12 +72,30 @@ mod spatial_dropout1d;
 mod spatial_dropout2d;
 mod spatial_dropout3d;
 mod subtract;
+mod sum_pooling1d;
+mod sum_pooling2d;
+mod sum_pooling3d;
+mod up_sampling1d;
+mod up_sampling2d;
+mod up_sampling3d;
+mod zero_padding1d;
+mod zero_padding2d;
+mod zero_padding3d;
 
 pub use activation::Activation;
+pub use adaptive_average_pooling1d::AdaptiveAveragePooling1D;
+pub use adaptive_average_pooling2d::AdaptiveAveragePooling2D;
+pub use adaptive_average_pooling3d::AdaptiveAveragePooling3D;
+pub use adaptive_max_pooling1d::AdaptiveMaxPooling1D;
+pub use adaptive_max_pooling2d::AdaptiveMaxPooling2D;
+pub use adaptive_max_pooling3d::AdaptiveMaxPooling3D;
 pub use add::Add;
 pub use average::Average;
+pub use average_pooling1d::AveragePooling1D;
 pub use average_pooling2d::AveragePooling2D;
+pub use average_pooling3d::AveragePooling3D;
 pub use batch_normalization::BatchNormalization;
+pub use center_crop::CenterCrop;
 pub use concatenate::Concatenate;
 pub use conv1d::Conv1D;
 pub use conv1d_transpose::Conv1DTranspose;
@@ -52,26 +103,50 @@ pub use conv2d::Conv2D;
 pub use conv2d_transpose::Conv2DTranspose;
 pub use conv3d::Conv3D;
 pub use conv3d_transpose::Conv3DTranspose;
+pub use cropping1d::Cropping1D;
+pub use cropping2d::Cropping2D;
+pub use cropping3d::Cropping3D;
 pub use dense::Dense;
 pub use depthwise_conv1d::DepthwiseConv1D;
 pub use depthwise_conv2d::DepthwiseConv2D;
 pub use dropout::Dropout;
 pub use elu::ELU;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use gaussian_noise::GaussianNoise;
+pub use global_average_pooling1d::GlobalAveragePooling1D;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
+pub use global_average_pooling3d::GlobalAveragePooling3D;
+pub use global_max_pooling1d::GlobalMaxPooling1D;
 pub use global_max_pooling2d::GlobalMaxPooling2D;
+pub use global_max_pooling3d::GlobalMaxPooling3D;
 pub use group_normalization::GroupNormalization;
 pub use input::Input;
 pub use layer_normalization::LayerNormalization;
 pub use leaky_relu::LeakyReLU;
 pub use local_response_normalization::LocalResponseNormalization;
+pub use max_pooling1d::MaxPooling1D;
 pub use max_pooling2d::MaxPooling2D;
+pub use max_pooling3d::MaxPooling3D;
 pub use maximum::Maximum;
 pub use minimum::Minimum;
 pub use multiply::Multiply;
+pub use normalization::Normalization;
+pub use permute::Permute;
 pub use prelu::PReLU;
+pub use random_brightness::RandomBrightness;
+pub use random_contrast::RandomContrast;
+pub use random_crop::RandomCrop;
+pub use random_erasing::RandomErasing;
+pub use random_flip::RandomFlip;
+pub use random_rotation::RandomRotation;
+pub use random_translation::RandomTranslation;
+pub use random_zoom::RandomZoom;
 pub use relu::ReLU;
+pub use repeat_vector::RepeatVector;
+pub use rescaling::Rescaling;
+pub use reshape::Reshape;
+pub use resizing::Resizing;
 pub use separable_conv1d::SeparableConv1D;
 pub use separable_conv2d::SeparableConv2D;
 pub use softmax::Softmax;
@@ -79,11 +154,23 @@ pub use spatial_dropout1d::SpatialDropout1D;
 pub use spatial_dropout2d::SpatialDropout2D;
 pub use spatial_dropout3d::SpatialDropout3D;
 pub use subtract::Subtract;
+pub use sum_pooling1d::SumPooling1D;
+pub use sum_pooling2d::SumPooling2D;
+pub use sum_pooling3d::SumPooling3D;
+pub use up_sampling1d::UpSampling1D;
+pub use up_sampling2d::UpSampling2D;
+pub use up_sampling3d::UpSampling3D;
+pub use zero_padding1d::ZeroPadding1D;
+pub use zero_padding2d::ZeroPadding2D;
+pub use zero_padding3d::ZeroPadding3D;
 
-use crate::spec::{self, Inferred};
-use crate::{Context, Seed, Weights, kernels};
+use crate::kernels::{self, Taps};
+use crate::spec::{self, Inferred, Interpolation, Operand, Shape, ShapeError};
+use crate::{Context, Seed, Weights};
 use candle_core::{Result, Tensor};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use std::array::from_fn;
 
 /// The tensors a layer trains, in the order of its rule.
 fn tensors(inferred: &Inferred, weights: &Weights) -> Result<Vec<Tensor>> {
@@ -136,4 +223,59 @@ fn closing(activation: spec::Activation, cx: &Context) -> spec::Activation {
         spec::Activation::Softmax if cx.leaves_logits() => spec::Activation::Linear,
         activation => activation,
     }
+}
+
+/// The sizes of the `A` axes between batch and channels of what comes to the layer `name`.
+fn spatial<const A: usize>(name: &str, xs: &Tensor) -> Result<[usize; A]> {
+    match xs.dims() {
+        [_, spatial @ .., _] if spatial.len() == A => Ok(from_fn(|axis| spatial[axis])),
+        dims => candle_core::bail!("`{name}` takes a batch of {} axes, found {}", A + 2, dims.len()),
+    }
+}
+
+/// The sizes that a rule gives for the examples of `xs`.
+fn output(rule: impl FnOnce(&[Operand]) -> std::result::Result<Inferred, ShapeError>, xs: &Tensor) -> Result<Vec<usize>> {
+    let Some(sizes) = xs.dims().get(1..).filter(|sizes| sizes.len() <= Shape::MAX_RANK) else {
+        candle_core::bail!("expected a batch of at most {} axes, found {}", Shape::MAX_RANK + 1, xs.rank());
+    };
+    let dims: Vec<spec::Dim> = sizes.iter().copied().map(spec::Dim::Known).collect();
+    let inferred = rule(&[Operand::new("xs", Shape::of(&dims))]).map_err(candle_core::Error::wrap)?;
+    Ok(inferred.shape.dims().iter().map(|dim| dim.known().expect("every size of a tensor is known")).collect())
+}
+
+/// A number of the interval, each as likely.
+fn draw([low, high]: [f64; 2], random: &mut ChaCha8Rng) -> f64 {
+    random.random_range(low..=high)
+}
+
+/// One number for each image of `xs`, as `N, 1, 1, 1`.
+fn one_for_each_image(values: Vec<f64>, xs: &Tensor) -> Result<Tensor> {
+    let count = values.len();
+    Tensor::from_vec(values, (count, 1, 1, 1), xs.device())?.to_dtype(xs.dtype())
+}
+
+/// The start and length, along height and width, of the largest part in the middle of an image that has the proportions of
+/// `output`.
+fn proportional(input: [usize; 2], output: [usize; 2]) -> [(usize, usize); 2] {
+    from_fn(|axis| {
+        let other = 1 - axis;
+        let len = (input[other] * output[axis] / output[other]).clamp(1, input[axis]);
+        ((input[axis] - len) / 2, len)
+    })
+}
+
+/// The middle of each image of `xs`, `N, H, W, C`, of this height and width; images too small are first made larger, their
+/// proportions kept.
+fn center_crop(name: &'static str, xs: &Tensor, size: [usize; 2]) -> Result<Tensor> {
+    let input = spatial::<2>(name, xs)?;
+    if input.contains(&0) {
+        candle_core::bail!("`{name}` takes images of at least one pixel, found {:?}", xs.dims());
+    }
+    let fits = input[0] >= size[0] && input[1] >= size[1];
+    let parts = proportional(input, size);
+    let taps = from_fn(|axis| match fits {
+        true => Taps::part(input[axis], ((input[axis] - size[axis]) / 2) as isize, size[axis]),
+        false => Taps::resize(parts[axis].0, parts[axis].1, size[axis], Interpolation::Bilinear),
+    });
+    kernels::resample::<2>(name, xs, taps)
 }

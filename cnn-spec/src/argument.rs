@@ -35,7 +35,7 @@ impl Argument {
     pub fn takes_bare(&self, word: &str) -> bool {
         match self.kind {
             Kind::Flag => self.is_called(word),
-            Kind::Padding(_) | Kind::Activation => self.kind.words().contains(&word),
+            Kind::Padding(_) | Kind::Activation | Kind::Word(_) => self.kind.words().contains(&word),
             _ => false,
         }
     }
@@ -50,10 +50,18 @@ pub enum Kind {
     Sizes(usize),
     /// The sizes of a shape, as many as there are.
     Shape,
+    /// The sizes of a shape, one of which may be left to follow from the others.
+    Target,
     /// The padding of so many axes.
     Padding(usize),
+    /// Cells before and after, for each of so many axes.
+    Cells(usize),
     /// A real number.
     Number,
+    /// One real number or several.
+    Numbers,
+    /// Two real numbers with all that lies between, or one for both its negative and itself.
+    Interval,
     /// A switch.
     Flag,
     /// An activation function.
@@ -66,6 +74,8 @@ pub enum Kind {
     Integer,
     /// Any number of axes.
     Axes,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// A free name.
     Name,
 }
@@ -80,13 +90,14 @@ impl Kind {
             Kind::Activation => Activation::WORDS,
             Kind::Initializer => Initializer::WORDS,
             Kind::Regularizer => Regularizer::WORDS,
+            Kind::Word(words) => words,
             _ => &[],
         }
     }
 
     /// Whether every positional number that is left belongs to it.
     pub const fn takes_the_rest(self) -> bool {
-        matches!(self, Kind::Shape)
+        matches!(self, Kind::Shape | Kind::Target)
     }
 }
 
@@ -311,15 +322,8 @@ impl<const N: usize> FromValue for Padding<N> {
                 }),
             },
             Value::Int(_) => usize::from_value(value, name).map(|n| Padding::Explicit([[n; 2]; N])),
-            Value::Tuple(values) if N == 1 && values.len() == 2 => {
-                <[usize; 2]>::from_value(value, name).map(|pair| Padding::Explicit([pair; N]))
-            }
-            Value::Tuple(values) if values.len() == N => {
-                let mut cells = [[0; 2]; N];
-                for (i, value) in values.iter().enumerate() {
-                    cells[i] = <[usize; 2]>::from_value(value, name).map_err(|refusal| refusal.at(i))?;
-                }
-                Ok(Padding::Explicit(cells))
+            Value::Tuple(values) if values.len() == N || (N == 1 && values.len() == 2) => {
+                FromValue::from_value(value, name).map(Padding::Explicit)
             }
             other => Err(Refusal::new(
                 format!("`{name}` takes `valid`, `same`, `full`, or cells for {N} axes, found `{other}`"),
@@ -337,6 +341,62 @@ impl<const N: usize> FromValue for Padding<N> {
 
     fn to_rust(&self) -> String {
         format!("Padding::{self:?}")
+    }
+}
+
+impl<const N: usize> FromValue for [[usize; 2]; N] {
+    const KIND: Kind = Kind::Cells(N);
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        let mut cells = [[0; 2]; N];
+        match value {
+            Value::Int(_) => cells = [[usize::from_value(value, name)?; 2]; N],
+            // One axis may be given as `(before, after)`, without another pair of parentheses.
+            Value::Tuple(values) if N == 1 && values.len() == 2 => cells = [<[usize; 2]>::from_value(value, name)?; N],
+            Value::Tuple(values) if values.len() == N => {
+                for (i, value) in values.iter().enumerate() {
+                    cells[i] = <[usize; 2]>::from_value(value, name).map_err(|refusal| refusal.at(i))?;
+                }
+            }
+            other => {
+                let axes = if N == 1 { "axis" } else { "axes" };
+                let example = Value::Tuple((0..N).map(|_| Value::Tuple(vec![Value::Int(1), Value::Int(2)])).collect());
+                let example = if N == 1 { "(1, 2)".into() } else { example.to_string() };
+                return Err(Refusal::new(
+                    format!("`{name}` takes cells for {N} {axes}, found `{other}`"),
+                    format!("use a number such as `1`, or cells before and after, as in `{example}`"),
+                ));
+            }
+        }
+        Ok(cells)
+    }
+
+    fn to_rust(&self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl FromValue for [f64; 2] {
+    const KIND: Kind = Kind::Interval;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        match value {
+            Value::Tuple(values) => match values.as_slice() {
+                [low, high] => Ok([
+                    f64::from_value(low, name).map_err(|refusal| refusal.at(0))?,
+                    f64::from_value(high, name).map_err(|refusal| refusal.at(1))?,
+                ]),
+                _ => Err(Refusal::new(
+                    format!("`{name}` takes two numbers, found {}", values.len()),
+                    format!("give the least and the largest, as in `{name}=(-0.1, 0.2)`"),
+                )),
+            },
+            value => f64::from_value(value, name).map(|x| [-x, x]),
+        }
+    }
+
+    fn to_rust(&self) -> String {
+        format!("{self:?}")
     }
 }
 
@@ -404,7 +464,12 @@ pub(crate) fn numbers<const N: usize>(
 
 /// Declares an enum whose variants are words of the language, each with the aliases it answers to.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $noun:literal { $( $(#[$variant_doc:meta])* $variant:ident $word:literal $(| $alias:literal)*, )* }) => {
+    ($(#[$doc:meta])* $name:ident, $noun:literal { $($variants:tt)* }) => {
+        $crate::argument::words! { @$name, $(#[$doc])* $name, $noun { $($variants)* } }
+    };
+    (@$kind:ident $(($words:expr))?, $(#[$doc:meta])* $name:ident, $noun:literal {
+        $( $(#[$variant_doc:meta])* $variant:ident $word:literal $(| $alias:literal)*, )*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name { $( $(#[$variant_doc])* $variant, )* }
@@ -428,7 +493,7 @@ macro_rules! words {
         }
 
         impl $crate::argument::FromValue for $name {
-            const KIND: $crate::argument::Kind = $crate::argument::Kind::$name;
+            const KIND: $crate::argument::Kind = $crate::argument::Kind::$kind $(($words))?;
 
             fn from_value(value: &$crate::argument::Value, name: &str) -> Result<Self, $crate::argument::Refusal> {
                 let $crate::argument::Value::Word(word) = value else {
@@ -447,7 +512,8 @@ pub(crate) use words;
 
 impl Refusal {
     pub(crate) fn not_a_word(value: &Value, name: &str, noun: &str, example: &str) -> Self {
-        Self::new(format!("`{name}` takes an {noun}, found `{value}`"), format!("use a name such as `{example}`"))
+        let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        Self::new(format!("`{name}` takes {article} {noun}, found `{value}`"), format!("use a name such as `{example}`"))
     }
 
     pub(crate) fn unknown_word(word: &str, noun: &str, words: &'static [&'static str]) -> Self {
@@ -492,6 +558,29 @@ mod tests {
         let pair = Value::Tuple(vec![Value::Int(2), Value::Int(1)]);
         assert_eq!(Padding::<1>::from_value(&pair, "padding"), Ok(Padding::Explicit([[2, 1]])));
         assert_eq!(Padding::<1>::from_value(&Value::Tuple(vec![pair]), "padding"), Ok(Padding::Explicit([[2, 1]])));
+    }
+
+    #[test]
+    fn cells_are_one_number_or_pairs() {
+        let pair = Value::Tuple(vec![Value::Int(1), Value::Int(2)]);
+        assert_eq!(<[[usize; 2]; 2]>::from_value(&Value::Int(3), "cropping"), Ok([[3, 3], [3, 3]]));
+        assert_eq!(<[[usize; 2]; 2]>::from_value(&pair, "cropping"), Ok([[1, 1], [2, 2]]));
+        assert_eq!(<[[usize; 2]; 1]>::from_value(&pair, "cropping"), Ok([[1, 2]]));
+        assert_eq!(Padding::<1>::from_value(&pair, "padding"), Ok(Padding::Explicit([[1, 2]])));
+        let pairs = Value::Tuple(vec![pair.clone(), Value::Int(0)]);
+        assert_eq!(<[[usize; 2]; 2]>::from_value(&pairs, "cropping"), Ok([[1, 2], [0, 0]]));
+        let refusal = <[[usize; 2]; 3]>::from_value(&pair, "cropping").unwrap_err();
+        assert_eq!(refusal.message, "`cropping` takes cells for 3 axes, found `(1, 2)`");
+        assert!(refusal.help.unwrap().ends_with("as in `((1, 2), (1, 2), (1, 2))`"));
+    }
+
+    #[test]
+    fn an_interval_is_two_numbers_or_one_on_both_sides_of_0() {
+        assert_eq!(<[f64; 2]>::from_value(&Value::Float(0.5), "factor"), Ok([-0.5, 0.5]));
+        let pair = Value::Tuple(vec![Value::Int(0), Value::Float(0.5)]);
+        assert_eq!(<[f64; 2]>::from_value(&pair, "factor"), Ok([0.0, 0.5]));
+        assert_eq!([0.0, 0.5].to_rust(), "[0.0, 0.5]");
+        assert!(<[f64; 2]>::from_value(&Value::Tuple(vec![]), "factor").is_err());
     }
 
     #[test]

@@ -146,6 +146,23 @@ pub(crate) const fn activated(layer: &str, inferred: Inferred) -> Result<Inferre
     }
 }
 
+/// That each of `sizes` is at least 1 and no larger than sizes may be.
+pub(crate) const fn each_size(argument: &'static str, sizes: &[usize]) -> Result<(), ShapeError> {
+    let mut axis = 0;
+    while axis < sizes.len() {
+        let at = At::Element(argument, axis);
+        if sizes[axis] == 0 {
+            let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
+            return Err(ShapeError::new(at, message).help(Text::from("use 1 or more")));
+        }
+        if let Err(error) = at_most_the_largest(at, argument, sizes[axis]) {
+            return Err(error);
+        }
+        axis += 1;
+    }
+    Ok(())
+}
+
 /// That `value` is no larger than sizes may be, which a constant of the user's may be although a literal may not.
 pub(crate) const fn at_most_the_largest(at: At, argument: &'static str, value: usize) -> Result<(), ShapeError> {
     if value <= Shape::MAX_SIZE {

@@ -405,8 +405,10 @@ if __name__ == "__main__":
     import sys
 
     import merging
+    import spatial
 
     merging.write(sys.modules[__name__])
+    spatial.write()
     conv2d()
     pooling("max_pooling2d", "MaxPooling2D")
     pooling("average_pooling2d", "AveragePooling2D")

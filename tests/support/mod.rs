@@ -59,6 +59,13 @@ pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx
         SeparableConv2D,
         LeakyReLU, ELU, PReLU, BatchNormalization, LayerNormalization, GroupNormalization, LocalResponseNormalization,
         SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, GaussianNoise,
+        MaxPooling1D, MaxPooling3D, AveragePooling1D, AveragePooling3D, SumPooling1D, SumPooling2D, SumPooling3D,
+        GlobalMaxPooling1D, GlobalMaxPooling3D, GlobalAveragePooling1D, GlobalAveragePooling3D,
+        AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D, Cropping1D, Cropping2D,
+        Cropping3D, UpSampling1D, UpSampling2D, UpSampling3D, Reshape, Permute, RepeatVector, Rescaling, Normalization,
+        Resizing, CenterCrop, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, RandomCrop, RandomContrast,
+        RandomBrightness, RandomErasing, Embedding,
     }
 }
 
@@ -74,6 +81,22 @@ pub fn infer(layer: Layer, shape: Shape) -> std::result::Result<Inferred, ShapeE
         Layer::Input(_) => layer.infer(&[]),
         _ if merges(&layer) => layer.infer(&[Operand::new("x", shape); 2]),
         _ => layer.infer(&[Operand::new("x", shape)]),
+    }
+}
+
+/// Whether `layer` takes symbols, which have no gradient, rather than numbers.
+pub fn takes_symbols(layer: Layer) -> bool {
+    matches!(layer, Layer::Embedding(_))
+}
+
+/// The numbers within ±1 of a batch as symbols, if `layer` takes them.
+#[allow(dead_code, reason = "not every test that shares this draws its batches")]
+pub fn as_input(layer: Layer, xs: &Tensor) -> Result<Tensor> {
+    match layer {
+        Layer::Embedding(embedding) => {
+            (xs.abs()? * embedding.input_dim as f64)?.floor()?.clamp(0.0, embedding.input_dim as f64 - 1.0)
+        }
+        _ => Ok(xs.clone()),
     }
 }
 
@@ -100,7 +123,7 @@ impl Subject {
         let parameters = parameters.into_iter().map(variable).collect::<Result<_>>()?;
         // No variance is negative.
         let start = |statistic: &Parameter| match statistic.name {
-            "running_var" => Ok((statistic.name, value(statistic).abs()?)),
+            "running_var" | "variance" => Ok((statistic.name, value(statistic).abs()?)),
             name => Ok((name, value(statistic))),
         };
         let statistics = statistics.into_iter().map(start).collect::<Result<_>>()?;
@@ -135,7 +158,8 @@ impl Subject {
     /// Everything that has a gradient, by name: the input first, then the parameters.
     pub fn variables(&self) -> impl Iterator<Item = (&'static str, &Var)> {
         let parameters = self.parameters.iter().map(|(name, var)| (*name, var));
-        std::iter::once(("input", &self.input)).chain(parameters)
+        let input = (!takes_symbols(self.layer)).then_some(("input", &self.input));
+        input.into_iter().chain(parameters)
     }
 
     /// The gradient of `Σ output · upstream` by each of [`Self::variables`].

@@ -1,34 +1,42 @@
-//! Pooling over whole images: the largest value or the mean of each channel.
+//! Pooling over everything: the largest value or the mean of each channel of a sequence, an image or a volume.
 
 use super::op::{Unary, apply};
 use super::real::Real;
 use candle_core::{Result, Shape, Tensor};
 
-/// The largest value of each channel of `xs`, `N, H, W, C`: `N, C` out. Cells that tie share the gradient.
+/// The largest value of each channel of `xs`, `N, …, C` with `A` axes between: `N, C` out. Cells that tie share the gradient.
 ///
 /// # Errors
-/// If `xs` is not a batch of images of at least one pixel.
-pub(crate) fn global_max_pool2d(xs: &Tensor) -> Result<Tensor> {
-    pool(xs, GlobalPool::Max)
+/// If `xs` has other axes, or no cell; messages say it is of the layer `name`.
+pub(crate) fn global_max_pool<const A: usize>(name: &'static str, xs: &Tensor) -> Result<Tensor> {
+    pool::<A>(xs, GlobalPool { name, kind: Kind::Max })
 }
 
-/// The mean of each channel of `xs`, `N, H, W, C`: `N, C` out.
+/// The mean of each channel of `xs`, `N, …, C` with `A` axes between: `N, C` out.
 ///
 /// # Errors
-/// If `xs` is not a batch of images of at least one pixel.
-pub(crate) fn global_avg_pool2d(xs: &Tensor) -> Result<Tensor> {
-    pool(xs, GlobalPool::Mean)
+/// If `xs` has other axes, or no cell; messages say it is of the layer `name`.
+pub(crate) fn global_avg_pool<const A: usize>(name: &'static str, xs: &Tensor) -> Result<Tensor> {
+    pool::<A>(xs, GlobalPool { name, kind: Kind::Mean })
 }
 
-fn pool(xs: &Tensor, op: GlobalPool) -> Result<Tensor> {
-    let (_, height, width, _) = xs.dims4()?;
-    if height == 0 || width == 0 {
-        candle_core::bail!("`{}` takes images of at least one pixel, found {height}×{width}", op.name());
+fn pool<const A: usize>(xs: &Tensor, op: GlobalPool) -> Result<Tensor> {
+    let dims = xs.dims();
+    if dims.len() != A + 2 {
+        candle_core::bail!("`{}` takes a batch of {} axes, found {}", op.name, A + 2, dims.len());
+    }
+    if dims[1..=A].contains(&0) {
+        candle_core::bail!("`{}` takes inputs of at least one cell, found {dims:?}", op.name);
     }
     apply(xs, op)
 }
 
-enum GlobalPool {
+struct GlobalPool {
+    name: &'static str,
+    kind: Kind,
+}
+
+enum Kind {
     Max,
     Mean,
 }
@@ -36,8 +44,8 @@ enum GlobalPool {
 impl GlobalPool {
     fn pool<T: Real>(&self, image: &[T], out: &mut [T]) {
         let pixels = image.chunks_exact(out.len());
-        match self {
-            GlobalPool::Max => {
+        match self.kind {
+            Kind::Max => {
                 out.fill(T::neg_infinity());
                 for pixel in pixels {
                     for (out, value) in out.iter_mut().zip(pixel) {
@@ -45,7 +53,7 @@ impl GlobalPool {
                     }
                 }
             }
-            GlobalPool::Mean => {
+            Kind::Mean => {
                 let count = T::of(pixels.len() as f64);
                 for pixel in pixels {
                     out.iter_mut().zip(pixel).for_each(|(out, value)| *out += *value);
@@ -58,19 +66,19 @@ impl GlobalPool {
     fn unpool<T: Real>(&self, image: &[T], ys: &[T], grad: &[T], out: &mut [T]) {
         let channels = ys.len();
         let mut share = vec![T::zero(); channels];
-        match self {
-            GlobalPool::Max => {
+        match self.kind {
+            Kind::Max => {
                 for pixel in image.chunks_exact(channels) {
                     let ties = share.iter_mut().zip(pixel.iter().zip(ys));
                     ties.for_each(|(count, (value, most))| *count += if value == most { T::one() } else { T::zero() });
                 }
             }
-            GlobalPool::Mean => share.fill(T::of((image.len() / channels) as f64)),
+            Kind::Mean => share.fill(T::of((image.len() / channels) as f64)),
         }
         share.iter_mut().zip(grad).for_each(|(share, g)| *share = *g / *share);
         for (out, pixel) in out.chunks_exact_mut(channels).zip(image.chunks_exact(channels)) {
             for (i, out) in out.iter_mut().enumerate() {
-                *out = if matches!(self, GlobalPool::Mean) || pixel[i] == ys[i] { share[i] } else { T::zero() };
+                *out = if matches!(self.kind, Kind::Mean) || pixel[i] == ys[i] { share[i] } else { T::zero() };
             }
         }
     }
@@ -78,30 +86,27 @@ impl GlobalPool {
 
 impl Unary for GlobalPool {
     fn name(&self) -> &'static str {
-        match self {
-            GlobalPool::Max => "GlobalMaxPooling2D",
-            GlobalPool::Mean => "GlobalAveragePooling2D",
-        }
+        self.name
     }
 
     fn shape(&self, dims: &[usize]) -> Shape {
-        (dims[0], dims[3]).into()
+        (dims[0], dims[dims.len() - 1]).into()
     }
 
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
-        let image_len = dims[1..].iter().product();
-        let mut ys = vec![T::zero(); dims[0] * dims[3]];
-        for (ys, image) in ys.chunks_exact_mut(dims[3]).zip(xs.chunks_exact(image_len)) {
+        let (len, channels) = (dims[1..].iter().product(), dims[dims.len() - 1]);
+        let mut ys = vec![T::zero(); dims[0] * channels];
+        for (ys, image) in ys.chunks_exact_mut(channels).zip(xs.chunks_exact(len)) {
             self.pool(image, ys);
         }
         ys
     }
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
-        let image_len = dims[1..].iter().product();
+        let (len, channels) = (dims[1..].iter().product(), dims[dims.len() - 1]);
         let mut out = vec![T::zero(); xs.len()];
-        let images = xs.chunks_exact(image_len).zip(ys.chunks_exact(dims[3])).zip(grad.chunks_exact(dims[3]));
-        for (out, ((image, ys), grad)) in out.chunks_exact_mut(image_len).zip(images) {
+        let images = xs.chunks_exact(len).zip(ys.chunks_exact(channels)).zip(grad.chunks_exact(channels));
+        for (out, ((image, ys), grad)) in out.chunks_exact_mut(len).zip(images) {
             self.unpool(image, ys, grad, out);
         }
         out

@@ -1,10 +1,11 @@
 //! `AveragePooling2D`: the mean of each window.
 
+use crate::kernels::Pooling;
 use crate::spec::{self, Shape};
 use crate::{Context, Weights, kernels};
 use candle_core::{Result, Tensor};
 
-/// The mean of each window, of the cells inside the image: `N, H, W, C` to `N, H', W', C`.
+/// The mean of each window: `N, H, W, C` to `N, H', W', C`.
 #[derive(Clone, Debug)]
 pub struct AveragePooling2D {
     spec: spec::layers::AveragePooling2D,
@@ -24,6 +25,6 @@ impl AveragePooling2D {
     /// # Errors
     /// If `xs` is not a batch of images the layer takes.
     pub fn forward(&self, xs: &Tensor, _cx: &Context) -> Result<Tensor> {
-        kernels::avg_pool2d(xs, &self.spec.window())
+        kernels::pool(spec::layers::AveragePooling2D::NAME, xs, Pooling::Mean, &self.spec.window())
     }
 }

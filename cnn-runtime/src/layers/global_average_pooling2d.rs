@@ -22,9 +22,9 @@ impl GlobalAveragePooling2D {
     /// Pools `xs`, `N, H, W, C`.
     ///
     /// # Errors
-    /// If `xs` is not a batch of images the layer takes.
+    /// If `xs` is not a batch of images of at least one cell.
     pub fn forward(&self, xs: &Tensor, _cx: &Context) -> Result<Tensor> {
-        let pooled = kernels::global_avg_pool2d(xs)?;
+        let pooled = kernels::global_avg_pool::<2>(spec::layers::GlobalAveragePooling2D::NAME, xs)?;
         if self.spec.keepdims { pooled.unsqueeze(1)?.unsqueeze(1) } else { Ok(pooled) }
     }
 }

@@ -1,5 +1,6 @@
 //! `MaxPooling2D`: the largest value of each window.
 
+use crate::kernels::Pooling;
 use crate::spec::{self, Shape};
 use crate::{Context, Weights, kernels};
 use candle_core::{Result, Tensor};
@@ -24,6 +25,6 @@ impl MaxPooling2D {
     /// # Errors
     /// If `xs` is not a batch of images the layer takes.
     pub fn forward(&self, xs: &Tensor, _cx: &Context) -> Result<Tensor> {
-        kernels::max_pool2d(xs, &self.spec.window())
+        kernels::pool(spec::layers::MaxPooling2D::NAME, xs, Pooling::Max, &self.spec.window())
     }
 }

@@ -1,7 +1,7 @@
 //! `GlobalAveragePooling2D`: the mean of each channel.
 
-use crate::layer::{image_of, layer};
-use crate::{Dim, Inferred, Operand, Reach, Shape, ShapeError, rules};
+use crate::layer::layer;
+use crate::{Inferred, Operand, ShapeError, pooling};
 
 layer! {
     /// The mean of each channel of `N, H, W, C` over the whole image, as Keras' `GlobalAveragePooling2D`.
@@ -18,12 +18,6 @@ impl GlobalAveragePooling2D {
     /// # Errors
     /// If the input is no image.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        let input = match rules::image(Self::NAME, inputs) {
-            Ok(input) => input,
-            Err(error) => return Err(error),
-        };
-        let channels = input.shape.channels();
-        let shape = if self.keepdims { image_of([Dim::Known(1); 2], channels) } else { Shape::of(&[channels]) };
-        Ok(Inferred::shape(shape).reach(Reach::Whole))
+        pooling::global::<2>(Self::NAME, self.keepdims, inputs)
     }
 }

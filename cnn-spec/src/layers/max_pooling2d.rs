@@ -1,7 +1,7 @@
 //! `MaxPooling2D`: the largest value of each window.
 
-use crate::layer::{image_of, layer};
-use crate::{Inferred, Operand, Padding, Reach, ShapeError, Sliding, rules};
+use crate::layer::layer;
+use crate::{Inferred, Operand, Padding, ShapeError, Sliding, pooling};
 
 layer! {
     /// The maximum of each window of each channel of `N, H, W, C`, as Keras' `MaxPooling2D`.
@@ -21,20 +21,7 @@ layer! {
 impl MaxPooling2D {
     /// The window it slides over the image.
     pub const fn window(&self) -> Sliding<2> {
-        let (strides, stride_argument) = match self.strides {
-            Some(strides) => (strides, "strides"),
-            None => (self.pool_size, "pool_size"),
-        };
-        Sliding {
-            noun: "window",
-            size_argument: "pool_size",
-            stride_argument,
-            size: self.pool_size,
-            strides,
-            dilation: [1, 1],
-            padding: self.padding,
-            strict: self.strict,
-        }
+        pooling::window(self.pool_size, self.strides, self.padding, self.strict)
     }
 
     /// `H, W, C` to `H', W', C` by the window rule.
@@ -42,19 +29,7 @@ impl MaxPooling2D {
     /// # Errors
     /// If the input is no image, the window does not fit it, or the padding could fill a window.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        let input = match rules::image(Self::NAME, inputs) {
-            Ok(input) => input,
-            Err(error) => return Err(error),
-        };
-        let window = self.window();
-        if let Err(error) = window.reaches_the_input() {
-            return Err(error);
-        }
-        match window.output(input) {
-            Ok(output) => Ok(Inferred::shape(image_of(output, input.shape.channels()))
-                .reach(Reach::Window { span: self.pool_size, strides: window.strides })),
-            Err(error) => Err(error),
-        }
+        pooling::sliding(Self::NAME, &self.window(), inputs)
     }
 }
 

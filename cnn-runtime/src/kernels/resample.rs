@@ -1,0 +1,172 @@
+//! Resampling along axes: each output cell is a weighted sum of input cells, found along one axis at a time.
+//!
+//! Padding, cropping, repeating and interpolating all are, so one operation with one backward pass serves them.
+
+use super::op::{Unary, apply};
+use super::real::Real;
+use crate::spec::Interpolation;
+use candle_core::{Result, Shape, Tensor};
+use rayon::prelude::*;
+use std::array::from_fn;
+
+/// For each position of the output along one axis, the positions of the input it is made of, with their weights.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Taps(Vec<Vec<(usize, f64)>>);
+
+impl Taps {
+    /// The `count` cells from `start` on of an axis of `n` cells; those outside it are 0.
+    pub(crate) fn part(n: usize, start: isize, count: usize) -> Self {
+        let tap = |at: usize| start.checked_add_unsigned(at).and_then(|at| usize::try_from(at).ok()).filter(|at| *at < n);
+        Self((0..count).map(|at| tap(at).map(|at| (at, 1.0)).into_iter().collect()).collect())
+    }
+
+    /// Each of `n` cells so many times.
+    pub(crate) fn repeat(n: usize, times: usize) -> Self {
+        Self((0..n * times).map(|at| vec![(at / times, 1.0)]).collect())
+    }
+
+    /// The `len` cells from `start` on made into `count`, by the distances of their centres; cells at the ends go on beyond.
+    pub(crate) fn resize(start: usize, len: usize, count: usize, interpolation: Interpolation) -> Self {
+        let tap = |at: usize| {
+            let centre = (at as f64 + 0.5) * len as f64 / count as f64;
+            if interpolation == Interpolation::Nearest {
+                return vec![(start + (centre as usize).min(len - 1), 1.0)];
+            }
+            let below = (centre - 0.5).floor();
+            let share = centre - 0.5 - below;
+            let cell = |at: f64| start + (at.max(0.0) as usize).min(len - 1);
+            vec![(cell(below), 1.0 - share), (cell(below + 1.0), share)]
+        };
+        Self((0..count).map(tap).collect())
+    }
+}
+
+/// Resamples `xs`, `N, …, C`, along each of the `A` axes between.
+///
+/// # Errors
+/// If `xs` has other axes; messages say it is of the layer `name`.
+///
+/// # Panics
+/// If the taps are of more cells than an axis has.
+pub(crate) fn resample<const A: usize>(name: &'static str, xs: &Tensor, taps: [Taps; A]) -> Result<Tensor> {
+    let dims = xs.dims();
+    if dims.len() != A + 2 {
+        candle_core::bail!("`{name}` takes a batch of {} axes, found {}", A + 2, dims.len());
+    }
+    let input = from_fn(|axis| if axis + A < 3 { 1 } else { dims[axis + A - 2] });
+    let sizes = taps.iter().map(|taps| taps.0.len());
+    let shape = std::iter::once(dims[0]).chain(sizes).chain([dims[A + 1]]).collect();
+    let mut taps = taps.into_iter();
+    // Axes the input lacks come first, and have one cell.
+    let taps = from_fn(|axis| if axis + A < 3 { Taps::part(1, 0, 1) } else { taps.next().expect("taps for each axis") });
+    apply(xs, Resample { name, input, channels: dims[A + 1], taps, shape })
+}
+
+struct Resample {
+    name: &'static str,
+    /// Depth, height and width of the input.
+    input: [usize; 3],
+    channels: usize,
+    /// Along depth, height and width.
+    taps: [Taps; 3],
+    /// The shape of the output.
+    shape: Vec<usize>,
+}
+
+impl Resample {
+    fn input_len(&self) -> usize {
+        self.input.iter().product::<usize>() * self.channels
+    }
+
+    fn row_len(&self) -> usize {
+        self.taps[2].0.len() * self.channels
+    }
+
+    fn rows(&self) -> usize {
+        self.taps[0].0.len() * self.taps[1].0.len()
+    }
+
+    /// Calls `visit` for each input pixel that makes up a pixel of row `row` of an example's output: with the place of the
+    /// latter in the row, that of the former in the example, and its weight.
+    fn for_each_tap(&self, row: usize, mut visit: impl FnMut(usize, usize, f64)) {
+        let [_, height, width] = self.input;
+        let (z, y) = (row / self.taps[1].0.len(), row % self.taps[1].0.len());
+        for (z, of_z) in &self.taps[0].0[z] {
+            for (y, of_y) in &self.taps[1].0[y] {
+                let line = (z * height + y) * width;
+                for (at, taps) in self.taps[2].0.iter().enumerate() {
+                    for (x, of_x) in taps {
+                        visit(at * self.channels, (line + x) * self.channels, of_z * of_y * of_x);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Unary for Resample {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn shape(&self, _dims: &[usize]) -> Shape {
+        self.shape.as_slice().into()
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
+        let mut ys = vec![T::zero(); self.shape.iter().product()];
+        ys.par_chunks_mut(self.row_len().max(1)).enumerate().for_each(|(row, ys)| {
+            let image = &xs[row / self.rows() * self.input_len()..];
+            self.for_each_tap(row % self.rows(), |to, from, weight| {
+                let pixels = ys[to..to + self.channels].iter_mut().zip(&image[from..from + self.channels]);
+                pixels.for_each(|(y, x)| *y += T::of(weight) * *x);
+            });
+        });
+        ys
+    }
+
+    /// The transpose: every output pixel gives its gradient back to the pixels it was made of.
+    fn backward<T: Real>(&self, xs: &[T], _ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
+        let mut out = vec![T::zero(); xs.len()];
+        if grad.is_empty() {
+            return out;
+        }
+        let images = out.par_chunks_mut(self.input_len()).zip(grad.par_chunks(self.rows() * self.row_len()));
+        images.for_each(|(sums, grad)| {
+            for (row, grad) in grad.chunks_exact(self.row_len()).enumerate() {
+                self.for_each_tap(row, |from, to, weight| {
+                    let pixels = sums[to..to + self.channels].iter_mut().zip(&grad[from..from + self.channels]);
+                    pixels.for_each(|(sum, g)| *sum += T::of(weight) * *g);
+                });
+            }
+        });
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn along(values: &[f64], taps: Taps) -> Vec<f64> {
+        let xs = Tensor::from_slice(values, (1, values.len(), 1), &Device::Cpu).unwrap();
+        resample("test", &xs, [taps]).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn parts_reach_beyond_both_ends() {
+        assert_eq!(along(&[1., 2., 3.], Taps::part(3, -2, 6)), [0., 0., 1., 2., 3., 0.]);
+        assert_eq!(along(&[1., 2., 3.], Taps::part(3, 1, 1)), [2.]);
+        assert_eq!(along(&[1., 2.], Taps::repeat(2, 3)), [1., 1., 1., 2., 2., 2.]);
+    }
+
+    #[test]
+    fn sizes_change_about_the_centres_of_cells() {
+        let bilinear = |start, len, count| Taps::resize(start, len, count, Interpolation::Bilinear);
+        assert_eq!(along(&[0., 4.], bilinear(0, 2, 4)), [0., 1., 3., 4.]);
+        assert_eq!(along(&[0., 1., 2., 3.], bilinear(0, 4, 2)), [0.5, 2.5]);
+        assert_eq!(along(&[9., 0., 4., 9.], bilinear(1, 2, 4)), [0., 1., 3., 4.]);
+        assert_eq!(along(&[0., 1., 2.], Taps::resize(0, 3, 5, Interpolation::Nearest)), [0., 0., 1., 2., 2.]);
+    }
+}

@@ -1,0 +1,30 @@
+//! `AdaptiveMaxPooling2D`: the maximum of as many windows as the output is to have.
+
+use crate::kernels::Pooling;
+use crate::spec::{self, Shape};
+use crate::{Context, Weights, kernels};
+use candle_core::{Result, Tensor};
+
+/// The maximum of as many windows as the output is to have: `N, H, W, C` to `N, H', W', C`.
+#[derive(Clone, Debug)]
+pub struct AdaptiveMaxPooling2D {
+    spec: spec::layers::AdaptiveMaxPooling2D,
+}
+
+impl AdaptiveMaxPooling2D {
+    /// The layer; it has no tensors.
+    ///
+    /// # Errors
+    /// None; the signature is that of every layer.
+    pub fn build(spec: spec::layers::AdaptiveMaxPooling2D, _input: Shape, _weights: &Weights) -> Result<Self> {
+        Ok(Self { spec })
+    }
+
+    /// Pools `xs`, `N, H, W, C`.
+    ///
+    /// # Errors
+    /// If `xs` is not a batch of images.
+    pub fn forward(&self, xs: &Tensor, _cx: &Context) -> Result<Tensor> {
+        kernels::adaptive_pool(spec::layers::AdaptiveMaxPooling2D::NAME, xs, Pooling::Max, self.spec.output_size)
+    }
+}

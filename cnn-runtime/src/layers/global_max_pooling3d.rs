@@ -1,0 +1,30 @@
+//! `GlobalMaxPooling3D`: the largest value of each channel.
+
+use crate::spec::{self, Shape};
+use crate::{Context, Weights, kernels};
+use candle_core::{Result, Tensor};
+
+/// The largest value of each channel: `N, D, H, W, C` to `N, C`, or `N, 1, 1, 1, C` with `keepdims`.
+#[derive(Clone, Debug)]
+pub struct GlobalMaxPooling3D {
+    spec: spec::layers::GlobalMaxPooling3D,
+}
+
+impl GlobalMaxPooling3D {
+    /// The layer; it has no tensors.
+    ///
+    /// # Errors
+    /// None; the signature is that of every layer.
+    pub fn build(spec: spec::layers::GlobalMaxPooling3D, _input: Shape, _weights: &Weights) -> Result<Self> {
+        Ok(Self { spec })
+    }
+
+    /// Pools `xs`, `N, D, H, W, C`.
+    ///
+    /// # Errors
+    /// If `xs` is not a batch of volumes of at least one cell.
+    pub fn forward(&self, xs: &Tensor, _cx: &Context) -> Result<Tensor> {
+        let pooled = kernels::global_max_pool::<3>(spec::layers::GlobalMaxPooling3D::NAME, xs)?;
+        if self.spec.keepdims { pooled.unsqueeze(1)?.unsqueeze(1)?.unsqueeze(1) } else { Ok(pooled) }
+    }
+}

@@ -1,0 +1,24 @@
+//! `AdaptiveAveragePooling2D`: the mean of as many windows as the output is to have.
+
+use crate::layer::layer;
+use crate::{Inferred, Operand, ShapeError, pooling};
+
+layer! {
+    /// The mean of each of `output_size` windows of each channel of `N, H, W, C`, as Keras' `AdaptiveAveragePooling2D` and PyTorch's
+    /// `AdaptiveAvgPool2d`: of `O` windows over `N` cells, the `i`-th is `⌊i·N/O⌋` to `⌈(i + 1)·N/O⌉`.
+    AdaptiveAveragePooling2D "adaptive_average_pooling2d" {
+        /// The height and width of the output.
+        output_size: [usize; 2],
+        ;
+    }
+}
+
+impl AdaptiveAveragePooling2D {
+    /// `H, W, C` to `H', W', C` of the size asked for, whatever the input's.
+    ///
+    /// # Errors
+    /// If the input is no image, or a size is 0.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        pooling::adaptive(Self::NAME, self.output_size, inputs)
+    }
+}

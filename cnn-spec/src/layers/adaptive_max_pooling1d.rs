@@ -1,0 +1,24 @@
+//! `AdaptiveMaxPooling1D`: the maximum of as many windows as the output is to have.
+
+use crate::layer::layer;
+use crate::{Inferred, Operand, ShapeError, pooling};
+
+layer! {
+    /// The maximum of each of `output_size` windows of each channel of `N, W, C`, as Keras' `AdaptiveMaxPooling1D` and PyTorch's
+    /// `AdaptiveMaxPool1d`: of `O` windows over `N` cells, the `i`-th is `⌊i·N/O⌋` to `⌈(i + 1)·N/O⌉`.
+    AdaptiveMaxPooling1D "adaptive_max_pooling1d" {
+        /// The length of the output.
+        output_size: [usize; 1],
+        ;
+    }
+}
+
+impl AdaptiveMaxPooling1D {
+    /// `W, C` to `W', C` of the size asked for, whatever the input's.
+    ///
+    /// # Errors
+    /// If the input is no sequence, or a size is 0.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        pooling::adaptive(Self::NAME, self.output_size, inputs)
+    }
+}

@@ -1,0 +1,23 @@
+//! `GlobalMaxPooling1D`: the largest value of each channel.
+
+use crate::layer::layer;
+use crate::{Inferred, Operand, ShapeError, pooling};
+
+layer! {
+    /// The maximum of each channel of `N, W, C` over the whole sequence, as Keras' `GlobalMaxPooling1D`.
+    GlobalMaxPooling1D "global_max_pooling1d" {
+        ;
+        /// Whether the output stays a sequence, of one step.
+        keepdims: bool = false,
+    }
+}
+
+impl GlobalMaxPooling1D {
+    /// `W, C` to `C`, or to `1, C` with `keepdims`.
+    ///
+    /// # Errors
+    /// If the input is no sequence.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        pooling::global::<1>(Self::NAME, self.keepdims, inputs)
+    }
+}

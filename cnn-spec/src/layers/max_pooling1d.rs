@@ -1,0 +1,34 @@
+//! `MaxPooling1D`: the largest value of each window.
+
+use crate::layer::layer;
+use crate::{Inferred, Operand, Padding, ShapeError, Sliding, pooling};
+
+layer! {
+    /// The maximum of each window of each channel of `N, W, C`, as Keras' `MaxPooling1D`.
+    MaxPooling1D "max_pooling1d" {
+        ;
+        /// The window's length.
+        pool_size: [usize; 1] = [2],
+        /// The cells from one window to the next; the window's own size unless given.
+        strides | stride: Option<[usize; 1]> = None,
+        /// The cells added around the sequence; they never win.
+        padding: Padding<1> = Padding::Valid,
+        /// Whether a window that does not fit a whole number of times is an error.
+        strict: bool = false,
+    }
+}
+
+impl MaxPooling1D {
+    /// The window it slides over the sequence.
+    pub const fn window(&self) -> Sliding<1> {
+        pooling::window(self.pool_size, self.strides, self.padding, self.strict)
+    }
+
+    /// `W, C` to `W', C` by the window rule.
+    ///
+    /// # Errors
+    /// If the input is no sequence, the window does not fit it, or the padding could fill a window.
+    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        pooling::sliding(Self::NAME, &self.window(), inputs)
+    }
+}

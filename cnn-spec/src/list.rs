@@ -1,0 +1,124 @@
+//! Arguments that hold as many values as there are: sizes, one of which may be left open, and numbers.
+
+use crate::argument::{FromValue, Kind, Refusal, Value};
+use crate::{Dim, Shape};
+
+/// The sizes a tensor is to have, one of which may be left to follow from the others: `-1` in a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target(Shape);
+
+impl Target {
+    /// These sizes, the open one being [`Dim::Unknown`].
+    ///
+    /// # Panics
+    /// If there are more than [`Shape::MAX_RANK`].
+    pub const fn of(dims: &[Dim]) -> Self {
+        Self(Shape::of(dims))
+    }
+
+    /// The sizes, the open one being [`Dim::Unknown`].
+    pub const fn shape(&self) -> &Shape {
+        &self.0
+    }
+}
+
+impl FromValue for Target {
+    const KIND: Kind = Kind::Target;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        let values = values(value, name, Shape::MAX_RANK, "give the sizes without the batch, as in `7, 7, 64`")?;
+        let dim = |(i, value): (usize, &Value)| match value {
+            Value::Int(-1) | Value::Unknown => Ok(Dim::Unknown),
+            value => usize::from_value(value, name).map(Dim::Known).map_err(|refusal| refusal.at(i)),
+        };
+        Ok(Self::of(&values.iter().enumerate().map(dim).collect::<Result<Vec<_>, _>>()?))
+    }
+
+    fn to_rust(&self) -> String {
+        let dim = |dim: &Dim| format!("Dim::{dim:?}");
+        format!("Target::of(&[{}])", self.0.dims().iter().map(dim).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// One number or several, such as one for each channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Numbers {
+    numbers: [f64; Numbers::MAX],
+    len: usize,
+}
+
+impl Numbers {
+    /// The most numbers there can be.
+    pub const MAX: usize = 16;
+
+    /// These numbers.
+    ///
+    /// # Panics
+    /// If there are more than [`Numbers::MAX`].
+    pub const fn of(numbers: &[f64]) -> Self {
+        let mut list = Self { numbers: [0.0; Self::MAX], len: numbers.len() };
+        let mut i = 0;
+        while i < numbers.len() {
+            list.numbers[i] = numbers[i];
+            i += 1;
+        }
+        list
+    }
+
+    /// The numbers in order.
+    pub const fn as_slice(&self) -> &[f64] {
+        self.numbers.split_at(self.len).0
+    }
+}
+
+impl FromValue for Numbers {
+    const KIND: Kind = Kind::Numbers;
+
+    fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
+        let values = values(value, name, Self::MAX, "give one number, or one for each channel, as in `(0.5, 0.4, 0.3)`")?;
+        let number = |(i, value)| f64::from_value(value, name).map_err(|refusal: Refusal| refusal.at(i));
+        Ok(Self::of(&values.iter().enumerate().map(number).collect::<Result<Vec<_>, _>>()?))
+    }
+
+    fn to_rust(&self) -> String {
+        format!("Numbers::of(&{:?})", self.as_slice())
+    }
+}
+
+/// The values of a tuple, or the one value there is; at least one and at most so many.
+fn values<'a>(value: &'a Value, name: &str, most: usize, help: &str) -> Result<&'a [Value], Refusal> {
+    let values = match value {
+        Value::Tuple(values) => values.as_slice(),
+        other => std::slice::from_ref(other),
+    };
+    if values.is_empty() || values.len() > most {
+        return Err(Refusal::new(format!("`{name}` takes 1 to {most} values, found {}", values.len()), help));
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ints(values: &[i128]) -> Value {
+        Value::Tuple(values.iter().map(|n| Value::Int(*n)).collect())
+    }
+
+    #[test]
+    fn one_size_of_a_target_may_be_open() {
+        let target = Target::from_value(&ints(&[7, -1]), "target_shape").unwrap();
+        assert_eq!(target, Target::of(&[Dim::Known(7), Dim::Unknown]));
+        assert_eq!(target.to_rust(), "Target::of(&[Dim::Known(7), Dim::Unknown])");
+        let refusal = Target::from_value(&ints(&[7, -2]), "target_shape").unwrap_err();
+        assert_eq!((refusal.element, refusal.message.as_str()), (Some(1), "`target_shape` cannot be negative, found -2"));
+        assert!(Target::from_value(&ints(&[]), "target_shape").is_err());
+    }
+
+    #[test]
+    fn lists_write_themselves_as_rust() {
+        assert_eq!(Numbers::from_value(&Value::Float(0.5), "mean").unwrap().to_rust(), "Numbers::of(&[0.5])");
+        assert_eq!(Numbers::from_value(&ints(&[0, 1]), "mean").unwrap().to_rust(), "Numbers::of(&[0.0, 1.0])");
+        assert!(Numbers::from_value(&ints(&[1; 17]), "mean").is_err());
+    }
+}
