@@ -3,7 +3,7 @@
 use strsim::damerau_levenshtein;
 
 /// Layers of Keras that the language does not have yet; their names are no misspellings.
-const PLANNED: &[&str] = &[];
+const PLANNED: &[&str] = &["Dot"];
 
 /// What layers of this language are called elsewhere.
 const LAYERS: &[(&str, &str)] = &[

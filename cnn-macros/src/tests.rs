@@ -158,7 +158,7 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
         ("x = Sequential([Conv2D(32, 3)]);", "Sequential"),
         ("x = Sequential(Conv2D)(i);", "Conv2D"),
         ("x = Flatten(i);", "i"),
-        ("x = Rescaling(0.5)(i);", "Rescaling"),
+        ("x = Dot(1)(i);", "Dot"),
     ] {
         let body = format!("i = Input(28, 28, 1); {half} x = Flatten()(x); y = Conv2D(8, 99)(i); Model(i, [x, y])");
         let errors = errors(&body);

@@ -279,3 +279,62 @@ fn center_crop(name: &'static str, xs: &Tensor, size: [usize; 2]) -> Result<Tens
     });
     kernels::resample::<2>(name, xs, taps)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+
+    /// Images of 3×4 whose every pixel is another number.
+    fn images(count: usize) -> Tensor {
+        let pixels = Tensor::arange(0f32, 12., &Device::Cpu).unwrap().reshape((1, 3, 4, 1)).unwrap();
+        (pixels.repeat((count, 1, 1, 1)).unwrap() / 12.).unwrap()
+    }
+
+    fn values(xs: &Tensor) -> Vec<Vec<f32>> {
+        xs.flatten_from(1).unwrap().to_vec2().unwrap()
+    }
+
+    #[test]
+    fn images_are_flipped_left_to_right_and_half_of_them() {
+        let weights = Weights::fresh(Seed(1), DType::F32, &Device::Cpu).pp("random_flip");
+        let flip =
+            |spec, cx| RandomFlip::build(spec, Shape::new([3, 4, 1]), &weights).unwrap().forward(&images(1000), &cx).unwrap();
+        let spec = spec::RandomFlip::new();
+        let before = values(&images(1)).remove(0);
+        let mirrored: Vec<f32> = before.chunks(4).flat_map(|row| row.iter().rev().copied().collect::<Vec<_>>()).collect();
+        let after = values(&flip(spec, Context::training(Seed(3), 5)));
+        let flipped = after.iter().filter(|image| **image == mirrored).count();
+        assert!(after.iter().all(|image| *image == before || *image == mirrored));
+        assert!((450..550).contains(&flipped), "{flipped} of 1000");
+        assert_eq!(values(&flip(spec, Context::training(Seed(3), 5))), after);
+        assert_ne!(values(&flip(spec, Context::training(Seed(3), 6))), after);
+        assert_ne!(values(&flip(spec.seed(Some(9)), Context::training(Seed(3), 5))), after);
+        assert_eq!(values(&flip(spec, Context::inference()))[7], before);
+    }
+
+    #[test]
+    fn crops_come_from_everywhere_in_training_and_from_the_middle_else() {
+        let weights = Weights::fresh(Seed(1), DType::F32, &Device::Cpu).pp("random_crop");
+        let crop = RandomCrop::build(spec::RandomCrop::new(2, 2), Shape::new([3, 4, 1]), &weights).unwrap();
+        let firsts = |cx| {
+            let cropped = values(&crop.forward(&images(200), &cx).unwrap());
+            cropped.iter().map(|image| (image[0] * 12.).round() as u32).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(firsts(Context::training(Seed(3), 5)), [0, 1, 2, 4, 5, 6].into());
+        assert_eq!(firsts(Context::inference()), [1].into());
+    }
+
+    #[test]
+    fn erased_rectangles_have_the_stated_size_and_chance() {
+        let weights = Weights::fresh(Seed(1), DType::F32, &Device::Cpu).pp("random_erasing");
+        let spec = spec::RandomErasing::new().factor(0.25).scale([0.25, 0.25]).fill_value(Some(0.5));
+        let erasing = RandomErasing::build(spec, Shape::new([20, 20, 1]), &weights).unwrap();
+        let xs = Tensor::zeros((1000, 20, 20, 1), DType::F32, &Device::Cpu).unwrap();
+        let erased = values(&erasing.forward(&xs, &Context::training(Seed(3), 5)).unwrap());
+        let sizes: Vec<usize> = erased.iter().map(|image| image.iter().filter(|x| **x == 0.5).count()).collect();
+        assert!(sizes.iter().all(|size| [0, 100].contains(size)), "{sizes:?}");
+        let hit = sizes.iter().filter(|size| **size > 0).count();
+        assert!((200..300).contains(&hit), "{hit} of 1000");
+    }
+}

@@ -92,7 +92,10 @@ impl Pool {
         // Axes the input lacks come first, and have one cell.
         let input = from_fn(|axis| if axis + A < 3 { 1 } else { dims[axis + A - 2] });
         let mut windows = windows.into_iter();
-        let windows = from_fn(|axis| if axis + A < 3 { vec![0..1] } else { windows.next().expect("one for each axis") });
+        let windows =
+            from_fn(
+                |axis| if axis + A < 3 { std::iter::once(0..1).collect() } else { windows.next().expect("one for each axis") },
+            );
         Self { name, pooling, input, channels, windows, shape }
     }
 

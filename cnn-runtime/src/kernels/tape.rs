@@ -137,7 +137,7 @@ mod tests {
         let x = kernels::conv(xs, &variables[0], Some(&variables[1]), &spec.convolution(), Activation::Relu)?;
         let skip = kernels::activate(&x, Activation::Tanh)?;
         let y = (x.sqr()? + &skip)?;
-        let y = kernels::global_avg_pool2d(&(y * &skip)?)?;
+        let y = kernels::global_avg_pool::<2>("GlobalAveragePooling2D", &(y * &skip)?)?;
         let y = kernels::dense(&y, &variables[2], None, Activation::Linear)?;
         let random = Context::training(Seed(1), 0).random("dropout").expect("a training pass");
         kernels::sparse_softmax_cross_entropy(&kernels::dropout(&y, 0.4, random)?, &Tensor::new(&[2u32, 0], xs.device())?)

@@ -51,7 +51,8 @@ impl Normalization {
         }
         let mut i = 0;
         while i < variance.as_slice().len() {
-            if !(variance.as_slice()[i] >= 0.0) {
+            let value = variance.as_slice()[i];
+            if value < 0.0 || value.is_nan() {
                 let message = Text::from("a variance cannot be negative");
                 let help = Text::from("use the mean of the squared distances from the mean: 0 or more");
                 return Err(ShapeError::new(At::Element("variance", i), message).help(help));
