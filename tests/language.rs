@@ -267,3 +267,54 @@ fn a_list_of_layers_is_a_model() -> Result<()> {
     assert_eq!(model.forward(&zeros(&[2, 4, 4, 1]), &Context::inference())?.dims(), [2, 3]);
     Ok(())
 }
+
+model! {
+    /// The arguments that pooling, reshaping and the input side have alone.
+    Prepared {
+        i = Input(12, 10, 3);
+        x = Rescaling(1.0 / 4.0, offset=-0.5)(i);
+        x = Normalization(mean=(0.5, 0.4, -0.3), variance=0.25)(x);
+        x = Normalization(name=learned)(x);
+        x = RandomFlip(horizontal_and_vertical)(x);
+        x = RandomRotation(0.1, fill_mode="constant", interpolation=nearest, fill_value=0.5)(x);
+        x = RandomTranslation((-0.1, 0.2), 0.1, wrap)(x);
+        x = RandomErasing(0.5, scale=(0.1, 0.2), fill_value=0)(x);
+        x = RandomCrop(8, 8, seed=3)(x);
+        x = ZeroPadding2D(((1, 2), (0, 3)))(x);
+        x = Cropping2D((1, 2))(x);
+        x = UpSampling2D(2, bilinear)(x);
+        x = AdaptiveAveragePooling2D((6, 4))(x);
+        x = SumPooling2D(2)(x);
+        x = Permute((3, 1, 2))(x);
+        x = Reshape(-1, 2)(x);
+        x = ZeroPadding1D((2, 1))(x);
+        x = MaxPooling1D(3, stride=1)(x);
+        x = GlobalAveragePooling1D()(x);
+        x = RepeatVector(4)(x);
+    }
+
+    Words {
+        i = Input(7);
+        x = Embedding(30, 5)(i);
+        x = GlobalMaxPooling1D()(x);
+    }
+}
+
+#[test]
+fn data_is_prepared_in_the_model() -> Result<()> {
+    let model = Prepared::new(&Device::Cpu, Seed(1))?;
+    let shapes: Vec<String> = Prepared::GRAPH.nodes[8..].iter().map(|node| node.shape.to_string()).collect();
+    let expected = ["8×8×3", "11×11×3", "9×7×3", "18×14×3", "6×4×3", "3×2×3", "3×3×2", "9×2", "12×2", "10×2", "2", "4×2"];
+    assert_eq!(shapes, expected);
+    let images = Tensor::rand(0f32, 1., (5, 12, 10, 3), &Device::Cpu)?;
+    model.learned.adapt(&images)?;
+    let mean = model.variables().iter().find(|(name, _)| name == "learned.mean").expect("a statistic of the model");
+    assert!(mean.1.to_vec1::<f32>()?.iter().all(|x| (0.3..0.7).contains(x)));
+    for cx in [Context::inference(), Context::training(Seed(2), 3)] {
+        assert_eq!(model.forward(&images, &cx)?.dims(), [5, 4, 2]);
+    }
+    let words = Words::new(&Device::Cpu, Seed(1))?;
+    let symbols = Tensor::new(&[[0u32, 1, 2, 29, 4, 5, 6]], &Device::Cpu)?;
+    assert_eq!(words.forward(&symbols, &Context::inference())?.dims(), [1, 5]);
+    Ok(())
+}
