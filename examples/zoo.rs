@@ -1,0 +1,44 @@
+//! Every network of the zoo at its published input size: its cost, one prediction and one training step.
+//!
+//! `cargo run --release --example zoo [NAME…]`
+
+use cnn_runtime::prelude::*;
+use cnn_runtime::zoo;
+use std::time::Instant;
+
+fn main() -> Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    println!("{:14} {:>12} {:>16} {:>10} {:>10}", "network", "parameters", "multiply-adds", "predict", "train");
+    macro_rules! run {
+        ($($network:ident)*) => { $(
+            if wanted.is_empty() || wanted.iter().any(|name| name == stringify!($network)) {
+                run::<zoo::$network>()?;
+            }
+        )* };
+    }
+    run! {
+        LeNet5 AlexNet Vgg11 Vgg16 Vgg19 ResNet18 ResNet34 ResNet50 CifarResNet20 CifarResNet32 CifarResNet56 GoogLeNet
+        MobileNet SqueezeNet DenseNet121
+    }
+    Ok(())
+}
+
+/// Builds a network, predicts for one image and trains on two.
+fn run<N: Network>() -> Result<()> {
+    let graph = N::GRAPH;
+    let shape: Vec<usize> = graph.nodes[graph.inputs[0]].shape.dims().iter().filter_map(|dim| dim.known()).collect();
+    let batch = |count: usize| Tensor::rand(0f32, 1f32, [&[count], shape.as_slice()].concat(), &Device::Cpu);
+    let mut model = Model::<N>::new(&Device::Cpu, Seed(42))?;
+    model.compile(SGD::new(1e-3), SparseCategoricalCrossentropy::default(), [Accuracy]);
+
+    let start = Instant::now();
+    model.predict(&batch(1)?)?;
+    let predicted = start.elapsed();
+    let start = Instant::now();
+    model.train_on_batch(&batch(2)?, &Tensor::new(&[0u32, 1], &Device::Cpu)?)?;
+    let trained = start.elapsed();
+
+    let macs = graph.macs().unwrap_or_default();
+    println!("{:14} {:>12} {macs:>16} {predicted:>10.1?} {trained:>10.1?}", graph.name, graph.count_params());
+    Ok(())
+}
