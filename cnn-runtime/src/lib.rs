@@ -22,6 +22,7 @@ mod testing;
 pub mod train;
 mod viz;
 mod weights;
+#[cfg(any(test, feature = "zoo"))]
 pub mod zoo;
 
 /// Declares networks, as in this example; the rules follow it.
