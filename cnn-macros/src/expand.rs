@@ -2,7 +2,6 @@
 
 use crate::ast::Model;
 use crate::graph::{Graph, Layer, Source, Step};
-use crate::names::Name;
 use cnn_spec::{FromValue, Shape};
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -122,7 +121,7 @@ fn field(graph: &Graph, layer: &Layer) -> TokenStream {
 /// `forward`: the statements of the model.
 fn forward(graph: &Graph) -> TokenStream {
     let inputs: Vec<&Ident> = graph.inputs.iter().map(|node| &graph.nodes[*node].tensor).collect();
-    let steps = graph.steps.iter().map(|step| statement(graph, step));
+    let steps = statements(graph, &graph.steps);
     let outputs = graph.outputs.iter().enumerate().map(|(index, output)| {
         let name = &output.tensor;
         let is_needed_again = graph.outputs[index + 1..].iter().any(|later| later.tensor == *name);
@@ -164,16 +163,26 @@ fn forward_doc(graph: &Graph) -> String {
     format!("Runs the network on a batch: {} → {}.", inputs.join(", "), outputs.join(", "))
 }
 
-/// `let x = self.conv2d.forward(&x, cx)?;`
-fn statement(graph: &Graph, Step { names, value }: &Step) -> TokenStream {
-    let value = match value {
-        Source::Tensor(of) => quote_spanned!(Span::mixed_site()=> #of.clone()),
-        value => source(graph, value),
+/// The statements of one scope. A name that is bound again is assigned to, so that the tensor it had is freed at once.
+fn statements(graph: &Graph, steps: &[Step]) -> Vec<TokenStream> {
+    let statement = |(index, Step { names, value }): (usize, &Step)| {
+        let value = match value {
+            Source::Tensor(of) => quote_spanned!(Span::mixed_site()=> #of.clone()),
+            value => source(graph, value),
+        };
+        let [name] = names.as_slice() else {
+            return quote_spanned!(Span::mixed_site()=> let (#(#names),*) = #value;);
+        };
+        // The names of a tuple are declared anew each time.
+        let binds_it = |step: &&Step| step.names.contains(name);
+        let is_alone = |step: Option<&Step>| step.is_some_and(|step| step.names.len() == 1);
+        if is_alone(steps[..index].iter().rev().find(binds_it)) {
+            return quote_spanned!(Span::mixed_site()=> #name = #value;);
+        }
+        let mutable = is_alone(steps[index + 1..].iter().find(binds_it)).then(|| quote_spanned!(Span::mixed_site()=> mut));
+        quote_spanned!(Span::mixed_site()=> let #mutable #name = #value;)
     };
-    match names.as_slice() {
-        [name] => quote_spanned!(Span::mixed_site()=> let #name = #value;),
-        names => quote_spanned!(Span::mixed_site()=> let (#(#names),*) = #value;),
-    }
+    steps.iter().enumerate().map(statement).collect()
 }
 
 /// An expression that gives a tensor, or a tuple of them: `self.add.forward(&[&y, &x], cx)?`.
@@ -187,7 +196,7 @@ fn source(graph: &Graph, value: &Source) -> TokenStream {
                 Source::Tensor(name) => quote_spanned!(Span::mixed_site()=> #name.clone()),
                 value => source(graph, value),
             });
-            let steps = steps.iter().map(|step| statement(graph, step));
+            let steps = statements(graph, steps);
             match value.len() {
                 1 => quote_spanned!(Span::mixed_site()=> { #(#steps)* #(#values)* }),
                 _ => quote_spanned!(Span::mixed_site()=> { #(#steps)* (#(#values),*) }),
@@ -237,27 +246,17 @@ fn constant(name: &str, graph: &Graph) -> TokenStream {
     }
 }
 
-/// `build`: every layer with its arguments and tensors.
+/// `build`: every layer as its first node describes it.
 fn build(graph: &Graph) -> TokenStream {
-    let fields = graph.layers.iter().map(|built| {
-        let Layer { kind, inputs, inferred, frozen, .. } = built;
-        let shapes = inputs.iter().map(shape);
-        let input = match inputs.as_slice() {
-            [] => shape(&inferred.shape),
-            [_] => quote_spanned!(Span::mixed_site()=> #(#shapes)*),
-            _ => quote_spanned!(Span::mixed_site()=> &[#(#shapes),*]),
-        };
-        let Name { path, field } = graph.name(built);
-        let weights = match frozen {
-            true => quote_spanned!(Span::mixed_site()=> &weights.pp(#path).frozen()),
-            false => quote_spanned!(Span::mixed_site()=> &weights.pp(#path)),
-        };
-        let layer = layer(built);
-        quote_spanned!(Span::mixed_site()=> #field: layers::#kind::build(#layer, #input, #weights)?)
+    let fields = graph.layers.iter().enumerate().map(|(index, layer)| {
+        let first = graph.nodes.iter().position(|node| node.layer == index).expect("a layer is listed once it is applied");
+        let (field, first) = (&graph.name(layer).field, Literal::usize_unsuffixed(first));
+        quote_spanned!(Span::mixed_site()=> #field: layers::build(&graph, #first, weights)?)
     });
     quote_spanned! {Span::mixed_site()=>
         fn build(weights: &::cnn_runtime::Weights<'_>) -> ::cnn_runtime::candle_core::Result<Self> {
-            use ::cnn_runtime::{layers, spec};
+            use ::cnn_runtime::layers;
+            let graph = Self::GRAPH;
             Ok(Self { #(#fields,)* })
         }
     }

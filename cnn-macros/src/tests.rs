@@ -56,6 +56,11 @@ fn rust(source: &str) -> String {
     prettyplease::unparse(&syn::parse2(expansion).expect("the expansion is Rust"))
 }
 
+/// The layers that `x` is bound to, in order.
+fn calls(rust: &str) -> Vec<&str> {
+    rust.lines().filter_map(|line| line.split_once("x = self.")?.1.split('.').next()).collect()
+}
+
 /// Rows of mistakes: their number, a body, the token to blame, and what the error must say.
 const MISTAKES: &[(u8, &str, &str, &[&str])] = &[
     (1, "i = Input(4, 4, 3); x = Conv2D(8, 5)(i);", "5", &["kernel 5×5", "4×4 image", "(4 + 2·0 − 5)/1 + 1 = 0", "at most 4"]),
@@ -262,8 +267,9 @@ fn the_lecture_becomes_plain_code() {
         "/// The lecture's Fashion-MNIST classifier.\n///\n/// 28×28×1 → 10, 360,458 parameters.\npub struct FashionCnn {",
         "    /// `Conv2D`: 28×28×1 → 13×13×32, 320 parameters.\n    pub conv2d: ::cnn_runtime::layers::Conv2D,",
         "    /// Runs the network on a batch: `i` N×28×28×1 → `x` N×10.",
-        "        let i = self.input.forward(i, cx)?;\n        let x = self.conv2d.forward(&i, cx)?;",
-        "        let x = self.dense_1.forward(&x, &cx.last())?;\n        Ok(x)",
+        "        let i = self.input.forward(i, cx)?;\n        let mut x = self.conv2d.forward(&i, cx)?;\n        x = self.conv2d_1.",
+        "        x = self.dense_1.forward(&x, &cx.last())?;\n        Ok(x)",
+        "let graph = Self::GRAPH;\n        Ok(Self {\n            input: layers::build(&graph, 0, weights)?,\n            conv2d: layers::build(&graph, 1, weights)?,",
         "impl ::cnn_runtime::candle_nn::ModuleT for FashionCnn {",
     ] {
         assert!(rust.contains(line), "{line}\n\n{rust}");
@@ -293,8 +299,7 @@ fn names_count_per_kind_and_given_ones_win() {
     let rust = rust(
         "Net { i = Input(9, 9, 1); x = Conv2D(1, 3)(i); x = Conv2D(1, 3, name=conv2d)(x); x = Conv2D(1, 3, name=\"stem\")(x); x = Conv2D(1, 3)(x); }",
     );
-    let calls: Vec<&str> = rust.lines().filter_map(|line| line.trim().strip_prefix("let x = self.")?.split('.').next()).collect();
-    assert_eq!(calls, ["conv2d_1", "conv2d", "stem", "conv2d_2"]);
+    assert_eq!(calls(&rust), ["conv2d_1", "conv2d", "stem", "conv2d_2"]);
 }
 
 #[test]
@@ -311,8 +316,8 @@ fn a_graph_branches_and_has_several_ends() {
                Model([b, k], [a, s, a, x]) }",
     );
     for line in [
-        "let s = a.clone();",
-        "let a = self.conv2d.forward(&a, &cx.last())?;",
+        "let mut s = a.clone();",
+        "a = self.conv2d.forward(&a, &cx.last())?;",
         "Ok((a.clone(), s, a, x))",
         "let [b, a] = inputs else {",
         "Ok(Vec::from([outputs.0, outputs.1, outputs.2, outputs.3]))",

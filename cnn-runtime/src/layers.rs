@@ -82,95 +82,86 @@ mod zero_padding1d;
 mod zero_padding2d;
 mod zero_padding3d;
 
-pub use activation::Activation;
-pub use adaptive_average_pooling1d::AdaptiveAveragePooling1D;
-pub use adaptive_average_pooling2d::AdaptiveAveragePooling2D;
-pub use adaptive_average_pooling3d::AdaptiveAveragePooling3D;
-pub use adaptive_max_pooling1d::AdaptiveMaxPooling1D;
-pub use adaptive_max_pooling2d::AdaptiveMaxPooling2D;
-pub use adaptive_max_pooling3d::AdaptiveMaxPooling3D;
-pub use add::Add;
-pub use average::Average;
-pub use average_pooling1d::AveragePooling1D;
-pub use average_pooling2d::AveragePooling2D;
-pub use average_pooling3d::AveragePooling3D;
-pub use batch_normalization::BatchNormalization;
-pub use center_crop::CenterCrop;
-pub use concatenate::Concatenate;
-pub use conv1d::Conv1D;
-pub use conv1d_transpose::Conv1DTranspose;
-pub use conv2d::Conv2D;
-pub use conv2d_transpose::Conv2DTranspose;
-pub use conv3d::Conv3D;
-pub use conv3d_transpose::Conv3DTranspose;
-pub use cropping1d::Cropping1D;
-pub use cropping2d::Cropping2D;
-pub use cropping3d::Cropping3D;
-pub use dense::Dense;
-pub use depthwise_conv1d::DepthwiseConv1D;
-pub use depthwise_conv2d::DepthwiseConv2D;
-pub use dropout::Dropout;
-pub use elu::ELU;
-pub use embedding::Embedding;
-pub use flatten::Flatten;
-pub use gaussian_noise::GaussianNoise;
-pub use global_average_pooling1d::GlobalAveragePooling1D;
-pub use global_average_pooling2d::GlobalAveragePooling2D;
-pub use global_average_pooling3d::GlobalAveragePooling3D;
-pub use global_max_pooling1d::GlobalMaxPooling1D;
-pub use global_max_pooling2d::GlobalMaxPooling2D;
-pub use global_max_pooling3d::GlobalMaxPooling3D;
-pub use group_normalization::GroupNormalization;
-pub use input::Input;
-pub use layer_normalization::LayerNormalization;
-pub use leaky_relu::LeakyReLU;
-pub use local_response_normalization::LocalResponseNormalization;
-pub use max_pooling1d::MaxPooling1D;
-pub use max_pooling2d::MaxPooling2D;
-pub use max_pooling3d::MaxPooling3D;
-pub use maximum::Maximum;
-pub use minimum::Minimum;
-pub use multiply::Multiply;
-pub use normalization::Normalization;
-pub use permute::Permute;
-pub use prelu::PReLU;
-pub use random_brightness::RandomBrightness;
-pub use random_contrast::RandomContrast;
-pub use random_crop::RandomCrop;
-pub use random_erasing::RandomErasing;
-pub use random_flip::RandomFlip;
-pub use random_rotation::RandomRotation;
-pub use random_translation::RandomTranslation;
-pub use random_zoom::RandomZoom;
-pub use relu::ReLU;
-pub use repeat_vector::RepeatVector;
-pub use rescaling::Rescaling;
-pub use reshape::Reshape;
-pub use resizing::Resizing;
-pub use separable_conv1d::SeparableConv1D;
-pub use separable_conv2d::SeparableConv2D;
-pub use softmax::Softmax;
-pub use spatial_dropout1d::SpatialDropout1D;
-pub use spatial_dropout2d::SpatialDropout2D;
-pub use spatial_dropout3d::SpatialDropout3D;
-pub use subtract::Subtract;
-pub use sum_pooling1d::SumPooling1D;
-pub use sum_pooling2d::SumPooling2D;
-pub use sum_pooling3d::SumPooling3D;
-pub use up_sampling1d::UpSampling1D;
-pub use up_sampling2d::UpSampling2D;
-pub use up_sampling3d::UpSampling3D;
-pub use zero_padding1d::ZeroPadding1D;
-pub use zero_padding2d::ZeroPadding2D;
-pub use zero_padding3d::ZeroPadding3D;
-
 use crate::kernels::{self, Taps};
-use crate::spec::{self, Inferred, Interpolation, Operand, Shape, ShapeError};
+use crate::spec::{self, Graph, Inferred, Interpolation, Operand, Shape, ShapeError};
 use crate::{Context, Seed, Weights};
 use candle_core::{Result, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::array::from_fn;
+
+/// A layer that a network's graph describes.
+pub trait FromSpec: Sized {
+    /// The layer that `spec` says, for inputs of these shapes, with tensors from `weights`.
+    ///
+    /// # Errors
+    /// If `spec` is of another layer, does not fit the inputs, or `weights` lacks a tensor of the right shape.
+    fn from_spec(spec: &spec::Layer, inputs: &[Shape], weights: &Weights) -> Result<Self>;
+}
+
+/// The layer that node `index` of `graph` applies, with the tensors that `weights` has under its name.
+///
+/// # Errors
+/// If the node's layer is not an `L`, or `weights` lacks a tensor of the right shape.
+pub fn build<L: FromSpec>(graph: &Graph, index: usize, weights: &Weights) -> Result<L> {
+    let node = &graph.nodes[index];
+    let inputs: Vec<Shape> = match node.inputs {
+        [] => vec![node.shape],
+        inputs => inputs.iter().map(|input| graph.nodes[*input].shape).collect(),
+    };
+    let weights = weights.pp(node.name);
+    L::from_spec(&node.layer, &inputs, &if node.frozen { weights.frozen() } else { weights })
+}
+
+/// Exports the layers, those of one tensor before those of several, and says how each is built from a graph.
+macro_rules! layers {
+    ($($module:ident::$name:ident,)* ; $($merging_module:ident::$merging:ident,)*) => {
+        $( pub use $module::$name; )*
+        $( pub use $merging_module::$merging; )*
+        $( layers!(@ $name, |inputs| inputs[0]); )*
+        $( layers!(@ $merging, |inputs| inputs); )*
+    };
+    (@ $name:ident, |$inputs:ident| $input:expr) => {
+        impl FromSpec for $name {
+            fn from_spec(spec: &spec::Layer, $inputs: &[Shape], weights: &Weights) -> Result<Self> {
+                match spec {
+                    spec::Layer::$name(spec) => Self::build(*spec, $input, weights),
+                    other => candle_core::bail!("`{}` is no `{}`", other.name(), stringify!($name)),
+                }
+            }
+        }
+    };
+}
+
+layers! {
+        activation::Activation, adaptive_average_pooling1d::AdaptiveAveragePooling1D,
+        adaptive_average_pooling2d::AdaptiveAveragePooling2D, adaptive_average_pooling3d::AdaptiveAveragePooling3D,
+        adaptive_max_pooling1d::AdaptiveMaxPooling1D, adaptive_max_pooling2d::AdaptiveMaxPooling2D,
+        adaptive_max_pooling3d::AdaptiveMaxPooling3D, average_pooling1d::AveragePooling1D, average_pooling2d::AveragePooling2D,
+        average_pooling3d::AveragePooling3D, batch_normalization::BatchNormalization, center_crop::CenterCrop, conv1d::Conv1D,
+        conv1d_transpose::Conv1DTranspose, conv2d::Conv2D, conv2d_transpose::Conv2DTranspose, conv3d::Conv3D,
+        conv3d_transpose::Conv3DTranspose, cropping1d::Cropping1D, cropping2d::Cropping2D, cropping3d::Cropping3D, dense::Dense,
+        depthwise_conv1d::DepthwiseConv1D, depthwise_conv2d::DepthwiseConv2D, dropout::Dropout, elu::ELU, embedding::Embedding,
+        flatten::Flatten, gaussian_noise::GaussianNoise, global_average_pooling1d::GlobalAveragePooling1D,
+        global_average_pooling2d::GlobalAveragePooling2D, global_average_pooling3d::GlobalAveragePooling3D,
+        global_max_pooling1d::GlobalMaxPooling1D, global_max_pooling2d::GlobalMaxPooling2D,
+        global_max_pooling3d::GlobalMaxPooling3D, group_normalization::GroupNormalization, input::Input,
+        layer_normalization::LayerNormalization, leaky_relu::LeakyReLU,
+        local_response_normalization::LocalResponseNormalization, max_pooling1d::MaxPooling1D, max_pooling2d::MaxPooling2D,
+        max_pooling3d::MaxPooling3D, normalization::Normalization, permute::Permute, prelu::PReLU,
+        random_brightness::RandomBrightness, random_contrast::RandomContrast, random_crop::RandomCrop,
+        random_erasing::RandomErasing, random_flip::RandomFlip, random_rotation::RandomRotation,
+        random_translation::RandomTranslation, random_zoom::RandomZoom, relu::ReLU, repeat_vector::RepeatVector,
+        rescaling::Rescaling, reshape::Reshape, resizing::Resizing, separable_conv1d::SeparableConv1D,
+        separable_conv2d::SeparableConv2D, softmax::Softmax, spatial_dropout1d::SpatialDropout1D,
+        spatial_dropout2d::SpatialDropout2D, spatial_dropout3d::SpatialDropout3D, sum_pooling1d::SumPooling1D,
+        sum_pooling2d::SumPooling2D, sum_pooling3d::SumPooling3D, up_sampling1d::UpSampling1D, up_sampling2d::UpSampling2D,
+        up_sampling3d::UpSampling3D, zero_padding1d::ZeroPadding1D, zero_padding2d::ZeroPadding2D,
+        zero_padding3d::ZeroPadding3D,
+    ;
+        add::Add, average::Average, concatenate::Concatenate, maximum::Maximum, minimum::Minimum, multiply::Multiply,
+        subtract::Subtract,
+}
 
 /// The tensors a layer trains, in the order of its rule.
 fn tensors(inferred: &Inferred, weights: &Weights) -> Result<Vec<Tensor>> {

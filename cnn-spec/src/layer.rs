@@ -198,7 +198,6 @@ pub(crate) fn read<T: crate::FromValue>(
 /// Declares [`Layer`], the sum of all layers, and how each is found by its name.
 macro_rules! layers {
     ($($module:ident::$name:ident,)*) => {
-        $(mod $module;)*
         $(pub use $module::$name;)*
 
         /// Any layer of the language.

@@ -101,7 +101,8 @@ mod tests {
     fn only_channels_may_differ() {
         let b = Operand::new("b", Shape::new([26, 26, 16]));
         let error = Concatenate::new().infer(&[A, b]).unwrap_err();
-        let expected = "`Concatenate` needs equal heights and widths, only channels may differ; found `a` 28×28×16 and `b` 26×26×16";
+        let expected =
+            "`Concatenate` needs equal heights and widths, only channels may differ; found `a` 28×28×16 and `b` 26×26×16";
         assert_eq!(error.message.as_str(), expected);
         assert!(error.help.as_str().contains("`padding=same`"));
     }

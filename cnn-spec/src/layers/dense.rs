@@ -1,7 +1,9 @@
 //! `Dense`: every output weighs every input.
 
 use crate::layer::layer;
-use crate::{Activation, At, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Regularizer, Shape, ShapeError, Text, rules};
+use crate::{
+    Activation, At, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Regularizer, Shape, ShapeError, Text, rules,
+};
 
 layer! {
     /// A fully connected layer over a vector of features, as Keras' `Dense`.
@@ -34,7 +36,9 @@ impl Dense {
             Ok(features) => features,
             Err(error) => return Err(error),
         };
-        let weight = Parameter::new("weight", [self.units, features], self.kernel_initializer).fans(features, self.units).regularized(self.kernel_regularizer);
+        let weight = Parameter::new("weight", [self.units, features], self.kernel_initializer)
+            .fans(features, self.units)
+            .regularized(self.kernel_regularizer);
         let parameters = Parameters::NONE.with(weight);
         let parameters = if self.use_bias {
             parameters.with(Parameter::new("bias", [self.units], self.bias_initializer).regularized(self.bias_regularizer))

@@ -21,7 +21,8 @@ impl Flatten {
             Err(error) => return Err(error),
         };
         if !input.shape.is_known() {
-            let message = Text::from("`Flatten` needs sizes known while compiling; `").and(input.name).and("` is ").shape(&input.shape);
+            let message =
+                Text::from("`Flatten` needs sizes known while compiling; `").and(input.name).and("` is ").shape(&input.shape);
             let note = Text::from("a size written `_` is unknown until run time, and so would be the length of the vector");
             let help = Text::from("use `GlobalMaxPooling2D()`, which gives one value for each channel whatever the size");
             return Err(ShapeError::new(At::Layer, message).note(note).help(help));
@@ -29,7 +30,8 @@ impl Flatten {
         match input.shape.elements() {
             Some(elements) if elements <= Shape::MAX_SIZE => Ok(Inferred::shape(Shape::new([elements])).reach(Reach::Whole)),
             _ => {
-                let message = Text::from("`Flatten` of ").shape(&input.shape).and(" gives more than ").num(Shape::MAX_SIZE).and(" values");
+                let message =
+                    Text::from("`Flatten` of ").shape(&input.shape).and(" gives more than ").num(Shape::MAX_SIZE).and(" values");
                 Err(ShapeError::new(At::Layer, message).help(Text::from("pool before it, as with `GlobalMaxPooling2D()`")))
             }
         }

@@ -99,7 +99,13 @@ impl GroupNormalization {
 
 /// The largest divisor of `n` up to `most`, looked for among the first few sizes a person might mean.
 const fn largest_divisor(n: usize, most: isize) -> usize {
-    let mut divisor = if most < 1 { 1 } else if most > 1024 { 1024 } else { most as usize };
+    let mut divisor = if most < 1 {
+        1
+    } else if most > 1024 {
+        1024
+    } else {
+        most as usize
+    };
     while divisor > 1 && !n.is_multiple_of(divisor) {
         divisor -= 1;
     }

@@ -29,7 +29,13 @@ impl RandomErasing {
     /// If the input is no image, or the least of an interval exceeds its largest or a bound.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
         let drawn = [
-            Drawn { argument: "factor", interval: [self.factor, self.factor], bounds: [0.0, 1.0], within: "from 0 to 1", example: "0.5" },
+            Drawn {
+                argument: "factor",
+                interval: [self.factor, self.factor],
+                bounds: [0.0, 1.0],
+                within: "from 0 to 1",
+                example: "0.5",
+            },
             Drawn { argument: "scale", interval: self.scale, bounds: [0.0, 1.0], within: "from 0 to 1", example: "(0.02, 0.33)" },
             augmentation::value_range(self.value_range),
         ];

@@ -27,9 +27,8 @@ impl RandomRotation {
     /// # Errors
     /// If the input is no image, or the least of an interval exceeds its largest or a bound.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        let drawn = [
-            Drawn { argument: "factor", interval: self.factor, bounds: [-1.0, 1.0], within: "from −1 to 1", example: "0.1" },
-        ];
+        let drawn =
+            [Drawn { argument: "factor", interval: self.factor, bounds: [-1.0, 1.0], within: "from −1 to 1", example: "0.1" }];
         augmentation::infer(Self::NAME, &drawn, inputs)
     }
 }

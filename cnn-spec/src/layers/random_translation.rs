@@ -30,8 +30,20 @@ impl RandomTranslation {
     /// If the input is no image, or the least of an interval exceeds its largest or a bound.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
         let drawn = [
-            Drawn { argument: "height_factor", interval: self.height_factor, bounds: [-1.0, 1.0], within: "from −1 to 1", example: "0.1" },
-            Drawn { argument: "width_factor", interval: self.width_factor, bounds: [-1.0, 1.0], within: "from −1 to 1", example: "0.1" },
+            Drawn {
+                argument: "height_factor",
+                interval: self.height_factor,
+                bounds: [-1.0, 1.0],
+                within: "from −1 to 1",
+                example: "0.1",
+            },
+            Drawn {
+                argument: "width_factor",
+                interval: self.width_factor,
+                bounds: [-1.0, 1.0],
+                within: "from −1 to 1",
+                example: "0.1",
+            },
         ];
         augmentation::infer(Self::NAME, &drawn, inputs)
     }

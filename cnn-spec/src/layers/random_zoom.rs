@@ -31,8 +31,23 @@ impl RandomZoom {
     /// If the input is no image, or the least of an interval exceeds its largest or a bound.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
         let drawn = [
-            Drawn { argument: "height_factor", interval: self.height_factor, bounds: [-0.99, 100.0], within: "from −0.99 to 100", example: "0.2" },
-            Drawn { argument: "width_factor", interval: match self.width_factor { Some(factor) => factor, None => [0.0, 0.0] }, bounds: [-0.99, 100.0], within: "from −0.99 to 100", example: "0.2" },
+            Drawn {
+                argument: "height_factor",
+                interval: self.height_factor,
+                bounds: [-0.99, 100.0],
+                within: "from −0.99 to 100",
+                example: "0.2",
+            },
+            Drawn {
+                argument: "width_factor",
+                interval: match self.width_factor {
+                    Some(factor) => factor,
+                    None => [0.0, 0.0],
+                },
+                bounds: [-0.99, 100.0],
+                within: "from −0.99 to 100",
+                example: "0.2",
+            },
         ];
         augmentation::infer(Self::NAME, &drawn, inputs)
     }

@@ -89,7 +89,8 @@ impl Reshape {
         let message = Text::from("`Reshape` cannot make ").shape(&input.shape).and(" into ").shape(target);
         let note = Text::from("`").and(input.name).and("` has ").num(elements).and(" elements, ").shape(target).and(" has ");
         let note = if target.is_known() { note.num(given) } else { note.and("a multiple of ").num(given) }.and(" elements");
-        let help = Text::from("use sizes whose product is ").num(elements).and(", as that of `Reshape(").num(elements).and(")` is");
+        let help =
+            Text::from("use sizes whose product is ").num(elements).and(", as that of `Reshape(").num(elements).and(")` is");
         let rest = self.without_the_last(elements);
         let help = match rest {
             Some(rest) => Text::from("with ").num(rest).and(" as the last size it fits"),

@@ -93,8 +93,7 @@ mod tests {
         assert_eq!(inferred.shape, Shape::new([5, 5, 64]));
         let dims: Vec<(&str, Vec<usize>)> =
             inferred.parameters.as_slice().iter().map(|parameter| (parameter.name, parameter.dims().to_vec())).collect();
-        let expected =
-            [("depthwise_weight", vec![64, 1, 3, 3]), ("pointwise_weight", vec![64, 64, 1, 1]), ("bias", vec![64])];
+        let expected = [("depthwise_weight", vec![64, 1, 3, 3]), ("pointwise_weight", vec![64, 64, 1, 1]), ("bias", vec![64])];
         assert_eq!(dims, expected);
         assert_eq!(inferred.macs, Some(25 * 64 * 9 + 25 * 64 * 64));
     }
