@@ -18,7 +18,7 @@ fn main() -> Result<()> {
     }
     run! {
         LeNet5 AlexNet Vgg11 Vgg16 Vgg19 ResNet18 ResNet34 ResNet50 CifarResNet20 CifarResNet32 CifarResNet56 GoogLeNet
-        MobileNet SqueezeNet DenseNet121
+        InceptionV3 MobileNet MobileNetV2 SqueezeNet DenseNet121 Xception UNet
     }
     Ok(())
 }

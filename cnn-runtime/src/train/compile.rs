@@ -6,8 +6,9 @@ use super::{Loss, Metric, Optimizer};
 use crate::data::{self, Dataset};
 use crate::error::sizes;
 use crate::model::{Forward, State};
-use crate::spec::{Dim, Graph};
+use crate::spec::{Dim, Graph, Shape};
 use crate::{Error, Model, Network, Result};
+use candle_core::Tensor;
 
 /// What `compile` stores.
 pub(crate) struct Compiled {
@@ -83,21 +84,41 @@ fn check_data(graph: &Graph, data: &Dataset) -> Result<()> {
     data::check_labels(data.labels(), classes)
 }
 
-/// Checks that every label is a class the network knows.
-pub(super) fn check_labels(graph: &Graph, labels: &[u32]) -> Result<()> {
-    data::check_labels(labels, classes(graph)?)
+/// Checks that there is a label for each vector the network gives, and that each is a class it knows.
+pub(super) fn check_labels(graph: &Graph, labels: &Tensor) -> Result<()> {
+    let output = only_output(graph)?;
+    let [labelled @ .., Dim::Known(classes)] = output.dims() else { return Err(no_vector(graph, output)) };
+    let fits = |(dim, size): (&Dim, &usize)| dim.known().is_none_or(|known| known == *size);
+    if labels.rank() != output.rank() || !labelled.iter().zip(&labels.dims()[1..]).all(fits) {
+        let (name, found) = (graph.name, sizes(labels.dims()));
+        let takes = if labelled.is_empty() { "N".into() } else { format!("N×{}", Shape::of(labelled)) };
+        return Err(Error::Mismatch(format!(
+            "`{name}` gives {output} for each image: it takes labels of {takes}, found {found}"
+        )));
+    }
+    data::check_labels(&labels.flatten_all()?.to_vec1()?, *classes)
 }
 
-/// The number of classes a network of one input and one output tells apart.
+/// The number of classes that a network tells images apart by.
 fn classes(graph: &Graph) -> Result<usize> {
+    let output = only_output(graph)?;
+    match output.dims() {
+        [Dim::Known(classes)] => Ok(*classes),
+        _ => Err(no_vector(graph, output)),
+    }
+}
+
+fn no_vector(graph: &Graph, output: &Shape) -> Error {
+    Error::Mismatch(format!(
+        "a label for each image needs a network that gives a vector; `{}` gives {output}\n  help: put `Flatten()` or `GlobalAveragePooling2D()` before its last layer",
+        graph.name
+    ))
+}
+
+/// What a network of one input and one output gives for each image.
+fn only_output(graph: &Graph) -> Result<&Shape> {
     if let ([_], [output]) = (graph.inputs, graph.outputs) {
-        return match graph.nodes[*output].shape.dims() {
-            [Dim::Known(classes)] => Ok(*classes),
-            _ => Err(Error::Mismatch(format!(
-                "a label for each image needs a network that gives a vector; `{}` gives {}\n  help: put `Flatten()` or `GlobalAveragePooling2D()` before its last layer",
-                graph.name, graph.nodes[*output].shape
-            ))),
-        };
+        return Ok(&graph.nodes[*output].shape);
     }
     Err(Error::Mismatch(format!(
         "a data set feeds one input and one output; `{}` has {} and {}\n  help: call the network itself, with `model.call(&[…], &Context::inference())`",

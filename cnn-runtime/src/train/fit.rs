@@ -83,13 +83,14 @@ impl<N: Network> Model<N> {
 
     /// Trains the model on one batch, images `N, H, W, C` and labels `N` of u32, and gives its loss and metrics.
     ///
-    /// This is for loops of your own; [`Self::fit`] is made of such steps.
+    /// This is for loops of your own; [`Self::fit`] is made of such steps. A network that gives a vector for each pixel,
+    /// `H', W', K`, takes a label for each pixel: `N, H', W'`.
     ///
     /// # Errors
     /// If the model is not compiled, does not fit the batch, or the loss is no longer finite.
     pub fn train_on_batch(&mut self, images: &Tensor, labels: &Tensor) -> Result<Evaluation> {
         let checked = compile::check("train_on_batch", &self.network, &self.state, &[])?;
-        compile::check_labels(&N::GRAPH, &labels.to_vec1()?)?;
+        compile::check_labels(&N::GRAPH, labels)?;
         let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
         let mut means = compiled(&self.state).means();
         train_batch(&self.network, &mut self.state, &checked, images, labels, step_of, &mut means)?;
@@ -268,6 +269,27 @@ mod tests {
         let (images, labels) = blobs(2).batch(&[0, 1], &Device::Cpu).unwrap();
         let error = by_hand.train_on_batch(&images, &labels.affine(5., 0.).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "label 5 of image 1 is not below the number of classes, 3");
+    }
+
+    #[test]
+    fn pixels_have_labels_of_their_own() {
+        crate::model! {
+            Segmenting {
+                i = Input(4, 5, 1);
+                x = Conv2D(8, 3, same, relu)(i);
+                x = Conv2D(2, 1, softmax)(x);
+            }
+        }
+        let mut model = Segmenting::new(&Device::Cpu, Seed(3)).unwrap();
+        model.compile(Adam::new(0.05), SparseCategoricalCrossentropy::default(), [Metric::Accuracy]);
+        let pixels: Vec<f32> = (0..120).map(|i| (i * 7 % 13) as f32 / 12.).collect();
+        let images = Tensor::from_vec(pixels, (6, 4, 5, 1), &Device::Cpu).unwrap();
+        let labels = images.squeeze(3).unwrap().gt(0.5).unwrap().to_dtype(candle_core::DType::U32).unwrap();
+        let before = model.train_on_batch(&images, &labels).unwrap();
+        let after = (0..60).map(|_| model.train_on_batch(&images, &labels).unwrap()).last().unwrap();
+        assert!(after.loss() < 0.5 * before.loss() && after.get("accuracy").unwrap() > 0.9, "{before} {after}");
+        let error = model.train_on_batch(&images, &labels.narrow(1, 0, 3).unwrap()).unwrap_err().to_string();
+        assert_eq!(error, "`Segmenting` gives 4×5×2 for each image: it takes labels of N×4×5, found 6×3×5");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub trait Loss: Send {
     /// If the loss makes no sense for the output of such a network.
     fn takes_logits(&self, graph: &Graph) -> Result<bool>;
 
-    /// The mean loss of a batch, a scalar: `predictions` are `N, K`, `labels` are `N` of u32.
+    /// The mean loss of a batch, a scalar: `predictions` are `N, …, K`, `labels` are `N, …` of u32.
     ///
     /// # Errors
     /// If a tensor operation fails.

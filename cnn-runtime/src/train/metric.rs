@@ -18,7 +18,8 @@ impl Metric {
         }
     }
 
-    /// Its mean over a batch: `predictions` are `N, K`, probabilities or logits; `labels` are `N` of u32.
+    /// Its mean over a batch: `predictions` are `N, …, K`, probabilities or
+    /// logits; `labels` are `N, …` of u32.
     ///
     /// # Errors
     /// If a tensor operation fails.
