@@ -50,6 +50,11 @@ fn literal_value(literal: &Lit) -> Result<Written> {
 
 /// A word; `True`, `False` and `None` are Python's.
 fn word(path: &ExprPath) -> Written {
+    if let [module, name] = path.path.segments.iter().map(|segment| &segment.ident).collect::<Vec<_>>().as_slice()
+        && *module == "kernels"
+    {
+        return Written::Name(format!("{module}::{name}"));
+    }
     let Some(ident) = path.path.get_ident() else {
         return Written::Expression(Box::new(Expr::Path(path.clone())));
     };

@@ -70,6 +70,11 @@ impl<const N: usize> Convolution<N> {
         if let Err(error) = self.even_groups(input, channels) {
             return Err(error);
         }
+        if let Initializer::Fixed(kernels) = self.kernel_initializer
+            && let Err(error) = kernels.fit(&self.window, "filters", self.filters)
+        {
+            return Err(error);
+        }
         match self.window.output(input) {
             Ok(output) => Ok((output, channels)),
             Err(error) => Err(error),

@@ -47,6 +47,11 @@ impl<const N: usize> DepthwiseConvolution<N> {
         if let Err(error) = rules::size("depth_multiplier", self.depth_multiplier) {
             return Err(error);
         }
+        if let Initializer::Fixed(kernels) = self.depthwise_initializer
+            && let Err(error) = kernels.fit(&self.window, "depth_multiplier", self.depth_multiplier)
+        {
+            return Err(error);
+        }
         match self.window.output(input) {
             Ok(output) => Ok(self.inferred(output, channels)),
             Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! How a parameter's first values are drawn: Keras' initializers.
 
+use crate::Kernels;
 use crate::argument::{FromValue, Kind, Refusal, Value, numbers};
 
 /// The distribution of a parameter's first values, with Keras' defaults.
@@ -52,6 +53,8 @@ pub enum Initializer {
     Ones,
     /// All the same.
     Constant(f64),
+    /// Fixed filters, the same for each channel they see and divided by the number of these.
+    Fixed(Kernels),
 }
 
 impl Initializer {

@@ -1,6 +1,6 @@
 //! First values of parameters: Keras' initializers.
 
-use crate::spec::{Initializer, Parameter};
+use crate::spec::{Initializer, Kernels, Parameter};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -29,7 +29,14 @@ pub(crate) fn initialize(parameter: &Parameter, mut random: ChaCha8Rng) -> Vec<f
             (0..count).map(|_| (mean + stddev * truncated_normal(random)) as f32).collect()
         }
         Initializer::Orthogonal => orthogonal(parameter.dims(), random),
+        Initializer::Fixed(kernels) => fixed(parameter.dims(), kernels),
     }
+}
+
+/// The filters of `kernels` in turn, each for all the channels it sees: `O, I, 3, 3`.
+fn fixed(dims: &[usize], kernels: Kernels) -> Vec<f32> {
+    let filters = kernels.filters.iter().cycle().take(dims[0]);
+    filters.flat_map(|filter| filter.repeat(dims[1])).map(|weight| weight / dims[1] as f32).collect()
 }
 
 fn uniform(count: usize, limit: f64, random: &mut ChaCha8Rng) -> Vec<f32> {

@@ -1,7 +1,7 @@
 //! `Conv2D`: a learned filter bank slid over an image.
 
 use crate::layer::layer;
-use crate::{Activation, Convolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
+use crate::{Activation, Convolution, Inferred, Initializer, Kernels, Operand, Padding, Regularizer, ShapeError, Sliding};
 
 layer! {
     /// A 2-D convolution (cross-correlation) over `N, H, W, C`, as Keras' `Conv2D`.
@@ -33,6 +33,8 @@ layer! {
         kernel_regularizer: Option<Regularizer> = None,
         /// What the bias adds to the training loss.
         bias_regularizer: Option<Regularizer> = None,
+        /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep them.
+        kernel: Option<Kernels> = None,
         /// Whether a kernel that does not fit a whole number of times is an error.
         strict: bool = false,
     }
@@ -54,7 +56,10 @@ impl Conv2D {
             groups: self.groups,
             activation: self.activation,
             use_bias: self.use_bias,
-            kernel_initializer: self.kernel_initializer,
+            kernel_initializer: match self.kernel {
+                Some(kernels) => Initializer::Fixed(kernels),
+                None => self.kernel_initializer,
+            },
             bias_initializer: self.bias_initializer,
             kernel_regularizer: self.kernel_regularizer,
             bias_regularizer: self.bias_regularizer,

@@ -1,7 +1,7 @@
 //! `DepthwiseConv2D`: learned filters for each channel of an image alone.
 
 use crate::layer::layer;
-use crate::{Activation, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, ShapeError, Sliding};
+use crate::{Activation, DepthwiseConvolution, Inferred, Initializer, Kernels, Operand, Padding, ShapeError, Sliding};
 
 layer! {
     /// A 2-D depthwise convolution over `N, H, W, C`, as Keras' `DepthwiseConv2D`: each channel has `depth_multiplier` kernels.
@@ -25,6 +25,8 @@ layer! {
         depthwise_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep them.
+        kernel: Option<Kernels> = None,
         /// Whether a kernel that does not fit a whole number of times is an error.
         strict: bool = false,
     }
@@ -45,7 +47,10 @@ impl DepthwiseConv2D {
             depth_multiplier: self.depth_multiplier,
             activation: self.activation,
             use_bias: self.use_bias,
-            depthwise_initializer: self.depthwise_initializer,
+            depthwise_initializer: match self.kernel {
+                Some(kernels) => Initializer::Fixed(kernels),
+                None => self.depthwise_initializer,
+            },
             bias_initializer: self.bias_initializer,
         }
     }
