@@ -13,7 +13,7 @@ mod spatial;
 mod support;
 
 use candle_core::{Device, Result, Tensor};
-use cnn_runtime::spec::{self, Activation, Conv2D, Dense, Layer, Padding, ReLU, Shape};
+use cnn_runtime::spec::{self, Activation, Axes, Conv2D, Dense, Layer, Padding, ReLU, Shape};
 use cnn_runtime::{Context, Seed};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -78,6 +78,7 @@ gradients! {
     maximum: Maximum,
     minimum: Minimum,
     concatenate: Concatenate,
+    dot: Dot,
     max_pooling1d: MaxPooling1D,
     max_pooling3d: MaxPooling3D,
     average_pooling1d: AveragePooling1D,
@@ -302,6 +303,20 @@ mod cases {
 
     pub fn concatenate() -> Vec<Case> {
         [-1, 1].into_iter().flat_map(|axis| pairs(Layer::Concatenate(Concatenate::new().axis(axis)))).collect()
+    }
+
+    pub fn dot() -> Vec<Case> {
+        let layer = |axes: Axes, normalize| Layer::Dot(Dot::new(axes).normalize(normalize));
+        let shapes: [(Axes, &[usize]); 6] = [
+            (Axes::new([-1]), &[3, 5]),
+            (Axes::new([1]), &[1, 4]),
+            (Axes::new([2]), &[3, 4, 3]),
+            (Axes::new([1, 2]), &[1, 3, 3]),
+            (Axes::new([3, 1]), &[3, 2, 3, 2]),
+            (Axes::new([-2]), &[1, 3, 2, 2]),
+        ];
+        let each = |(axes, shape): (Axes, &[usize])| [false, true].map(|normalize| (layer(axes, normalize), shape.to_vec()));
+        shapes.into_iter().flat_map(each).collect()
     }
 
     fn activations() -> impl Iterator<Item = spec::Activation> {

@@ -264,6 +264,9 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
         Layer::LocalResponseNormalization(spec) => {
             [spec.alpha(-1.0), spec.beta(f64::NAN), spec.k(0.0)].map(Layer::LocalResponseNormalization).into()
         }
+        Layer::Dot(spec) => [Axes::NONE, Axes::new([0]), Axes::new([1, 7]), Axes::new([1, 1, 1])]
+            .map(|axes| Layer::Dot(layers::Dot { axes, ..spec }))
+            .into(),
         Layer::Softmax(spec) => [spec.axis(0), spec.axis(7), spec.axis(-7)].map(Layer::Softmax).into(),
         Layer::PReLU(spec) => [Axes::new([0]), Axes::new([7])].map(|axes| Layer::PReLU(spec.shared_axes(axes))).into(),
         Layer::GaussianNoise(spec) => {
@@ -515,6 +518,7 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         Layer::Maximum(layers::Maximum::new()),
         Layer::Minimum(layers::Minimum::new()),
         Layer::Concatenate(layers::Concatenate::new()),
+        Layer::Dot(layers::Dot::new(Axes::new([-1])).normalize(true)),
     ];
     let dense = Dense::new(300).activation(Activation::Tanh);
     let vectors = [vec![256, 300], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
@@ -525,6 +529,7 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
     let others = [
         (Layer::BatchNormalization(layers::BatchNormalization::new()), vec![9000, 10]),
         (Layer::PReLU(layers::PReLU::new()), vec![40, 30, 70]),
+        (Layer::Dot(layers::Dot::new(Axes::new([1]))), vec![1, 500, 300]),
         (Layer::SpatialDropout1D(layers::SpatialDropout1D::new(0.4)), vec![30, 20, 40]),
         (Layer::SpatialDropout3D(layers::SpatialDropout3D::new(0.4)), vec![5, 10, 9, 8, 12]),
     ];

@@ -691,9 +691,6 @@ fn wrong_count(names: &[Ident], found: usize) -> crate::report::Mistake {
 }
 
 fn unknown_layer(kind: &str, blocks: &[String]) -> Problem {
-    if suggest::is_planned(kind) {
-        return Problem::new(format!("layer `{kind}` is not supported yet"));
-    }
     Problem::new(format!("unknown layer `{kind}`")).help(suggest::layer(kind, blocks))
 }
 

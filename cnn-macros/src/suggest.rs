@@ -2,9 +2,6 @@
 
 use strsim::damerau_levenshtein;
 
-/// Layers of Keras that the language does not have yet; their names are no misspellings.
-const PLANNED: &[&str] = &["Dot"];
-
 /// What layers of this language are called elsewhere.
 const LAYERS: &[(&str, &str)] = &[
     ("AdaptiveAvgPool1d", "AdaptiveAveragePooling1D"),
@@ -64,11 +61,6 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("p", "did you mean `rate`?"),
     ("size", "did you mean `pool_size`?"),
 ];
-
-/// Whether Keras has a layer `name` that the language will have too.
-pub fn is_planned(name: &str) -> bool {
-    PLANNED.contains(&name)
-}
 
 /// A fix for the unknown layer `name`, where `blocks` are declared.
 pub fn layer(name: &str, blocks: &[String]) -> String {
@@ -155,9 +147,6 @@ mod tests {
 
     #[test]
     fn tables_name_what_is_true() {
-        for name in PLANNED {
-            assert!(!Layer::NAMES.contains(name), "`{name}` is no longer planned");
-        }
         for (elsewhere, here) in LAYERS {
             assert!(Layer::NAMES.contains(here) && !Layer::NAMES.contains(elsewhere), "{elsewhere}");
         }

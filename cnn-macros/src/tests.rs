@@ -163,7 +163,7 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
         ("x = Sequential([Conv2D(32, 3)]);", "Sequential"),
         ("x = Sequential(Conv2D)(i);", "Conv2D"),
         ("x = Flatten(i);", "i"),
-        ("x = Dot(1)(i);", "Dot"),
+        ("x = Dot(1)(i);", "(i)"),
     ] {
         let body = format!("i = Input(28, 28, 1); {half} x = Flatten()(x); y = Conv2D(8, 99)(i); Model(i, [x, y])");
         let errors = errors(&body);

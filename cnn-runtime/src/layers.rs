@@ -27,6 +27,7 @@ mod cropping3d;
 mod dense;
 mod depthwise_conv1d;
 mod depthwise_conv2d;
+mod dot;
 mod dropout;
 mod elu;
 mod embedding;
@@ -159,7 +160,7 @@ layers! {
         up_sampling3d::UpSampling3D, zero_padding1d::ZeroPadding1D, zero_padding2d::ZeroPadding2D,
         zero_padding3d::ZeroPadding3D,
     ;
-        add::Add, average::Average, concatenate::Concatenate, maximum::Maximum, minimum::Minimum, multiply::Multiply,
+        add::Add, average::Average, concatenate::Concatenate, dot::Dot, maximum::Maximum, minimum::Minimum, multiply::Multiply,
         subtract::Subtract,
 }
 

@@ -27,6 +27,7 @@ mod cropping3d;
 mod dense;
 mod depthwise_conv1d;
 mod depthwise_conv2d;
+mod dot;
 mod dropout;
 mod elu;
 mod embedding;
@@ -125,6 +126,7 @@ layers! {
     maximum::Maximum,
     minimum::Minimum,
     concatenate::Concatenate,
+    dot::Dot,
     max_pooling1d::MaxPooling1D,
     max_pooling3d::MaxPooling3D,
     average_pooling1d::AveragePooling1D,

@@ -114,7 +114,8 @@ const fn projection(of: &Operand, channels: Dim, stride: usize) -> Text {
     text.and(")(").and(of.name).and(")`")
 }
 
-const fn project_vector(a: &Operand, b: &Operand) -> Text {
+/// `` project `b` first: `b = Dense(32)(b)` ``.
+pub(crate) const fn project_vector(a: &Operand, b: &Operand) -> Text {
     let text = Text::from("project `").and(b.name).and("` first: `").and(b.name).and(" = Dense(");
     text.dim(a.shape.channels()).and(")(").and(b.name).and(")`")
 }

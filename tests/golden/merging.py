@@ -31,4 +31,20 @@ def write(golden):
     case("Concatenate, rows", "Concatenate", {"axis": 1}, [(1, 4, 5, 2), (1, 2, 5, 2)])
     case("Concatenate, columns", "Concatenate", {"axis": -2}, [(1, 4, 5, 2), (1, 4, 1, 2)])
     case("Concatenate, vectors", "Concatenate", {}, [(3, 4), (3, 1)])
+    for axes, shapes in [
+        (1, [(3, 5), (3, 5)]),
+        (-1, [(1, 7), (1, 7)]),
+        ((1, 2), [(3, 4, 5), (3, 6, 4)]),
+        (2, [(1, 4, 5), (1, 3, 5)]),
+        (-1, [(3, 4, 5), (3, 5)]),
+        ((1, 3), [(3, 2), (3, 4, 5, 2)]),
+        ((2, 1), [(1, 3, 4, 2), (1, 4)]),
+        ((-2, -1), [(3, 2, 3, 4), (3, 5, 3)]),
+        (3, [(1, 2, 3, 5), (1, 4, 2, 5)]),
+        (1, [(3, 1), (3, 1)]),
+    ]:
+        for normalize in [False, True]:
+            sizes = " and ".join("x".join(map(str, shape)) for shape in shapes)
+            name = f"Dot, axes {axes} of {sizes}{', normalized' if normalize else ''}"
+            case(name, "Dot", {"axes": axes, "normalize": normalize}, shapes)
     cases.write()

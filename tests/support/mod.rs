@@ -33,14 +33,14 @@ pub fn merged(layer: Layer, xs: &[&Tensor], cx: &Context) -> Result<Option<Tenso
     let weights = Weights::from_var_builder(VarBuilder::from_tensors(HashMap::new(), DType::F32, &Device::Cpu));
     merge! {
         layer, &shapes, &weights, xs, cx;
-        Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate,
+        Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot,
     }
     .transpose()
 }
 
 /// Whether a layer merges several tensors.
 pub fn merges(layer: &Layer) -> bool {
-    ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"].contains(&layer.name())
+    ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"].contains(&layer.name())
 }
 
 /// Applies `layer` with these `parameters`, by name, to a batch; one that merges tensors, to the batch and the same batch
