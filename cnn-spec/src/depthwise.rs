@@ -1,7 +1,9 @@
 //! What convolutions of single channels are: the rules that `DepthwiseConv1D`, `SeparableConv1D` and their siblings share.
 
 use crate::layer::image_of;
-use crate::{Activation, Convolution, Dim, Inferred, Initializer, Operand, Parameter, Parameters, ShapeError, Sliding, rules};
+use crate::{
+    Activation, Convolution, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding, rules,
+};
 
 /// A convolution over `N` spatial axes in which each channel has `depth_multiplier` filters of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +22,10 @@ pub struct DepthwiseConvolution<const N: usize> {
     pub depthwise_initializer: Initializer,
     /// How the bias begins.
     pub bias_initializer: Initializer,
+    /// The penalty on the kernel in the loss.
+    pub depthwise_regularizer: Option<Regularizer>,
+    /// The penalty on the bias in the loss.
+    pub bias_regularizer: Option<Regularizer>,
 }
 
 impl<const N: usize> DepthwiseConvolution<N> {
@@ -29,6 +35,7 @@ impl<const N: usize> DepthwiseConvolution<N> {
         let (taps, filters) = (self.window.taps(), channels.saturating_mul(self.depth_multiplier));
         Parameter::kernel("weight", [filters, 1], self.window.size, self.depthwise_initializer)
             .fans(taps.saturating_mul(channels), taps.saturating_mul(self.depth_multiplier))
+            .regularized(self.depthwise_regularizer)
     }
 
     /// Spatial sizes by the window rule, and `C·depth_multiplier` channels; as many kernels and biases.
@@ -62,8 +69,11 @@ impl<const N: usize> DepthwiseConvolution<N> {
         let filters = channels.saturating_mul(self.depth_multiplier);
         let shape = image_of(output, Dim::Known(filters));
         let parameters = Parameters::NONE.with(self.weight(channels));
-        let parameters =
-            if self.use_bias { parameters.with(Parameter::new("bias", [filters], self.bias_initializer)) } else { parameters };
+        let parameters = if self.use_bias {
+            parameters.with(Parameter::new("bias", [filters], self.bias_initializer).regularized(self.bias_regularizer))
+        } else {
+            parameters
+        };
         Inferred::shape(shape)
             .parameters(parameters)
             .macs(rules::product(&[rules::elements(&shape), Some(self.window.taps())]))

@@ -69,6 +69,7 @@ impl FromValue for Regularizer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Layer, Operand, Shape};
 
     fn read(value: Value) -> Result<Regularizer, Refusal> {
         Regularizer::from_value(&value, "kernel_regularizer")
@@ -99,5 +100,37 @@ mod tests {
         assert_eq!(message(call("L2", &[(None, 0.1), (Some("l2"), 0.1)])), "`l2` is given twice");
         assert_eq!(message(Value::Word("l1_l2".into())), "`l1_l2` without factors changes nothing");
         assert_eq!(message(call("L2", &[(None, -0.1)])), "the factor of a regularizer cannot be negative, found `L2(-0.1)`");
+    }
+
+    /// The regularizers of the parameters of the layer `name`, of its argument `argument` alone if that is one.
+    fn with(name: &str, argument: &str) -> Vec<Option<Regularizer>> {
+        let value = |table: &crate::Argument| match (table.name == argument, table.default, table.kind) {
+            (true, ..) => Some(call("L1L2", &[(None, 0.25), (None, 0.5)])),
+            (_, Some(_), _) if table.name == "groups" => Some(Value::Int(1)),
+            (_, Some(_), _) => None,
+            _ => Some(Value::Int(2)),
+        };
+        let values: Vec<_> = Layer::arguments(name).unwrap().iter().map(value).collect();
+        let layer = Layer::from_values(name, &values).unwrap();
+        let shapes = [Shape::new([9, 4]), Shape::new([9, 9, 4]), Shape::new([9, 9, 9, 4]), Shape::new([4])];
+        let inferred = shapes.iter().find_map(|shape| layer.infer(&[Operand::new("x", *shape)]).ok());
+        inferred.unwrap().parameters.as_slice().iter().map(|parameter| parameter.regularizer).collect()
+    }
+
+    #[test]
+    fn every_initializer_has_one_beside_it_that_reaches_its_parameter() {
+        let mut found = 0;
+        for name in Layer::NAMES {
+            let arguments = Layer::arguments(name).unwrap();
+            let trained = arguments.iter().filter(|argument| argument.kind == Kind::Initializer);
+            for initializer in trained.filter(|argument| !argument.name.starts_with("moving_")) {
+                let argument = initializer.name.replace("_initializer", "_regularizer");
+                assert!(arguments.iter().any(|other| other.name == argument), "`{name}` has no `{argument}`");
+                let reached = with(name, &argument).into_iter().flatten().collect::<Vec<_>>();
+                assert_eq!(reached, [Regularizer::new(0.25, 0.5)], "`{argument}` of `{name}`");
+                found += 1;
+            }
+        }
+        assert!(found >= 29, "{found}");
     }
 }

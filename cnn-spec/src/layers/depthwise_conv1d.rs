@@ -1,7 +1,7 @@
 //! `DepthwiseConv1D`: learned filters for each channel of a sequence alone.
 
 use crate::layer::layer;
-use crate::{Activation, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, ShapeError, Sliding};
+use crate::{Activation, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
 
 layer! {
     /// A 1-D depthwise convolution over `N, L, C`, as Keras' `DepthwiseConv1D`: each channel has `depth_multiplier` kernels.
@@ -25,6 +25,10 @@ layer! {
         depthwise_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// What the kernels of single channels add to the training loss.
+        depthwise_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the training loss.
+        bias_regularizer: Option<Regularizer> = None,
         /// Whether a kernel that does not fit a whole number of times is an error.
         strict: bool = false,
     }
@@ -47,6 +51,8 @@ impl DepthwiseConv1D {
             use_bias: self.use_bias,
             depthwise_initializer: self.depthwise_initializer,
             bias_initializer: self.bias_initializer,
+            depthwise_regularizer: self.depthwise_regularizer,
+            bias_regularizer: self.bias_regularizer,
         }
     }
 

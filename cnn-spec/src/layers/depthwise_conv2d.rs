@@ -1,7 +1,9 @@
 //! `DepthwiseConv2D`: learned filters for each channel of an image alone.
 
 use crate::layer::layer;
-use crate::{Activation, DepthwiseConvolution, Inferred, Initializer, Kernels, Operand, Padding, ShapeError, Sliding};
+use crate::{
+    Activation, DepthwiseConvolution, Inferred, Initializer, Kernels, Operand, Padding, Regularizer, ShapeError, Sliding,
+};
 
 layer! {
     /// A 2-D depthwise convolution over `N, H, W, C`, as Keras' `DepthwiseConv2D`: each channel has `depth_multiplier` kernels.
@@ -25,6 +27,10 @@ layer! {
         depthwise_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// What the kernels of single channels add to the training loss.
+        depthwise_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the training loss.
+        bias_regularizer: Option<Regularizer> = None,
         /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep them.
         kernel: Option<Kernels> = None,
         /// Whether a kernel that does not fit a whole number of times is an error.
@@ -52,6 +58,8 @@ impl DepthwiseConv2D {
                 None => self.depthwise_initializer,
             },
             bias_initializer: self.bias_initializer,
+            depthwise_regularizer: self.depthwise_regularizer,
+            bias_regularizer: self.bias_regularizer,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Embedding`: a trained vector for each of so many symbols.
 
 use crate::layer::layer;
-use crate::{At, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Shape, ShapeError, Text, rules};
+use crate::{At, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, Shape, ShapeError, Text, rules};
 
 layer! {
     /// The vector of each symbol, as Keras' `Embedding`: whole numbers from 0 to below `input_dim` become vectors of
@@ -16,6 +16,8 @@ layer! {
         ;
         /// How the vectors begin.
         embeddings_initializer: Initializer = Initializer::random_uniform(-0.05, 0.05),
+        /// What the vectors add to the training loss.
+        embeddings_regularizer: Option<Regularizer> = None,
     }
 }
 
@@ -49,7 +51,8 @@ impl Embedding {
             axis += 1;
         }
         let weight = Parameter::new("weight", [self.input_dim, self.output_dim], self.embeddings_initializer)
-            .fans(self.input_dim, self.output_dim);
+            .fans(self.input_dim, self.output_dim)
+            .regularized(self.embeddings_regularizer);
         Ok(Inferred::shape(Shape::of(dims.split_at(rank + 1).0)).parameters(Parameters::NONE.with(weight)))
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::layer::layer;
 use crate::{
-    Activation, Convolution, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, SeparableConvolution, ShapeError,
-    Sliding,
+    Activation, Convolution, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, SeparableConvolution,
+    ShapeError, Sliding,
 };
 
 layer! {
@@ -33,6 +33,12 @@ layer! {
         pointwise_initializer: Initializer = Initializer::GlorotUniform,
         /// How the bias begins.
         bias_initializer: Initializer = Initializer::Zeros,
+        /// What the kernels of single channels add to the training loss.
+        depthwise_regularizer: Option<Regularizer> = None,
+        /// What the mixing weights add to the training loss.
+        pointwise_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the training loss.
+        bias_regularizer: Option<Regularizer> = None,
         /// Whether a kernel that does not fit a whole number of times is an error.
         strict: bool = false,
     }
@@ -55,6 +61,8 @@ impl SeparableConv1D {
             use_bias: false,
             depthwise_initializer: self.depthwise_initializer,
             bias_initializer: self.bias_initializer,
+            depthwise_regularizer: self.depthwise_regularizer,
+            bias_regularizer: None,
         };
         let pointwise = Convolution {
             layer: Self::NAME,
@@ -65,8 +73,8 @@ impl SeparableConv1D {
             use_bias: self.use_bias,
             kernel_initializer: self.pointwise_initializer,
             bias_initializer: self.bias_initializer,
-            kernel_regularizer: None,
-            bias_regularizer: None,
+            kernel_regularizer: self.pointwise_regularizer,
+            bias_regularizer: self.bias_regularizer,
         };
         SeparableConvolution { depthwise, pointwise }
     }
