@@ -231,7 +231,12 @@ const fn example(kind: Kind) -> &'static str {
 
 /// Reads what stands in one place as a value for the rule book; `None` for `None`, and if it cannot be.
 fn fill(place: Place, argument: &spec::Argument, errors: &mut Errors) -> Option<Filled> {
-    match value(&place.given, argument.kind) {
+    let value = match place.given.written {
+        // As in Keras, `axis=None` is no axis, which need not be the default.
+        Written::Absent if argument.kind == Kind::Axes => Ok(Some(Value::Tuple(Vec::new()))),
+        _ => value(&place.given, argument.kind),
+    };
+    match value {
         Ok(value) => Some(Filled { value: value?, given: place.given, label: place.label }),
         Err(error) => {
             errors.push(error);

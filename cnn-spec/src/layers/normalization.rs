@@ -1,17 +1,19 @@
 //! `Normalization`: every channel with mean 0 and variance 1, by what is known of the data.
 
 use crate::layer::layer;
-use crate::{At, Inferred, Initializer, Numbers, Operand, Parameter, Parameters, ShapeError, Text, rules};
+use crate::{At, Axes, Dim, Inferred, Initializer, Numbers, Operand, Parameter, Parameters, Shape, ShapeError, Text, rules};
 
 layer! {
-    /// `(x − mean)/√variance` for each channel, the last axis, as Keras' `Normalization`.
+    /// `(x − mean)/√variance` for each channel, or for each position along other axes, as Keras' `Normalization`.
     ///
     /// The mean and the variance are given here, or found in data by `adapt` and kept as statistics.
     Normalization "normalization" {
         ;
-        /// The mean, one number or one for each channel; with `variance`.
+        /// The axes along which each position has a mean and a variance of its own; `None` for one of each for everything.
+        axis: Axes = Axes::new([-1]),
+        /// The mean, one number or one for each position along the axes; with `variance`.
         mean: Option<Numbers> = None,
-        /// The variance, one number or one for each channel; with `mean`.
+        /// The variance, one number or one for each position along the axes; with `mean`.
         variance: Option<Numbers> = None,
         /// Whether to undo the normalization instead: `x·√variance + mean`.
         invert: bool = false,
@@ -19,34 +21,35 @@ layer! {
 }
 
 impl Normalization {
-    /// The shape of its input; the statistics `mean` and `variance`, one number for each channel, unless both are given.
+    /// The shape of its input; the statistics `mean` and `variance`, of the sizes of the axes, unless both are given.
     ///
     /// # Errors
-    /// If only one of mean and variance is given, there are not as many numbers as channels, a variance is negative, or the
-    /// number of channels is unknown.
+    /// If only one of mean and variance is given, there are not as many numbers as positions, a variance is negative, or an
+    /// axis is none of the input's or of unknown size.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
         let input = match rules::one(Self::NAME, inputs) {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        let channels = match rules::channels(Self::NAME, input) {
-            Ok(channels) => channels,
+        let (sizes, count) = match self.kept(input) {
+            Ok(kept) => kept,
             Err(error) => return Err(error),
         };
+        let sizes = sizes.split_at(count).0;
         let (mean, variance) = match (self.mean, self.variance) {
             (Some(mean), Some(variance)) => (mean, variance),
             (None, None) => {
-                let mean = Parameter::new("mean", [channels], Initializer::Zeros).statistic();
-                let variance = Parameter::new("variance", [channels], Initializer::Ones).statistic();
+                let mean = Parameter::of("mean", sizes, Initializer::Zeros).statistic();
+                let variance = Parameter::of("variance", sizes, Initializer::Ones).statistic();
                 return Ok(Inferred::shape(input.shape).parameters(Parameters::NONE.with(mean).with(variance)));
             }
             (Some(_), None) => return Err(alone("mean", "variance")),
             (None, Some(_)) => return Err(alone("variance", "mean")),
         };
-        if let Err(error) = one_for_each("mean", &mean, channels, input) {
+        if let Err(error) = self.one_for_each("mean", &mean, sizes, input) {
             return Err(error);
         }
-        if let Err(error) = one_for_each("variance", &variance, channels, input) {
+        if let Err(error) = self.one_for_each("variance", &variance, sizes, input) {
             return Err(error);
         }
         let mut i = 0;
@@ -61,6 +64,60 @@ impl Normalization {
         }
         Ok(Inferred::shape(input.shape))
     }
+
+    /// The sizes of the axes that keep a mean of their own, outermost first, and how many there are.
+    const fn kept(&self, input: &Operand) -> Result<([usize; Shape::MAX_RANK], usize), ShapeError> {
+        let is_kept = match self.axis.of("axis", input) {
+            Ok(is_kept) => is_kept,
+            Err(error) => return Err(error),
+        };
+        let (mut sizes, mut count, mut axis) = ([0; Shape::MAX_RANK], 0, 0);
+        while axis < input.shape.rank() {
+            match input.shape.dims()[axis] {
+                _ if !is_kept[axis] => {}
+                Dim::Known(n) => {
+                    sizes[count] = n;
+                    count += 1;
+                }
+                Dim::Unknown => {
+                    let message = Text::from("`Normalization` needs the sizes of its axes; `").and(input.name).and("` is ");
+                    let help = Text::from("say how many, as in `Input(_, _, 3)`, or normalize along another axis");
+                    return Err(ShapeError::new(At::Input(0), message.shape(&input.shape)).help(help));
+                }
+            }
+            axis += 1;
+        }
+        Ok((sizes, count))
+    }
+
+    const fn one_for_each(
+        &self,
+        argument: &'static str,
+        numbers: &Numbers,
+        sizes: &[usize],
+        input: &Operand,
+    ) -> Result<(), ShapeError> {
+        let (count, mut positions, mut i) = (numbers.as_slice().len(), 1usize, 0);
+        while i < sizes.len() {
+            positions = positions.saturating_mul(sizes[i]);
+            i += 1;
+        }
+        if count == 1 || count == positions {
+            return Ok(());
+        }
+        let message = Text::from("`").and(argument).and("` has ").num(count).and(" numbers; `").and(input.name).and("` ");
+        let message = match self.axis.as_slice() {
+            [] => message.and("is normalized as a whole"),
+            [-1] => message.and("has ").num(positions).and(if positions == 1 { " channel" } else { " channels" }),
+            _ => message.and("has ").num(positions).and(" positions along `axis`"),
+        };
+        let help = match self.axis.as_slice() {
+            [] => Text::from("give one number, or leave out `axis=None`"),
+            [-1] => Text::from("give one number, or one for each channel"),
+            _ => Text::from("give one number, or one for each position along `axis`, the last axis innermost"),
+        };
+        Err(ShapeError::new(At::Argument(argument), message).help(help))
+    }
 }
 
 const fn alone(given: &'static str, missing: &str) -> ShapeError {
@@ -69,21 +126,9 @@ const fn alone(given: &'static str, missing: &str) -> ShapeError {
     ShapeError::new(At::Argument(given), message).help(help)
 }
 
-const fn one_for_each(argument: &'static str, numbers: &Numbers, channels: usize, input: &Operand) -> Result<(), ShapeError> {
-    let count = numbers.as_slice().len();
-    if count == 1 || count == channels {
-        return Ok(());
-    }
-    let message = Text::from("`").and(argument).and("` has ").num(count).and(" numbers; `").and(input.name).and("` has ");
-    let message = message.num(channels).and(if channels == 1 { " channel" } else { " channels" });
-    let help = Text::from("give one number, or one for each channel");
-    Err(ShapeError::new(At::Argument(argument), message).help(help))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Shape;
 
     #[test]
     fn statistics_are_given_or_kept() {
@@ -96,5 +141,32 @@ mod tests {
         let error = on(Normalization::new().mean(Some(Numbers::of(&[0.0; 4]))).variance(one)).unwrap_err();
         assert_eq!(error.message.as_str(), "`mean` has 4 numbers; `x` has 3 channels");
         assert!(on(Normalization::new().mean(one).variance(Some(Numbers::of(&[-1.0])))).is_err());
+    }
+
+    #[test]
+    fn the_axes_say_which_positions_have_their_own() {
+        let image = Operand::new("x", Shape::new([8, 6, 3]));
+        let on = |axis: Axes, input| Normalization::new().axis(axis).infer(&[input]);
+        let dims = |axis| on(axis, image).unwrap().parameters.as_slice()[0].dims().to_vec();
+        assert_eq!(dims(Axes::new([1])), [8]);
+        assert_eq!(dims(Axes::new([-1, 1])), [8, 3]);
+        assert_eq!(dims(Axes::new([1, 2, 3])), [8, 6, 3]);
+        assert_eq!(dims(Axes::NONE), []);
+        assert_eq!(on(Axes::new([0]), image).unwrap_err().message.as_str(), "axis 0 is the batch");
+        let any = Operand::new("x", Shape::of(&[Dim::Unknown, Dim::Unknown, Dim::Known(3)]));
+        assert!(on(Axes::new([-1]), any).is_ok() && on(Axes::NONE, any).is_ok());
+        assert_eq!(on(Axes::new([1]), any).unwrap_err().message.as_str(), "`Normalization` needs the sizes of its axes; `x` is _×_×3");
+    }
+
+    #[test]
+    fn numbers_are_as_many_as_positions() {
+        let with = |axis, count: usize| {
+            let numbers = Some(Numbers::of(&[0.5; Numbers::MAX][..count]));
+            let layer = Normalization::new().axis(axis).mean(numbers).variance(numbers);
+            layer.infer(&[Operand::new("x", Shape::new([2, 6, 3]))]).map(|_| ()).map_err(|error| error.message.to_string())
+        };
+        assert_eq!((with(Axes::new([1, 3]), 6), with(Axes::new([1]), 2), with(Axes::NONE, 1)), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(with(Axes::NONE, 3), Err("`mean` has 3 numbers; `x` is normalized as a whole".into()));
+        assert_eq!(with(Axes::new([1, 3]), 3), Err("`mean` has 3 numbers; `x` has 6 positions along `axis`".into()));
     }
 }
