@@ -275,6 +275,7 @@ model! {
         x = Rescaling(1.0 / 4.0, offset=-0.5)(i);
         x = Normalization(mean=(0.5, 0.4, -0.3), variance=0.25)(x);
         x = Normalization(name=learned)(x);
+        x = Normalization(axis=None)(x);
         x = RandomFlip(horizontal_and_vertical)(x);
         x = RandomRotation(0.1, fill_mode="constant", interpolation=nearest, fill_value=0.5)(x);
         x = RandomTranslation((-0.1, 0.2), 0.1, wrap)(x);
@@ -282,7 +283,7 @@ model! {
         x = RandomCrop(8, 8, seed=3)(x);
         x = ZeroPadding2D(((1, 2), (0, 3)))(x);
         x = Cropping2D((1, 2))(x);
-        x = UpSampling2D(2, bilinear)(x);
+        x = UpSampling2D(2, bicubic)(x);
         x = AdaptiveAveragePooling2D((6, 4))(x);
         x = SumPooling2D(2)(x);
         x = Permute((3, 1, 2))(x);
@@ -300,10 +301,33 @@ model! {
     }
 }
 
+model! {
+    /// What each symbol takes from every other: attention, of products of vectors.
+    Attention {
+        i = Input(7, 5);
+        queries = Conv1D(4, 1)(i);
+        keys = Conv1D(4, 1)(i);
+        scores = Softmax()(Dot(axes=-1, normalize)([queries, keys]));
+        x = Dot((2, 1))([scores, i]);
+    }
+}
+
+#[test]
+fn products_of_vectors_make_attention() -> Result<()> {
+    let model = Attention::new(&Device::Cpu, Seed(1))?;
+    let shapes: Vec<String> = Attention::GRAPH.nodes[3..].iter().map(|node| node.shape.to_string()).collect();
+    assert_eq!(shapes, ["7×7", "7×7", "7×5"]);
+    let same = Tensor::arange(0f32, 5., &Device::Cpu)?.repeat((2, 7, 1))?;
+    let output = model.forward(&same, &Context::inference())?;
+    let difference = (output - same)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    assert!(difference < 1e-5, "a mean of equal symbols is that symbol, within {difference}");
+    Ok(())
+}
+
 #[test]
 fn data_is_prepared_in_the_model() -> Result<()> {
     let model = Prepared::new(&Device::Cpu, Seed(1))?;
-    let shapes: Vec<String> = Prepared::GRAPH.nodes[8..].iter().map(|node| node.shape.to_string()).collect();
+    let shapes: Vec<String> = Prepared::GRAPH.nodes[9..].iter().map(|node| node.shape.to_string()).collect();
     let expected = ["8×8×3", "11×11×3", "9×7×3", "18×14×3", "6×4×3", "3×2×3", "3×3×2", "9×2", "12×2", "10×2", "2", "4×2"];
     assert_eq!(shapes, expected);
     let images = Tensor::rand(0f32, 1., (5, 12, 10, 3), &Device::Cpu)?;

@@ -9,8 +9,8 @@ mod support;
 use candle_core::{DType, Device, Result, Tensor};
 use cnn_runtime::spec::{
     Activation, AveragePooling2D, Axes, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
-    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Interpolation, Kind,
-    Layer, MaxPooling2D, Numbers, Operand, Padding, ReLU, SeparableConv1D, SeparableConv2D, Shape, Softmax, Target, Value,
+    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind, Layer,
+    MaxPooling2D, Numbers, Operand, Padding, ReLU, Resampling, SeparableConv1D, SeparableConv2D, Shape, Softmax, Target, Value,
     layers,
 };
 use cnn_runtime::{Context, Seed, Weights};
@@ -289,6 +289,7 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
         Layer::Cropping2D(spec) => vec![Layer::Cropping2D(spec.cropping([[0, 0], [sizes(&shape)[1], 0]]))],
         Layer::Cropping3D(spec) => vec![Layer::Cropping3D(spec.cropping([[0, 0], [0, 0], [0, sizes(&shape)[2]]]))],
         Layer::UpSampling2D(spec) => vec![Layer::UpSampling2D(spec.size([1, 0]))],
+        Layer::Normalization(spec) => [Axes::new([0]), Axes::new([7])].map(|axes| Layer::Normalization(spec.axis(axes))).into(),
         Layer::Resizing(spec) => vec![Layer::Resizing(layers::Resizing { width: 0, ..spec })],
         Layer::Embedding(spec) => vec![Layer::Embedding(layers::Embedding { input_dim: 0, ..spec })],
         Layer::RandomRotation(spec) => [[0.2, 0.1], [-2.0, 0.0], [f64::NAN, 0.0]]
@@ -558,7 +559,7 @@ fn large_on_axes() -> Vec<(Layer, Vec<usize>)> {
         Layer::AdaptiveMaxPooling2D(AdaptiveMaxPooling2D::new([7, 6])),
         Layer::ZeroPadding2D(ZeroPadding2D::new()),
         Layer::Cropping2D(Cropping2D::new().cropping([[1, 2], [0, 3]])),
-        Layer::UpSampling2D(UpSampling2D::new().interpolation(Interpolation::Bilinear)),
+        Layer::UpSampling2D(UpSampling2D::new().interpolation(Resampling::Bicubic)),
         Layer::Reshape(Reshape::new(Target::of(&[Dim::Known(42), Dim::Unknown]))),
         Layer::Permute(Permute::new(Axes::new([3, 1, 2]))),
         Layer::Rescaling(Rescaling::new(0.1)),

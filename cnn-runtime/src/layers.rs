@@ -84,7 +84,7 @@ mod zero_padding2d;
 mod zero_padding3d;
 
 use crate::kernels::{self, Taps};
-use crate::spec::{self, Graph, Inferred, Interpolation, Operand, Shape, ShapeError};
+use crate::spec::{self, Graph, Inferred, Operand, Resampling, Shape, ShapeError};
 use crate::{Context, Seed, Weights};
 use candle_core::{Result, Tensor};
 use rand::RngExt;
@@ -267,7 +267,7 @@ fn center_crop(name: &'static str, xs: &Tensor, size: [usize; 2]) -> Result<Tens
     let parts = proportional(input, size);
     let taps = from_fn(|axis| match fits {
         true => Taps::part(input[axis], ((input[axis] - size[axis]) / 2) as isize, size[axis]),
-        false => Taps::resize(parts[axis].0, parts[axis].1, size[axis], Interpolation::Bilinear),
+        false => Taps::resize(parts[axis].0, parts[axis].1, size[axis], Resampling::Bilinear, false),
     });
     kernels::resample::<2>(name, xs, taps)
 }

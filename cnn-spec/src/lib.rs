@@ -54,7 +54,7 @@ pub use layers::*;
 pub use list::{Numbers, Target};
 pub use parameter::{Parameter, Parameters};
 pub use regularizer::Regularizer;
-pub use resampling::{FillMode, FlipMode, Interpolation};
+pub use resampling::{FillMode, FlipMode, Interpolation, Resampling};
 pub use shape::{Dim, Operand, Shape};
 pub use text::Text;
 pub use transposed::{Kept, TransposedConvolution};

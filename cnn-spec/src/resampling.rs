@@ -3,7 +3,25 @@
 use crate::argument::words;
 
 words! { @Word(Self::WORDS),
-    /// How a value between pixels is found; pixel centres lie half a pixel from the edge.
+    /// How an image of another size is made of the pixels there are; pixel centres lie half a pixel from the edge.
+    ///
+    /// All but the first are weighted means, along each axis, of the pixels that the kernel of that name reaches.
+    Resampling, "interpolation" {
+        /// The nearest pixel.
+        Nearest "nearest",
+        /// The kernel falls straight from 1 to 0 at a distance of 1 pixel.
+        Bilinear "bilinear",
+        /// Keys' cubic convolution (1981) with `a = −0.5`, of 2 pixels to each side.
+        Bicubic "bicubic",
+        /// The Lanczos kernel of 3 pixels to each side.
+        Lanczos3 "lanczos3",
+        /// The Lanczos kernel of 5 pixels to each side.
+        Lanczos5 "lanczos5",
+    }
+}
+
+words! { @Word(Self::WORDS),
+    /// How a value between pixels is found where an image is turned or moved; pixel centres lie half a pixel from the edge.
     Interpolation, "interpolation" {
         /// That of the nearest pixel.
         Nearest "nearest",

@@ -16,8 +16,9 @@ ALL_AXES = [1, 2, 3]
 
 
 def keras_layer(layer, arguments):
-    """Keras' layer in double precision; TensorFlow's pooling in 3 axes knows single precision alone."""
-    if layer not in ["MaxPooling3D", "AveragePooling3D"]:
+    """Keras' layer in double precision; TensorFlow's pooling in 3 axes and its wider kernels know single precision alone."""
+    widens = "lanczos" in str(arguments.get("interpolation")) or arguments.get("antialias")
+    if layer not in ["MaxPooling3D", "AveragePooling3D"] and not widens:
         return getattr(keras.layers, layer)(**arguments, dtype="float64")
     module = getattr(keras.layers, layer)(**arguments, dtype="float32")
     return lambda xs: tf.cast(module(tf.cast(xs, tf.float32)), tf.float64)
@@ -128,7 +129,10 @@ def edges():
             case(cases, f"UpSampling{axes}D", {"size": size}, batch(f"size {axes} {n}", [1, 3][n % 2], axes))
     for size, shape in [(2, (3, 4, 5, 2)), ((1, 3), (1, 5, 2, 3)), ((4, 2), (1, 1, 3, 1))]:
         xs = uniform(draws(f"bilinear {size}"), shape)
-        case(cases, "UpSampling2D", {"size": size, "interpolation": "bilinear"}, xs)
+        for interpolation in ["bilinear", "lanczos3", "lanczos5"]:
+            case(cases, "UpSampling2D", {"size": size, "interpolation": interpolation}, xs)
+    xs = uniform(draws("bicubic"), (3, 4, 5, 2))
+    case(cases, "UpSampling2D", {"size": (2, 4), "interpolation": "bicubic"}, xs)
     cases.write()
 
 
@@ -149,17 +153,22 @@ def input_side():
     for arguments in [{"scale": 0.5}, {"scale": 2.0, "offset": -1.0}, {"scale": 1 / 255}]:
         case(cases, "Rescaling", arguments, images(f"rescaling {arguments}"))
     given = {"mean": (0.5, 0.4, -0.3), "variance": (0.2, 1.5, 2.0)}
-    for arguments in [given, given | {"invert": True}, {"mean": 0.25, "variance": 0.5}]:
+    for arguments in [given, given | {"invert": True}, {"mean": 0.25, "variance": 0.5},
+                      given | {"axis": 3}, {"axis": (), "mean": 0.25, "variance": 0.5},
+                      {"axis": (1, 3), "mean": -0.5, "variance": 2.0},
+                      {"axis": 2, "mean": (0.5, 0.4, -0.3, 1.0, 0.0), "variance": (0.2, 1.5, 2.0, 1.0, 0.1)}]:
         case(cases, "Normalization", arguments, images(f"normalization {arguments}"))
-    module = keras.layers.Normalization(dtype="float64")
-    data = images("adapted", (20, 4, 4, 2)) * [1, 5] + [0, 3]
-    module.adapt(data)
-    xs = images("after", (3, 4, 4, 2))
-    output, upstream, gradient = differentiate("adapted", module, xs)
-    tensors = {"input": xs, "output": output, "upstream": upstream, "input_gradient": gradient,
-               "mean": module.mean.numpy().reshape(-1), "variance": module.variance.numpy().reshape(-1)}
-    tensors |= {f"{name}_after": tensors[name] for name in ["mean", "variance"]}
-    cases.add("Normalization with statistics", "Normalization", {}, tensors)
+    for axis in [-1, 1, (1, 2), (3, 1), (1, 2, 3), ()]:
+        module = keras.layers.Normalization(axis=axis, dtype="float64")
+        data = images("adapted", (20, 4, 4, 2)) * [1, 5] + [0, 3]
+        module.adapt(data)
+        xs = images("after", (3, 4, 4, 2))
+        output, upstream, gradient = differentiate("adapted", module, xs)
+        tensors = {"input": xs, "output": output, "upstream": upstream, "input_gradient": gradient,
+                   "mean": module.adapt_mean.numpy(), "variance": module.adapt_variance.numpy()}
+        tensors |= {f"{name}_after": tensors[name] for name in ["mean", "variance"]}
+        name = "Normalization with statistics" + ("" if axis == -1 else f" along {axis}")
+        cases.add(name, "Normalization", {} if axis == -1 else {"axis": axis}, tensors)
     for turn, (height, width) in enumerate([(3, 4), (12, 10), (6, 5), (7, 2), (1, 9)]):
         for interpolation in ["bilinear", "nearest"]:
             arguments = {"height": height, "width": width, "interpolation": interpolation}
@@ -167,6 +176,15 @@ def input_side():
         arguments = {"height": height, "width": width, "crop_to_aspect_ratio": True}
         case(cases, "Resizing", arguments, images(f"cropping {turn}", (1, 6, 5, 2)))
         case(cases, "CenterCrop", {"height": height, "width": width}, images(f"center {turn}", (1, 6, 5, 2)))
+        for interpolation, antialias in itertools.product(["bilinear", "bicubic", "lanczos3", "lanczos5"], [False, True]):
+            if not antialias and interpolation in ["bilinear", "bicubic"]:
+                continue
+            arguments = {"height": height, "width": width, "interpolation": interpolation, "antialias": antialias}
+            case(cases, "Resizing", arguments, images(f"{interpolation} {turn}", ([1, 3][turn % 2], 6, 5, 2)))
+    # TensorFlow rounds the distances of this kernel to 1/1024 unless told to widen it: here they are multiples of that.
+    for height, width in [(12, 20), (3, 5), (48, 10)]:
+        arguments = {"height": height, "width": width, "interpolation": "bicubic"}
+        case(cases, "Resizing", arguments, images(f"bicubic {height}", (1, 6, 5, 2)))
     for height, width in [(4, 3), (3, 5), (6, 5)]:
         arguments = {"height": height, "width": width}
         center = keras.layers.CenterCrop(**arguments, dtype="float64")

@@ -2,7 +2,7 @@
 
 use super::Case;
 use cnn_runtime::spec::layers::*;
-use cnn_runtime::spec::{Axes, Dim, FlipMode, Interpolation, Layer, Numbers, Padding, Target};
+use cnn_runtime::spec::{Axes, Dim, FlipMode, Layer, Numbers, Padding, Resampling, Target};
 
 const SEQUENCES: [&[usize]; 3] = [&[1, 7, 2], &[3, 6, 1], &[3, 5, 3]];
 const IMAGES: [&[usize]; 3] = [&[1, 5, 4, 2], &[3, 4, 6, 1], &[3, 3, 5, 2]];
@@ -170,7 +170,8 @@ pub fn up_sampling1d() -> Vec<Case> {
 
 pub fn up_sampling2d() -> Vec<Case> {
     let layer = UpSampling2D::new();
-    each([layer, layer.size([3, 1]), layer.interpolation(Interpolation::Bilinear)].map(Layer::UpSampling2D), IMAGES)
+    let smooth = [Resampling::Bilinear, Resampling::Bicubic, Resampling::Lanczos5].map(|kernel| layer.interpolation(kernel));
+    each([layer, layer.size([3, 1])].into_iter().chain(smooth).map(Layer::UpSampling2D), IMAGES)
 }
 
 pub fn up_sampling3d() -> Vec<Case> {
@@ -198,12 +199,19 @@ pub fn rescaling() -> Vec<Case> {
 pub fn normalization() -> Vec<Case> {
     let layer = Normalization::new();
     let given = layer.mean(Some(Numbers::of(&[0.5]))).variance(Some(Numbers::of(&[2.0])));
-    each([given, given.invert(true)].map(Layer::Normalization), IMAGES)
+    let along = [Axes::NONE, Axes::new([1]), Axes::new([3, 2])].map(|axes| layer.axis(axes));
+    each([given, given.invert(true)].into_iter().chain(along).map(Layer::Normalization), IMAGES)
 }
 
 pub fn resizing() -> Vec<Case> {
     let layer = Resizing::new(3, 7);
-    let layers = [layer, layer.interpolation(Interpolation::Nearest), layer.crop_to_aspect_ratio(true)];
+    let layers = [
+        layer,
+        layer.interpolation(Resampling::Nearest),
+        layer.crop_to_aspect_ratio(true),
+        layer.interpolation(Resampling::Bicubic),
+        layer.interpolation(Resampling::Lanczos3).antialias(true),
+    ];
     each(layers.map(Layer::Resizing), IMAGES)
 }
 

@@ -4,10 +4,11 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
-use crate::spec::Interpolation;
+use crate::spec::Resampling;
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 use std::array::from_fn;
+use std::f64::consts::PI;
 
 /// For each position of the output along one axis, the positions of the input it is made of, with their weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,20 +26,57 @@ impl Taps {
         Self((0..n * times).map(|at| vec![(at / times, 1.0)]).collect())
     }
 
-    /// The `len` cells from `start` on made into `count`, by the distances of their centres; cells at the ends go on beyond.
-    pub(crate) fn resize(start: usize, len: usize, count: usize, interpolation: Interpolation) -> Self {
+    /// The `len` cells from `start` on made into `count`, by the distances of their centres; where a kernel reaches beyond
+    /// them, the cells inside have all the weight.
+    ///
+    /// With `antialias` the kernel is as much wider as there are fewer cells.
+    pub(crate) fn resize(start: usize, len: usize, count: usize, kernel: Resampling, antialias: bool) -> Self {
+        let scale = len as f64 / count as f64;
+        let width = if antialias { scale.max(1.0) } else { 1.0 };
         let tap = |at: usize| {
-            let centre = (at as f64 + 0.5) * len as f64 / count as f64;
-            if interpolation == Interpolation::Nearest {
+            let centre = (at as f64 + 0.5) * scale;
+            if kernel == Resampling::Nearest {
                 return vec![(start + (centre as usize).min(len - 1), 1.0)];
             }
-            let below = (centre - 0.5).floor();
-            let share = centre - 0.5 - below;
-            let cell = |at: f64| start + (at.max(0.0) as usize).min(len - 1);
-            vec![(cell(below), 1.0 - share), (cell(below + 1.0), share)]
+            let reach = width * radius(kernel);
+            let first = (centre - reach - 0.5).ceil().max(0.0) as usize;
+            let last = ((centre + reach - 0.5).floor() as usize).min(len - 1);
+            let taps = (first..=last).map(|cell| (cell, weight(kernel, (cell as f64 + 0.5 - centre) / width)));
+            let taps: Vec<(usize, f64)> = taps.filter(|(_, weight)| *weight != 0.0).collect();
+            let total: f64 = taps.iter().map(|(_, weight)| weight).sum();
+            taps.into_iter().map(|(cell, weight)| (start + cell, weight / total)).collect()
         };
         Self((0..count).map(tap).collect())
     }
+}
+
+/// How many cells to each side a kernel reaches.
+fn radius(kernel: Resampling) -> f64 {
+    match kernel {
+        Resampling::Nearest => 0.5,
+        Resampling::Bilinear => 1.0,
+        Resampling::Bicubic => 2.0,
+        Resampling::Lanczos3 => 3.0,
+        Resampling::Lanczos5 => 5.0,
+    }
+}
+
+/// The weight that a kernel gives a cell at this distance.
+fn weight(kernel: Resampling, distance: f64) -> f64 {
+    let (x, radius) = (distance.abs(), radius(kernel));
+    match kernel {
+        _ if x >= radius => 0.0,
+        Resampling::Nearest => 1.0,
+        Resampling::Bilinear => 1.0 - x,
+        Resampling::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+        Resampling::Bicubic => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+        Resampling::Lanczos3 | Resampling::Lanczos5 => sinc(x) * sinc(x / radius),
+    }
+}
+
+/// `sin(πx)/πx`
+fn sinc(x: f64) -> f64 {
+    if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) }
 }
 
 /// Resamples `xs`, `N, …, C`, along each of the `A` axes between.
@@ -163,10 +201,25 @@ mod tests {
 
     #[test]
     fn sizes_change_about_the_centres_of_cells() {
-        let bilinear = |start, len, count| Taps::resize(start, len, count, Interpolation::Bilinear);
+        let bilinear = |start, len, count| Taps::resize(start, len, count, Resampling::Bilinear, false);
         assert_eq!(along(&[0., 4.], bilinear(0, 2, 4)), [0., 1., 3., 4.]);
         assert_eq!(along(&[0., 1., 2., 3.], bilinear(0, 4, 2)), [0.5, 2.5]);
         assert_eq!(along(&[9., 0., 4., 9.], bilinear(1, 2, 4)), [0., 1., 3., 4.]);
-        assert_eq!(along(&[0., 1., 2.], Taps::resize(0, 3, 5, Interpolation::Nearest)), [0., 0., 1., 2., 2.]);
+        assert_eq!(along(&[0., 1., 2.], Taps::resize(0, 3, 5, Resampling::Nearest, false)), [0., 0., 1., 2., 2.]);
+    }
+
+    #[test]
+    fn every_kernel_keeps_a_constant_and_gives_back_each_cell_at_its_centre() {
+        for word in Resampling::WORDS {
+            let kernel = Resampling::from_word(word).unwrap();
+            for (count, antialias) in [(3, false), (3, true), (7, false), (21, true)] {
+                let ys = along(&[2.5; 7], Taps::resize(0, 7, count, kernel, antialias));
+                assert!(ys.iter().all(|y| (y - 2.5).abs() < 1e-12), "{word} to {count}: {ys:?}");
+            }
+            let xs = [1., -2., 4., 0., 3.];
+            let ys = along(&xs, Taps::resize(0, 5, 5, kernel, false));
+            assert!(xs.iter().zip(&ys).all(|(x, y)| (x - y).abs() < 1e-12), "{word}: {ys:?}");
+        }
+        assert_eq!(along(&[1., 3., 5., 7.], Taps::resize(0, 4, 1, Resampling::Bilinear, true)), [4.]);
     }
 }

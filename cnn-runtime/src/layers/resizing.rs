@@ -35,7 +35,8 @@ impl Resizing {
             true => layers::proportional(input, output),
             false => input.map(|n| (0, n)),
         };
-        let taps = from_fn(|axis| Taps::resize(parts[axis].0, parts[axis].1, output[axis], self.spec.interpolation));
+        let spec::layers::Resizing { interpolation, antialias, .. } = self.spec;
+        let taps = from_fn(|axis| Taps::resize(parts[axis].0, parts[axis].1, output[axis], interpolation, antialias));
         kernels::resample::<2>(name, xs, taps)
     }
 }

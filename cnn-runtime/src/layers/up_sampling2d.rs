@@ -1,8 +1,7 @@
 //! `UpSampling2D`: an image made larger.
 
 use crate::kernels::Taps;
-use crate::spec::Interpolation;
-use crate::spec::{self, Shape};
+use crate::spec::{self, Resampling, Shape};
 use crate::{Context, Weights, kernels, layers};
 use candle_core::{Result, Tensor};
 use std::array::from_fn;
@@ -30,8 +29,8 @@ impl UpSampling2D {
         let name = spec::layers::UpSampling2D::NAME;
         let sizes = layers::spatial::<2>(name, xs)?;
         let taps = from_fn(|axis| match self.spec.interpolation {
-            Interpolation::Nearest => Taps::repeat(sizes[axis], self.spec.size[axis]),
-            Interpolation::Bilinear => Taps::resize(0, sizes[axis], sizes[axis] * self.spec.size[axis], Interpolation::Bilinear),
+            Resampling::Nearest => Taps::repeat(sizes[axis], self.spec.size[axis]),
+            kernel => Taps::resize(0, sizes[axis], sizes[axis] * self.spec.size[axis], kernel, false),
         });
         kernels::resample::<2>(name, xs, taps)
     }

@@ -1,7 +1,7 @@
 //! `Resizing`: an image of any size becomes one of a given size.
 
 use crate::layer::layer;
-use crate::{Inferred, Interpolation, Operand, ShapeError, edges};
+use crate::{Inferred, Operand, Resampling, ShapeError, edges};
 
 layer! {
     /// Images `N, H, W, C` sampled anew at a given height and width, as Keras' `Resizing`.
@@ -12,9 +12,11 @@ layer! {
         width: usize,
         ;
         /// How values between pixels are found.
-        interpolation: Interpolation = Interpolation::Bilinear,
+        interpolation: Resampling = Resampling::Bilinear,
         /// Whether the edges are cut off first, so that nothing is stretched.
         crop_to_aspect_ratio: bool = false,
+        /// Whether a smaller image is a mean of all its pixels: the kernel reaches as much farther as the image shrinks.
+        antialias: bool = false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `UpSampling2D`: an image made larger.
 
 use crate::layer::layer;
-use crate::{Inferred, Interpolation, Operand, ShapeError, edges};
+use crate::{Inferred, Operand, Resampling, ShapeError, edges};
 
 layer! {
     /// Each cell of `N, H, W, C` repeated, or interpolated, as Keras' `UpSampling2D`.
@@ -10,7 +10,7 @@ layer! {
         /// Cells of the output for each row and column.
         size: [usize; 2] = [2, 2],
         /// How the values in between are found.
-        interpolation: Interpolation = Interpolation::Nearest,
+        interpolation: Resampling = Resampling::Nearest,
     }
 }
 
