@@ -1,0 +1,142 @@
+//! Training from end to end against Keras: the same network from the same weights on the same data, by the values in
+//! `tests/training/`, which `generate.py` there wrote.
+//!
+//! Losses and metrics, step by step and of `fit`, and all weights and running statistics in the end must be within 1e-5 of
+//! the reference, relative to the largest of their kind. Every kernel is regularized, so that a penalty that is left out, or
+//! added where Keras adds none, is seen.
+
+use candle_core::{DType, Tensor};
+use cnn_runtime::prelude::*;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+const TOLERANCE: f64 = 1e-5;
+
+model! {
+    /// The network that `generate.py` trains.
+    Net {
+        i = Input(6, 7, 2);
+        x = Conv2D(4, 3, same, use_bias=false, kernel_regularizer=L2(0.01))(i);
+        x = BatchNormalization(momentum=0.9, gamma_regularizer=L2(0.005))(x);
+        x = ReLU()(x);
+        x = MaxPooling2D(2)(x);
+        x = SeparableConv2D(5, 2, depthwise_regularizer=L1(0.002), pointwise_regularizer=L1L2(l1=0.001, l2=0.01), bias_regularizer=L2(0.1))(x);
+        x = Dropout(0.0)(x);
+        x = Flatten()(x);
+        x = Dense(3, softmax, kernel_regularizer=L2(0.02), bias_regularizer=l1)(x);
+    }
+}
+
+/// What Keras found.
+struct Reference {
+    manifest: serde_json::Value,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Reference {
+    fn read() -> Result<Self> {
+        let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "tests", "training"].iter().collect();
+        let manifest = std::fs::read_to_string(folder.join("reference.json")).expect("a manifest");
+        Ok(Self {
+            manifest: serde_json::from_str(&manifest).expect("a manifest in JSON"),
+            tensors: candle_core::safetensors::load(folder.join("reference.safetensors"), &Device::Cpu)?,
+        })
+    }
+
+    fn size(&self, name: &str) -> usize {
+        self.manifest[name].as_u64().expect("a whole number") as usize
+    }
+
+    fn data(&self, prefix: &str) -> Result<Dataset> {
+        let tensor = |name: &str| &self.tensors[&format!("{prefix}{name}")];
+        let labels = tensor("labels").to_vec1::<u32>()?;
+        Dataset::new(tensor("images").flatten_all()?.to_vec1::<f32>()?, [6, 7, 2], labels)
+    }
+
+    /// The network with the weights that every run starts from.
+    fn model(&self) -> Result<Model<Net>> {
+        let model = Model::<Net>::new(&Device::Cpu, Seed(1))?;
+        for (name, variable) in model.variables() {
+            variable.set(&self.tensors[&format!("initial/{name}")])?;
+        }
+        Ok(model)
+    }
+}
+
+fn numbers(values: &serde_json::Value) -> Vec<f64> {
+    values.as_array().expect("a list").iter().map(|value| value.as_f64().expect("a number")).collect()
+}
+
+fn assert_close(what: &str, found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0f64, |largest, x| largest.max(x.abs()));
+    for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!((found - expected).abs() <= TOLERANCE * largest, "{what}[{place}] is {found}, expected {expected}");
+    }
+}
+
+/// Compares every weight and running statistic with those after a run.
+fn assert_trained(run: &str, model: &Model<Net>, reference: &Reference) -> Result<()> {
+    let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+    let expected = reference.tensors.keys().filter(|name| name.starts_with(&format!("{run}/"))).count();
+    assert_eq!(model.variables().len(), expected);
+    for (name, variable) in model.variables() {
+        let (after, before) = (&reference.tensors[&format!("{run}/{name}")], &reference.tensors[&format!("initial/{name}")]);
+        assert_ne!(values(after)?, values(before)?, "`{name}` is trained");
+        assert_close(&format!("{run}: {name}"), &values(variable)?, &values(after)?);
+    }
+    Ok(())
+}
+
+fn trains_as_keras_does(run: &str, optimizer: impl Optimizer + Copy + 'static) -> Result<()> {
+    let reference = Reference::read()?;
+    let expected = &reference.manifest["runs"][run];
+    let (train, validation) = (reference.data("")?, reference.data("validation_")?);
+    let (epochs, batch_size) = (reference.size("epochs"), reference.size("batch_size"));
+
+    let mut stepped = reference.model()?;
+    stepped.compile(optimizer, SparseCategoricalCrossentropy::default(), [Accuracy]);
+    let indices: Vec<usize> = (0..train.len()).collect();
+    let mut steps = expected["steps"].as_array().expect("a list of steps").iter();
+    for batch in (0..epochs).flat_map(|_| indices.chunks(batch_size)) {
+        let (images, labels) = train.batch(batch, &Device::Cpu)?;
+        let found = stepped.train_on_batch(&images, &labels)?;
+        let expected = numbers(steps.next().expect("as many steps"));
+        assert_close(&format!("{run}: loss, accuracy"), &[found.loss(), found["accuracy"]], &expected);
+    }
+    assert!(steps.next().is_none());
+    assert_trained(run, &stepped, &reference)?;
+
+    let mut fitted = reference.model()?;
+    fitted.compile(optimizer, SparseCategoricalCrossentropy::default(), [Accuracy]);
+    let fit = Fit::epochs(epochs).batch_size(batch_size).validation(&validation).shuffle(false).verbose(Verbose::Silent);
+    let history = fitted.fit(&train, fit)?;
+    for name in ["loss", "accuracy", "val_loss", "val_accuracy"] {
+        assert_close(&format!("{run}: {name}"), &history[name], &numbers(&expected["history"][name]));
+    }
+    assert_trained(run, &fitted, &reference)?;
+    let found = fitted.evaluate(&train)?;
+    for name in ["loss", "accuracy"] {
+        assert_close(
+            &format!("{run}: evaluated {name}"),
+            &[found[name]],
+            &[expected["evaluate"][name].as_f64().expect("a number")],
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn with_momentum() -> Result<()> {
+    trains_as_keras_does("momentum", SGD { momentum: 0.9, ..SGD::new(0.05) })
+}
+
+#[test]
+fn with_nesterovs_momentum() -> Result<()> {
+    trains_as_keras_does("nesterov", SGD { momentum: 0.9, nesterov: true, ..SGD::new(0.05) })
+}
+
+#[test]
+fn with_adam() -> Result<()> {
+    trains_as_keras_does("adam", Adam::new(0.01))
+}
