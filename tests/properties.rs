@@ -528,6 +528,9 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
     let sequences = sequences.map(|layer| (layer, vec![7, 300, 8]));
     let volumes = volumes.map(|layer| (layer, vec![5, 8, 9, 7, 8]));
     let others = [
+        (Layer::Conv2DTranspose(transposed), vec![1, 40, 37, 16]),
+        (Layer::Conv1DTranspose(Conv1DTranspose::new(24, [3]).strides([2])), vec![1, 900, 8]),
+        (Layer::Conv2D(conv2d), vec![1, 40, 37, 16]),
         (Layer::BatchNormalization(layers::BatchNormalization::new()), vec![9000, 10]),
         (Layer::PReLU(layers::PReLU::new()), vec![40, 30, 70]),
         (Layer::Dot(layers::Dot::new(Axes::new([1]))), vec![1, 500, 300]),

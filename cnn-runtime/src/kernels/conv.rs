@@ -40,6 +40,9 @@ pub(crate) fn conv<const N: usize>(
 /// Values in the patches of one block of rows: half a megabyte of `f32`, a fraction of a core's second-level cache.
 const BLOCK: usize = 128 * 1024;
 
+/// The least rows of a larger image over which weight gradients are summed apart.
+const PART: usize = 256;
+
 /// Weights that one thread reorders sooner than it wakes another.
 const SMALL: usize = 4 * 1024;
 
@@ -202,7 +205,7 @@ impl<const N: usize> Conv<N> {
             matmul(&mut input[start..][..block.len() * len], len, Into::Replace, grad, weights, Threads::One);
             return;
         }
-        scratch.resize(block.len().max(self.block_rows()) * len, T::zero());
+        scratch.resize(scratch.len().max(block.len() * len), T::zero());
         matmul(scratch, len, Into::Replace, grad, weights, Threads::One);
         for (image, range, at) in self.images(block) {
             let image = &mut input[(image - first_image) * image_len..][..image_len];
@@ -210,24 +213,61 @@ impl<const N: usize> Conv<N> {
             scatter(&self.geometry, patches, range, self.channels_of(group), image);
         }
     }
+
     /// The gradient of the input, from that of the output before any activation: what a transposed convolution computes.
-    pub(super) fn input_gradient<T: Real>(&self, weight: &[T], grad: &[T]) -> Vec<T> {
-        let (pixels, len, filters) = (self.geometry.pixels(), self.patch_len(), self.group_filters());
-        let packed = self.pack(weight);
-        let mut input = vec![T::zero(); self.geometry.batch * self.geometry.image_len()];
-        let images = input.par_chunks_mut(self.geometry.image_len()).enumerate();
-        images.for_each_init(Vec::new, |patches, (image, input)| {
-            for start in (image * pixels..(image + 1) * pixels).step_by(self.block_rows()) {
-                let block = start..(start + self.block_rows()).min((image + 1) * pixels);
-                for group in 0..self.groups {
-                    let grad = &grad[block.start * self.filters + group * filters..];
-                    let grad = Matrix::strided(grad, block.len(), filters, self.filters);
-                    let weights = Matrix::new(&packed[group * len * filters..][..len * filters], len, filters).transposed();
-                    self.input_block(grad, weights, block.clone(), group, image, patches, input);
-                }
-            }
+    ///
+    /// Threads share each image in bands of lines, each of which `finish` is given when it is done.
+    pub(super) fn input_gradient<T: Real>(&self, weight: &[T], grad: &[T], finish: impl Fn(&mut [T]) + Sync) -> Vec<T> {
+        self.input_gradient_in_bands(self.band_lines(), weight, grad, finish)
+    }
+
+    fn input_gradient_in_bands<T: Real>(
+        &self,
+        lines: usize,
+        weight: &[T],
+        grad: &[T],
+        finish: impl Fn(&mut [T]) + Sync,
+    ) -> Vec<T> {
+        let (packed, image_len) = (self.pack(weight), self.geometry.image_len());
+        let (line_len, grad_len) = (image_len / self.geometry.input[0], self.geometry.pixels() * self.filters);
+        let mut input = vec![T::zero(); self.geometry.batch * image_len];
+        input.par_chunks_mut(image_len).zip(grad.par_chunks(grad_len)).for_each(|(image, grad)| {
+            image.par_chunks_mut(lines * line_len).enumerate().for_each_init(Vec::new, |patches, (band, input)| {
+                let start = band * lines;
+                let (geometry, first) = self.geometry.band(start..start + input.len() / line_len);
+                let grad = &grad[first * (grad_len / self.geometry.output[0])..];
+                Self { geometry, ..*self }.add_input_gradient(&packed, grad, patches, input);
+                finish(input);
+            });
         });
         input
+    }
+
+    /// The lines of a band of an image, which follow from the shapes alone.
+    ///
+    /// There are so many bands in a batch that threads share it evenly, but none so small that waking a thread or computing
+    /// twice what two bands see costs more than it saves.
+    fn band_lines(&self) -> usize {
+        const BANDS: usize = 16;
+        const PRODUCTS: usize = 256 * 1024;
+        let Geometry { batch, input, size, strides, dilation, .. } = self.geometry;
+        let products = self.geometry.pixels() * self.patch_len() * self.filters / input[0];
+        let shared = ((size[0] - 1) * dilation[0] + 1).saturating_sub(strides[0]);
+        input[0].div_ceil(BANDS.div_ceil(batch.max(1))).max(PRODUCTS / products.max(1)).max(8 * shared).max(1)
+    }
+
+    /// Adds the gradient of one image, from that of its output, to `input`.
+    fn add_input_gradient<T: Real>(&self, packed: &[T], grad: &[T], patches: &mut Vec<T>, input: &mut [T]) {
+        let (pixels, len, filters) = (self.geometry.pixels(), self.patch_len(), self.group_filters());
+        for start in (0..pixels).step_by(self.block_rows()) {
+            let block = start..(start + self.block_rows()).min(pixels);
+            for group in 0..self.groups {
+                let grad = &grad[block.start * self.filters + group * filters..];
+                let grad = Matrix::strided(grad, block.len(), filters, self.filters);
+                let weights = Matrix::new(&packed[group * len * filters..][..len * filters], len, filters).transposed();
+                self.input_block(grad, weights, block.clone(), group, 0, patches, input);
+            }
+        }
     }
 }
 
@@ -262,10 +302,48 @@ impl<const N: usize> Weighted for Conv<N> {
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let (packed, pixels) = (self.pack(weight), self.geometry.pixels());
-        let image_len = wants_input.then(|| self.geometry.image_len());
-        let sums = sum_over_pieces(self.geometry.batch, [weight.len(), self.filters], image_len, |images, input| {
-            self.backward_piece(xs, &packed, ys, grad, images.start * pixels..images.end * pixels, input)
+        let (rows, image_len) = (self.geometry.batch * pixels, wants_input.then(|| self.geometry.image_len()));
+        // Only the gradient of the input has to be cut between images.
+        let part = if wants_input { pixels } else { pixels.min(PART) };
+        let sums = sum_over_pieces(rows.div_ceil(part), [weight.len(), self.filters], image_len, |parts, input| {
+            self.backward_piece(xs, &packed, ys, grad, parts.start * part..rows.min(parts.end * part), input)
         });
         Gradients { weight: self.unpack(&sums.weight), ..sums }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Conv1D, Conv2D, Conv3D, Padding};
+
+    /// That bands of any number of lines have the gradient of whole images.
+    fn bands_agree<const N: usize>(spec: Convolution<N>, dims: &[usize]) {
+        let geometry = Geometry::new("test", dims, &spec.window).unwrap();
+        let (filters, groups) = (spec.filters, spec.groups);
+        let conv = Conv { geometry, filters, groups, ends_in: Activation::Linear };
+        let numbers = |count: usize| (0..count).map(|i| (i * i % 23) as f64 - 11.0).collect::<Vec<f64>>();
+        let weight = numbers(conv.patch_len() * filters);
+        let grad = numbers(geometry.batch * geometry.pixels() * filters);
+        let halved = |input: &mut [f64]| input.iter_mut().for_each(|x| *x *= 0.5);
+        let whole = conv.input_gradient_in_bands(geometry.input[0], &weight, &grad, halved);
+        for lines in 1..=4 {
+            assert_eq!(conv.input_gradient_in_bands(lines, &weight, &grad, halved), whole, "{lines} lines of {spec:?}");
+        }
+    }
+
+    #[test]
+    fn bands_of_an_image_have_its_gradient() {
+        for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [0, 2]])] {
+            for (strides, dilation) in [([1, 1], [1, 1]), ([2, 1], [1, 2]), ([4, 3], [1, 1]), ([1, 2], [2, 1]), ([2, 2], [3, 1])] {
+                let conv = Conv2D::new(4, [3, 2]).strides(strides).dilation_rate(dilation).padding(padding);
+                bands_agree(conv.convolution(), &[2, 11, 5, 3]);
+                bands_agree(conv.groups(2).convolution(), &[1, 9, 4, 4]);
+            }
+        }
+        bands_agree(Conv2D::new(3, [1, 1]).convolution(), &[2, 5, 3, 2]);
+        bands_agree(Conv1D::new(3, [4]).strides([2]).padding(Padding::Causal).convolution(), &[2, 13, 2]);
+        bands_agree(Conv1D::new(3, [2]).strides([5]).convolution(), &[1, 17, 2]);
+        bands_agree(Conv3D::new(2, [3, 1, 2]).strides([2, 1, 1]).padding(Padding::Same).convolution(), &[1, 7, 3, 4, 2]);
     }
 }

@@ -89,6 +89,20 @@ impl<const N: usize> Geometry<N> {
         Ok(Self { batch, input: known(input), channels: spec.filters, output, size, strides, dilation, before })
     }
 
+    /// The geometry of some lines of one image alone, along its first axis, and the first output position that sees any.
+    ///
+    /// Its output has every position that sees one of these lines.
+    pub(crate) fn band(&self, lines: Range<usize>) -> (Self, usize) {
+        let (stride, start) = (self.strides[0], lines.start + self.before[0]);
+        let reach = (self.size[0] - 1) * self.dilation[0];
+        // A position no later than the first line, so that the padding before the band is not negative.
+        let first = start.saturating_sub(reach).div_ceil(stride).min(start / stride).min(self.output[0]);
+        let end = (lines.end + self.before[0]).div_ceil(stride).min(self.output[0]).max(first);
+        let mut band = Self { batch: 1, ..*self };
+        (band.input[0], band.output[0], band.before[0]) = (lines.len(), end - first, start - first * stride);
+        (band, first)
+    }
+
     /// Elements of one input image.
     pub(crate) fn image_len(&self) -> usize {
         self.input.iter().product::<usize>() * self.channels

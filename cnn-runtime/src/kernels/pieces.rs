@@ -8,10 +8,12 @@ use std::ops::Range;
 /// Values in all partial sums of a weight gradient together.
 const PARTIAL_SUMS: usize = 4 * 1024 * 1024;
 
-/// Sums the weight and bias gradients, of these `lens`, that `piece` gives for some images of a batch at a time.
+/// Sums the weight and bias gradients, of these `lens`, that `piece` gives for some images of a batch at a time, or for some
+/// parts of them.
 ///
 /// The batch is cut into pieces by its size alone; each sums gradients of its own, and these are added in order. If the
-/// gradient of the input is wanted, `image_len` is that of one image, and each piece writes that of its images.
+/// gradient of the input is wanted, `batch` counts images, `image_len` is that of one, and each piece writes that of its
+/// images.
 pub(super) fn sum_over_pieces<T: Real>(
     batch: usize,
     lens: [usize; 2],

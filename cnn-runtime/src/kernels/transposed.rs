@@ -9,7 +9,6 @@ use super::real::Real;
 use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
 use crate::spec::{Activation, TransposedConvolution};
 use candle_core::{Result, Shape, Tensor};
-use rayon::prelude::*;
 
 /// Spreads each pixel of `xs`, `N, H, W, C` for images, by `weight`, `C, F, KH, KW`, adds `bias`, `F`, and applies
 /// `activation`: `N, H', W', F` out.
@@ -55,10 +54,7 @@ impl<const N: usize> Weighted for Transposed<N> {
     }
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
-        let mut ys = self.conv.input_gradient(weight, xs);
-        ys.par_chunks_mut(self.conv.geometry.image_len())
-            .for_each(|ys| finish(ys, self.filters(), bias.unwrap_or_default(), self.ends_in));
-        ys
+        self.conv.input_gradient(weight, xs, |ys| finish(ys, self.filters(), bias.unwrap_or_default(), self.ends_in))
     }
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
