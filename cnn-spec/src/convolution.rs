@@ -117,3 +117,91 @@ impl<const N: usize> Convolution<N> {
 const fn common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common_divisor(b, a % b) }
 }
+
+/// Declares the layer that a [`Convolution`] over so many axes is, with the arguments that all of them have.
+macro_rules! convolution {
+    ($(#[$doc:meta])* $name:ident $snake:literal {
+        axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
+        input: $input:literal, shapes: $shapes:literal, $(fixed: $fixed:ident,)?
+    }) => {
+        use crate::{Activation, Convolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
+
+        $crate::layer::layer! {
+            $(#[$doc])*
+            ///
+            /// `kernel_size` cells in each window and channel are weighed and summed, once for each of `filters` feature maps.
+            $name $snake {
+                /// The number of feature maps it gives.
+                filters: usize,
+                #[doc = concat!(" The kernel's ", $kernel, ".")]
+                kernel_size: [usize; $axes],
+                ;
+                /// The cells from one position of the kernel to the next.
+                strides | stride: [usize; $axes] = $ones,
+                #[doc = concat!(" ", $padding)]
+                padding: Padding<$axes> = Padding::Valid,
+                /// The cells from one tap of the kernel to the next.
+                dilation_rate | dilation: [usize; $axes] = $ones,
+                /// The number of groups its channels are split into; each filter sees one group.
+                groups: usize = 1,
+                /// The function applied to its output.
+                activation: Activation = Activation::Linear,
+                /// Whether each feature map has a bias.
+                use_bias | bias: bool = true,
+                /// How the kernel begins.
+                kernel_initializer: Initializer = Initializer::GlorotUniform,
+                /// How the bias begins.
+                bias_initializer: Initializer = Initializer::Zeros,
+                /// What the weights add to the training loss.
+                kernel_regularizer: Option<Regularizer> = None,
+                /// What the bias adds to the training loss.
+                bias_regularizer: Option<Regularizer> = None,
+                $(
+                    /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep
+                    /// them.
+                    $fixed: Option<$crate::Kernels> = None,
+                )?
+                /// Whether a kernel that does not fit a whole number of times is an error.
+                strict: bool = false,
+            }
+        }
+
+        impl $name {
+            /// The convolution it is.
+            pub const fn convolution(&self) -> Convolution<$axes> {
+                Convolution {
+                    layer: Self::NAME,
+                    filters: self.filters,
+                    window: Sliding {
+                        strides: self.strides,
+                        dilation: self.dilation_rate,
+                        padding: self.padding,
+                        strict: self.strict,
+                        ..Sliding::kernel(self.kernel_size)
+                    },
+                    groups: self.groups,
+                    activation: self.activation,
+                    use_bias: self.use_bias,
+                    kernel_initializer: {
+                        let initializer = self.kernel_initializer;
+                        $( let initializer = if let Some(kernels) = self.$fixed { Initializer::Fixed(kernels) } else { initializer }; )?
+                        initializer
+                    },
+                    bias_initializer: self.bias_initializer,
+                    kernel_regularizer: self.kernel_regularizer,
+                    bias_regularizer: self.bias_regularizer,
+                }
+            }
+
+            #[doc = concat!(" ", $shapes, " by the window rule; `kernel·C/groups·filters` weights and `filters` biases.")]
+            ///
+            /// # Errors
+            #[doc = concat!(" If the input is no ", $input, ", the kernel does not fit it, or `groups` divides its channels or")]
+            /// the filters unevenly.
+            pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+                self.convolution().infer(inputs)
+            }
+        }
+    };
+}
+pub(crate) use convolution;

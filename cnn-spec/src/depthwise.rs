@@ -125,3 +125,181 @@ impl<const N: usize> SeparableConvolution<N> {
         Inferred { parameters, macs, reach: first.reach, ..second }
     }
 }
+
+/// Declares the layer that a [`DepthwiseConvolution`] over so many axes is, with the arguments that all of them have.
+macro_rules! depthwise_convolution {
+    ($(#[$doc:meta])* $name:ident $snake:literal {
+        axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
+        input: $input:literal, shapes: $shapes:literal, $(fixed: $fixed:ident,)?
+    }) => {
+        use crate::{Activation, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
+
+        $crate::layer::layer! {
+            $(#[$doc])*
+            $name $snake {
+                #[doc = concat!(" The kernel's ", $kernel, ".")]
+                kernel_size: [usize; $axes],
+                ;
+                /// The cells from one position of the kernel to the next.
+                strides | stride: [usize; $axes] = $ones,
+                #[doc = concat!(" ", $padding)]
+                padding: Padding<$axes> = Padding::Valid,
+                /// The number of feature maps that each channel gives.
+                depth_multiplier: usize = 1,
+                /// The cells from one tap of the kernel to the next.
+                dilation_rate | dilation: [usize; $axes] = $ones,
+                /// The function applied to its output.
+                activation: Activation = Activation::Linear,
+                /// Whether each feature map has a bias.
+                use_bias | bias: bool = true,
+                /// How the kernels of single channels begin.
+                depthwise_initializer: Initializer = Initializer::GlorotUniform,
+                /// How the bias begins.
+                bias_initializer: Initializer = Initializer::Zeros,
+                /// What the kernels of single channels add to the training loss.
+                depthwise_regularizer: Option<Regularizer> = None,
+                /// What the bias adds to the training loss.
+                bias_regularizer: Option<Regularizer> = None,
+                $(
+                    /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep
+                    /// them.
+                    $fixed: Option<$crate::Kernels> = None,
+                )?
+                /// Whether a kernel that does not fit a whole number of times is an error.
+                strict: bool = false,
+            }
+        }
+
+        impl $name {
+            /// The depthwise convolution it is.
+            pub const fn convolution(&self) -> DepthwiseConvolution<$axes> {
+                DepthwiseConvolution {
+                    layer: Self::NAME,
+                    window: Sliding {
+                        strides: self.strides,
+                        dilation: self.dilation_rate,
+                        padding: self.padding,
+                        strict: self.strict,
+                        ..Sliding::kernel(self.kernel_size)
+                    },
+                    depth_multiplier: self.depth_multiplier,
+                    activation: self.activation,
+                    use_bias: self.use_bias,
+                    depthwise_initializer: {
+                        let initializer = self.depthwise_initializer;
+                        $( let initializer = if let Some(kernels) = self.$fixed { Initializer::Fixed(kernels) } else { initializer }; )?
+                        initializer
+                    },
+                    bias_initializer: self.bias_initializer,
+                    depthwise_regularizer: self.depthwise_regularizer,
+                    bias_regularizer: self.bias_regularizer,
+                }
+            }
+
+            #[doc = concat!(" ", $shapes, " by the window rule; as many kernels and biases.")]
+            ///
+            /// # Errors
+            #[doc = concat!(" If the input is no ", $input, ", or the kernel does not fit it.")]
+            pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+                self.convolution().infer(inputs)
+            }
+        }
+    };
+}
+pub(crate) use depthwise_convolution;
+
+/// Declares the layer that a [`SeparableConvolution`] over so many axes is, with the arguments that all of them have.
+macro_rules! separable_convolution {
+    ($(#[$doc:meta])* $name:ident $snake:literal {
+        axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
+        input: $input:literal, shapes: $shapes:literal,
+    }) => {
+        use crate::{
+            Activation, Convolution, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer,
+            SeparableConvolution, ShapeError, Sliding,
+        };
+
+        $crate::layer::layer! {
+            $(#[$doc])*
+            $name $snake {
+                /// The number of feature maps it gives.
+                filters: usize,
+                #[doc = concat!(" The kernel's ", $kernel, ".")]
+                kernel_size: [usize; $axes],
+                ;
+                /// The cells from one position of the kernel to the next.
+                strides | stride: [usize; $axes] = $ones,
+                #[doc = concat!(" ", $padding)]
+                padding: Padding<$axes> = Padding::Valid,
+                /// The cells from one tap of the kernel to the next.
+                dilation_rate | dilation: [usize; $axes] = $ones,
+                /// The number of feature maps that each channel gives to be mixed.
+                depth_multiplier: usize = 1,
+                /// The function applied to its output.
+                activation: Activation = Activation::Linear,
+                /// Whether each feature map has a bias.
+                use_bias | bias: bool = true,
+                /// How the kernels of single channels begin.
+                depthwise_initializer: Initializer = Initializer::GlorotUniform,
+                /// How the mixing weights begin.
+                pointwise_initializer: Initializer = Initializer::GlorotUniform,
+                /// How the bias begins.
+                bias_initializer: Initializer = Initializer::Zeros,
+                /// What the kernels of single channels add to the training loss.
+                depthwise_regularizer: Option<Regularizer> = None,
+                /// What the mixing weights add to the training loss.
+                pointwise_regularizer: Option<Regularizer> = None,
+                /// What the bias adds to the training loss.
+                bias_regularizer: Option<Regularizer> = None,
+                /// Whether a kernel that does not fit a whole number of times is an error.
+                strict: bool = false,
+            }
+        }
+
+        impl $name {
+            /// The two convolutions it is.
+            pub const fn convolution(&self) -> SeparableConvolution<$axes> {
+                let depthwise = DepthwiseConvolution {
+                    layer: Self::NAME,
+                    window: Sliding {
+                        strides: self.strides,
+                        dilation: self.dilation_rate,
+                        padding: self.padding,
+                        strict: self.strict,
+                        ..Sliding::kernel(self.kernel_size)
+                    },
+                    depth_multiplier: self.depth_multiplier,
+                    activation: Activation::Linear,
+                    use_bias: false,
+                    depthwise_initializer: self.depthwise_initializer,
+                    bias_initializer: self.bias_initializer,
+                    depthwise_regularizer: self.depthwise_regularizer,
+                    bias_regularizer: None,
+                };
+                let pointwise = Convolution {
+                    layer: Self::NAME,
+                    filters: self.filters,
+                    window: Sliding::kernel($ones),
+                    groups: 1,
+                    activation: self.activation,
+                    use_bias: self.use_bias,
+                    kernel_initializer: self.pointwise_initializer,
+                    bias_initializer: self.bias_initializer,
+                    kernel_regularizer: self.pointwise_regularizer,
+                    bias_regularizer: self.bias_regularizer,
+                };
+                SeparableConvolution { depthwise, pointwise }
+            }
+
+            #[doc = concat!(" ", $shapes, " by the window rule; `kernel·C·depth_multiplier` and `C·depth_multiplier·filters` weights")]
+            /// and `filters` biases.
+            ///
+            /// # Errors
+            #[doc = concat!(" If the input is no ", $input, ", or the kernel does not fit it.")]
+            pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+                self.convolution().infer(inputs)
+            }
+        }
+    };
+}
+pub(crate) use separable_convolution;

@@ -5,7 +5,7 @@
 //! a convolution by its input (Dumoulin & Visin, 2016).
 
 use crate::layer::{height_and_width, image_of};
-use crate::window::thing;
+use crate::window::described;
 use crate::{
     Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, Regularizer, ShapeError, Sliding,
     Text, rules,
@@ -136,8 +136,7 @@ impl<const N: usize> TransposedConvolution<N> {
 
     const fn nothing_left(&self, axis: usize, n: usize, input: &Operand) -> ShapeError {
         let (span, stride, Kept { len, .. }) = (self.window.span(axis), self.window.strides[axis], self.kept(axis, n));
-        let message = Text::from("padding leaves nothing of the ").dims(input.shape.spatial());
-        let message = message.and(" ").and(thing(N)).and(" `").and(input.name).and("` under a kernel of ").num(span);
+        let message = described::<N>(Text::from("padding leaves nothing of the "), input).and(" under a kernel of ").num(span);
         if n == 0 {
             return ShapeError::new(At::Input(0), message).help(Text::from("give it at least 1 cell along each axis"));
         }
@@ -190,6 +189,84 @@ impl<const N: usize> TransposedConvolution<N> {
             .ends_in(self.activation)
     }
 }
+
+/// Declares the layer that a [`TransposedConvolution`] over so many axes is, with the arguments that all of them have.
+macro_rules! transposed_convolution {
+    ($(#[$doc:meta])* $name:ident $snake:literal {
+        axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, of: $of:literal,
+        input: $input:literal, shapes: $shapes:literal,
+    }) => {
+        use crate::{
+            Activation, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding, TransposedConvolution,
+        };
+
+        $crate::layer::layer! {
+            $(#[$doc])*
+            ///
+            #[doc = concat!(" Its input and output have the shapes of the output and the input of a `", $of, "`.")]
+            $name $snake {
+                /// The number of feature maps it gives.
+                filters: usize,
+                #[doc = concat!(" The kernel's ", $kernel, ".")]
+                kernel_size: [usize; $axes],
+                ;
+                /// The cells of the output from one position of the kernel to the next.
+                strides | stride: [usize; $axes] = $ones,
+                /// `same` gives `strides` cells for each cell of the input; a number is taken away from both ends, as in
+                /// PyTorch.
+                padding: Padding<$axes> = Padding::Valid,
+                /// Cells added at the end of each axis, below the stride; as many as `padding` promises unless given.
+                output_padding: Option<[usize; $axes]> = None,
+                /// The cells from one tap of the kernel to the next.
+                dilation_rate | dilation: [usize; $axes] = $ones,
+                /// The function applied to its output.
+                activation: Activation = Activation::Linear,
+                /// Whether each feature map has a bias.
+                use_bias | bias: bool = true,
+                /// How the kernel begins.
+                kernel_initializer: Initializer = Initializer::GlorotUniform,
+                /// How the bias begins.
+                bias_initializer: Initializer = Initializer::Zeros,
+                /// What the weights add to the training loss.
+                kernel_regularizer: Option<Regularizer> = None,
+                /// What the bias adds to the training loss.
+                bias_regularizer: Option<Regularizer> = None,
+            }
+        }
+
+        impl $name {
+            /// The transposed convolution it is.
+            pub const fn convolution(&self) -> TransposedConvolution<$axes> {
+                TransposedConvolution {
+                    layer: Self::NAME,
+                    filters: self.filters,
+                    window: Sliding {
+                        strides: self.strides,
+                        dilation: self.dilation_rate,
+                        padding: self.padding,
+                        ..Sliding::kernel(self.kernel_size)
+                    },
+                    output_padding: self.output_padding,
+                    activation: self.activation,
+                    use_bias: self.use_bias,
+                    kernel_initializer: self.kernel_initializer,
+                    bias_initializer: self.bias_initializer,
+                    kernel_regularizer: self.kernel_regularizer,
+                    bias_regularizer: self.bias_regularizer,
+                }
+            }
+
+            #[doc = concat!(" ", $shapes, "; `kernel·C·filters` weights and `filters` biases.")]
+            ///
+            /// # Errors
+            #[doc = concat!(" If the input is no ", $input, ", `output_padding` is not below the stride, or the padding leaves nothing.")]
+            pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+                self.convolution().infer(inputs)
+            }
+        }
+    };
+}
+pub(crate) use transposed_convolution;
 
 #[cfg(test)]
 mod tests {
@@ -254,7 +331,7 @@ mod tests {
         assert_eq!(error.message.as_str(), "`output_padding` must be below the stride, found 2 at stride 2");
         assert_eq!(error.help.as_str(), "use `output_padding=1`, or leave it out");
         let error = lengths(transposed(3, 1, Padding::Explicit([[5, 5]]), None)).unwrap_err();
-        assert_eq!(error.message.as_str(), "padding leaves nothing of the 7 sequence `i` under a kernel of 3");
+        assert_eq!(error.message.as_str(), "padding leaves nothing of the sequence `i` of length 7 under a kernel of 3");
         assert_eq!(error.note.as_str(), "(7 − 1)·1 + 3 − 10 = −1");
         assert!(lengths(transposed(3, 1, Padding::Causal, None)).is_err());
     }

@@ -256,7 +256,7 @@ impl<const N: usize> Sliding<N> {
         if self.strict && strided {
             text = text.and(" at stride ").sizes(&self.strides);
         }
-        text.and(between).dims(input.shape.spatial()).and(" ").and(thing(N)).and(" `").and(input.name).and("`")
+        described::<N>(text.and(between), input)
     }
 
     /// The sum of one axis: `(N + 2·P − F)/S + 1 = …`.
@@ -275,13 +275,13 @@ impl<const N: usize> Sliding<N> {
     }
 }
 
-/// What messages call something of so many spatial axes.
-pub(crate) const fn thing(axes: usize) -> &'static str {
-    match axes {
-        1 => "sequence",
-        2 => "image",
-        _ => "volume",
+/// What messages call a tensor of `N` spatial axes: ``2×2 image `x` ``, or ``sequence `x` of length 4``.
+pub(crate) const fn described<const N: usize>(text: Text, input: &Operand) -> Text {
+    if N == 1 {
+        return text.and("sequence `").and(input.name).and("` of length ").dims(input.shape.spatial());
     }
+    let thing = if N == 2 { "image" } else { "volume" };
+    text.dims(input.shape.spatial()).and(" ").and(thing).and(" `").and(input.name).and("`")
 }
 
 /// The least `p` for which `2·p − missing` is a multiple of `stride`, and not negative.

@@ -335,7 +335,8 @@ mod tests {
     #[test]
     fn bands_of_an_image_have_its_gradient() {
         for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [0, 2]])] {
-            for (strides, dilation) in [([1, 1], [1, 1]), ([2, 1], [1, 2]), ([4, 3], [1, 1]), ([1, 2], [2, 1]), ([2, 2], [3, 1])] {
+            for (strides, dilation) in [([1, 1], [1, 1]), ([2, 1], [1, 2]), ([4, 3], [1, 1]), ([1, 2], [2, 1]), ([2, 2], [3, 1])]
+            {
                 let conv = Conv2D::new(4, [3, 2]).strides(strides).dilation_rate(dilation).padding(padding);
                 bands_agree(conv.convolution(), &[2, 11, 5, 3]);
                 bands_agree(conv.groups(2).convolution(), &[1, 9, 4, 4]);

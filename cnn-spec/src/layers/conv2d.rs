@@ -1,77 +1,13 @@
 //! `Conv2D`: a learned filter bank slid over an image.
 
-use crate::layer::layer;
-use crate::{Activation, Convolution, Inferred, Initializer, Kernels, Operand, Padding, Regularizer, ShapeError, Sliding};
+use crate::convolution::convolution;
 
-layer! {
+convolution! {
     /// A 2-D convolution (cross-correlation) over `N, H, W, C`, as Keras' `Conv2D`.
-    ///
-    /// `kernel_size` cells in each window and channel are weighed and summed, once for each of `filters` feature maps.
     Conv2D "conv2d" {
-        /// The number of feature maps it gives.
-        filters: usize,
-        /// The kernel's height and width.
-        kernel_size: [usize; 2],
-        ;
-        /// The cells from one position of the kernel to the next.
-        strides | stride: [usize; 2] = [1, 1],
-        /// The cells added around the image.
-        padding: Padding<2> = Padding::Valid,
-        /// The cells from one tap of the kernel to the next.
-        dilation_rate | dilation: [usize; 2] = [1, 1],
-        /// The number of groups its channels are split into; each filter sees one group.
-        groups: usize = 1,
-        /// The function applied to its output.
-        activation: Activation = Activation::Linear,
-        /// Whether each feature map has a bias.
-        use_bias | bias: bool = true,
-        /// How the kernel begins.
-        kernel_initializer: Initializer = Initializer::GlorotUniform,
-        /// How the bias begins.
-        bias_initializer: Initializer = Initializer::Zeros,
-        /// What the weights add to the training loss.
-        kernel_regularizer: Option<Regularizer> = None,
-        /// What the bias adds to the training loss.
-        bias_regularizer: Option<Regularizer> = None,
-        /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep them.
-        kernel: Option<Kernels> = None,
-        /// Whether a kernel that does not fit a whole number of times is an error.
-        strict: bool = false,
-    }
-}
-
-impl Conv2D {
-    /// The convolution it is.
-    pub const fn convolution(&self) -> Convolution<2> {
-        Convolution {
-            layer: Self::NAME,
-            filters: self.filters,
-            window: Sliding {
-                strides: self.strides,
-                dilation: self.dilation_rate,
-                padding: self.padding,
-                strict: self.strict,
-                ..Sliding::kernel(self.kernel_size)
-            },
-            groups: self.groups,
-            activation: self.activation,
-            use_bias: self.use_bias,
-            kernel_initializer: match self.kernel {
-                Some(kernels) => Initializer::Fixed(kernels),
-                None => self.kernel_initializer,
-            },
-            bias_initializer: self.bias_initializer,
-            kernel_regularizer: self.kernel_regularizer,
-            bias_regularizer: self.bias_regularizer,
-        }
-    }
-
-    /// `H, W, C` to `H', W', filters` by the window rule; `kernel·C/groups·filters` weights and `filters` biases.
-    ///
-    /// # Errors
-    /// If the input is no image, the kernel does not fit it, or `groups` divides its channels or the filters unevenly.
-    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        self.convolution().infer(inputs)
+        axes: 2, ones: [1, 1], kernel: "height and width", padding: "The cells added around the image.",
+        input: "image", shapes: "`H, W, C` to `H', W', filters`",
+        fixed: kernel,
     }
 }
 

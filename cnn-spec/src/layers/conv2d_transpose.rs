@@ -1,69 +1,12 @@
 //! `Conv2DTranspose`: a learned filter bank that spreads each cell of an image over a larger one.
 
-use crate::layer::layer;
-use crate::{Activation, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding, TransposedConvolution};
+use crate::transposed::transposed_convolution;
 
-layer! {
+transposed_convolution! {
     /// A 2-D transposed convolution over `N, H, W, C`, as Keras' `Conv2DTranspose`.
-    ///
-    /// Its input and output have the shapes of the output and the input of a `Conv2D`.
     Conv2DTranspose "conv2d_transpose" {
-        /// The number of feature maps it gives.
-        filters: usize,
-        /// The kernel's height and width.
-        kernel_size: [usize; 2],
-        ;
-        /// The cells of the output from one position of the kernel to the next.
-        strides | stride: [usize; 2] = [1, 1],
-        /// `same` gives `strides` cells for each cell of the input; a number is taken away from both ends, as in PyTorch.
-        padding: Padding<2> = Padding::Valid,
-        /// Cells added at the end of each axis, below the stride; as many as `padding` promises unless given.
-        output_padding: Option<[usize; 2]> = None,
-        /// The cells from one tap of the kernel to the next.
-        dilation_rate | dilation: [usize; 2] = [1, 1],
-        /// The function applied to its output.
-        activation: Activation = Activation::Linear,
-        /// Whether each feature map has a bias.
-        use_bias | bias: bool = true,
-        /// How the kernel begins.
-        kernel_initializer: Initializer = Initializer::GlorotUniform,
-        /// How the bias begins.
-        bias_initializer: Initializer = Initializer::Zeros,
-        /// What the weights add to the training loss.
-        kernel_regularizer: Option<Regularizer> = None,
-        /// What the bias adds to the training loss.
-        bias_regularizer: Option<Regularizer> = None,
-    }
-}
-
-impl Conv2DTranspose {
-    /// The transposed convolution it is.
-    pub const fn convolution(&self) -> TransposedConvolution<2> {
-        TransposedConvolution {
-            layer: Self::NAME,
-            filters: self.filters,
-            window: Sliding {
-                strides: self.strides,
-                dilation: self.dilation_rate,
-                padding: self.padding,
-                ..Sliding::kernel(self.kernel_size)
-            },
-            output_padding: self.output_padding,
-            activation: self.activation,
-            use_bias: self.use_bias,
-            kernel_initializer: self.kernel_initializer,
-            bias_initializer: self.bias_initializer,
-            kernel_regularizer: self.kernel_regularizer,
-            bias_regularizer: self.bias_regularizer,
-        }
-    }
-
-    /// `H, W, C` to `H', W', filters`; `kernel·C·filters` weights and `filters` biases.
-    ///
-    /// # Errors
-    /// If the input is no image, `output_padding` is not below the stride, or the padding leaves nothing.
-    pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        self.convolution().infer(inputs)
+        axes: 2, ones: [1, 1], kernel: "height and width", of: "Conv2D",
+        input: "image", shapes: "`H, W, C` to `H', W', filters`",
     }
 }
 

@@ -155,7 +155,10 @@ mod tests {
         assert_eq!(on(Axes::new([0]), image).unwrap_err().message.as_str(), "axis 0 is the batch");
         let any = Operand::new("x", Shape::of(&[Dim::Unknown, Dim::Unknown, Dim::Known(3)]));
         assert!(on(Axes::new([-1]), any).is_ok() && on(Axes::NONE, any).is_ok());
-        assert_eq!(on(Axes::new([1]), any).unwrap_err().message.as_str(), "`Normalization` needs the sizes of its axes; `x` is _×_×3");
+        assert_eq!(
+            on(Axes::new([1]), any).unwrap_err().message.as_str(),
+            "`Normalization` needs the sizes of its axes; `x` is _×_×3"
+        );
     }
 
     #[test]
