@@ -252,7 +252,8 @@ impl<const N: usize> Conv<N> {
         const PRODUCTS: usize = 256 * 1024;
         let Geometry { batch, input, size, strides, dilation, .. } = self.geometry;
         let products = self.geometry.pixels() * self.patch_len() * self.filters / input[0];
-        let shared = ((size[0] - 1) * dilation[0] + 1).saturating_sub(strides[0]);
+        // Two bands both compute the positions whose windows reach from one into the other.
+        let shared = ((size[0] - 1) * dilation[0] + 1).saturating_sub(strides[0]).next_multiple_of(strides[0]);
         input[0].div_ceil(BANDS.div_ceil(batch.max(1))).max(PRODUCTS / products.max(1)).max(8 * shared).max(1)
     }
 
@@ -346,5 +347,19 @@ mod tests {
         bands_agree(Conv1D::new(3, [4]).strides([2]).padding(Padding::Causal).convolution(), &[2, 13, 2]);
         bands_agree(Conv1D::new(3, [2]).strides([5]).convolution(), &[1, 17, 2]);
         bands_agree(Conv3D::new(2, [3, 1, 2]).strides([2, 1, 1]).padding(Padding::Same).convolution(), &[1, 7, 3, 4, 2]);
+    }
+
+    #[test]
+    fn single_images_are_cut_into_bands_and_batches_are_not() {
+        let bands = |spec: Conv2D, dims: [usize; 4]| {
+            let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
+            let conv = Conv { geometry, filters: spec.filters, groups: 1, ends_in: Activation::Linear };
+            dims[1].div_ceil(conv.band_lines())
+        };
+        let conv = Conv2D::new(64, [3, 3]).strides([2, 2]).padding(Padding::Same);
+        assert_eq!([1, 2, 4, 16, 64].map(|batch| bands(conv, [batch, 128, 128, 32])), [8, 8, 4, 1, 1]);
+        assert_eq!(bands(conv, [1, 6, 6, 32]), 1);
+        assert_eq!(bands(Conv2D::new(64, [2, 2]).strides([2, 2]), [1, 128, 128, 32]), 16);
+        assert_eq!(bands(Conv2D::new(1, [100, 1]), [1, 128, 128, 1]), 1);
     }
 }
