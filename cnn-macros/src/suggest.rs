@@ -55,6 +55,8 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("inplace", "leave it out"),
     ("k", "did you mean `kernel_size`?"),
     ("kernel", "did you mean `kernel_size`?"),
+    ("kernel_initializer", "did you mean `depthwise_initializer`?"),
+    ("kernel_regularizer", "did you mean `depthwise_regularizer`?"),
     ("num_classes", "did you mean `units`?"),
     ("out_channels", "did you mean `filters`?"),
     ("out_features", "did you mean `units`?"),
@@ -74,13 +76,10 @@ pub fn layer(name: &str, blocks: &[String]) -> String {
 
 /// A fix for the unknown argument `name` of a layer that takes `known`.
 pub fn argument(name: &str, known: &[&str]) -> String {
-    if let Some(nearest) = nearest(name, known.iter().copied()) {
-        return did_you_mean(nearest);
-    }
     let is_of_use = |help: &str| known.iter().any(|name| help.contains(&format!("`{name}`"))) || help.starts_with("leave");
     match ARGUMENTS.iter().find(|(elsewhere, help)| *elsewhere == name && is_of_use(help)) {
         Some((_, help)) => help.to_string(),
-        None => format!("the arguments are {}", quoted(known)),
+        None => nearest(name, known.iter().copied()).map_or_else(|| format!("the arguments are {}", quoted(known)), did_you_mean),
     }
 }
 
@@ -141,6 +140,8 @@ mod tests {
         assert_eq!(argument("strid", &["filters", "strides", "stride"]), "did you mean `stride`?");
         assert_eq!(argument("kernel", &["filters", "kernel_size"]), "did you mean `kernel_size`?");
         assert_eq!(argument("kernel", &["rate"]), "the arguments are `rate`");
+        let depthwise = ["depthwise_regularizer", "bias_regularizer"];
+        assert_eq!(argument("kernel_regularizer", &depthwise), "did you mean `depthwise_regularizer`?");
         assert_eq!(tensor("j", &["x".into(), "i".into()]), "did you mean `x`?");
         assert_eq!(tensor("images", &["x".into(), "i".into()]), "the tensors here are `x` and `i`");
     }

@@ -28,13 +28,13 @@ pub(crate) const fn several(layer: &str, inputs: &[Operand]) -> Result<(), Shape
     Err(ShapeError::new(At::Inputs, message).help(Text::from("list them: `").and(layer).and("()([a, b])`")))
 }
 
-/// That a layer is given exactly two tensors.
-pub(crate) const fn two(layer: &str, inputs: &[Operand]) -> Result<(), ShapeError> {
+/// That a layer is given exactly two tensors; `example` is how it is called, such as `Subtract()`.
+pub(crate) const fn two(layer: &str, example: &str, inputs: &[Operand]) -> Result<(), ShapeError> {
     if inputs.len() == 2 {
         return Ok(());
     }
     let message = Text::from("`").and(layer).and("` takes two tensors, found ").num(inputs.len());
-    Err(ShapeError::new(At::Inputs, message).help(Text::from("list them: `").and(layer).and("()([a, b])`")))
+    Err(ShapeError::new(At::Inputs, message).help(Text::from("list them: `").and(example).and("([a, b])`")))
 }
 
 /// The shape that `a` and `b` have in common but for axis `except`, or `None` if they differ. A size known only at run

@@ -48,7 +48,7 @@ impl Dot {
     /// # Errors
     /// If there are other than two inputs, or one of them has no such axis.
     pub const fn places(&self, inputs: &[Operand]) -> Result<[usize; 2], ShapeError> {
-        if let Err(error) = merge::two(Self::NAME, inputs) {
+        if let Err(error) = merge::two(Self::NAME, "Dot(axes=-1)", inputs) {
             return Err(error);
         }
         let numbers = match self.axes.as_slice() {
@@ -95,9 +95,8 @@ const fn rest(a: &Shape, first: usize, b: &Shape, second: usize) -> Shape {
 }
 
 const fn different([first, second]: [usize; 2], a: &Operand, b: &Operand) -> ShapeError {
-    let message = Text::from("`Dot` sums over axes of equal size; axis ").num(first + 1).and(" of `").and(a.name).and("` ");
-    let message = message.shape(&a.shape).and(" is ").dim(a.shape.dims()[first]).and(", axis ").num(second + 1);
-    let message = message.and(" of `").and(b.name).and("` ").shape(&b.shape).and(" is ").dim(b.shape.dims()[second]);
+    let message = along(Text::from("`Dot` sums over axes of equal size, found "), a, first);
+    let message = along(message.and(" and "), b, second);
     match equal_axes(&a.shape, &b.shape) {
         Some([i, j]) => {
             let help = Text::from("sum over axes of equal size, as with `axes=").tuple(&[i + 1, j + 1]).and("`");
@@ -111,6 +110,12 @@ const fn different([first, second]: [usize; 2], a: &Operand, b: &Operand) -> Sha
             ShapeError::new(At::Inputs, message).help(help)
         }
     }
+}
+
+/// `` `x` 4×7 with 7 along axis 2 ``.
+const fn along(text: Text, of: &Operand, place: usize) -> Text {
+    let text = text.and("`").and(of.name).and("` ").shape(&of.shape).and(" with ").dim(of.shape.dims()[place]);
+    text.and(" along axis ").num(place + 1)
 }
 
 /// The last axis of `a` that has the size of an axis of `b`, and the last such axis of `b`.
@@ -160,7 +165,7 @@ mod tests {
     #[test]
     fn axes_of_other_sizes_show_those_that_agree() {
         let error = on([2], operand("a", [5, 4]), operand("b", [4, 7])).unwrap_err();
-        assert_eq!(error.message.as_str(), "`Dot` sums over axes of equal size; axis 2 of `a` 5×4 is 4, axis 2 of `b` 4×7 is 7");
+        assert_eq!(error.message.as_str(), "`Dot` sums over axes of equal size, found `a` 5×4 with 4 along axis 2 and `b` 4×7 with 7 along axis 2");
         assert_eq!((error.help.as_str(), error.at), ("sum over axes of equal size, as with `axes=(2, 1)`", At::Argument("axes")));
         let error = on([1], operand("a", [8]), operand("b", [9])).unwrap_err();
         assert_eq!((error.help.as_str(), error.at), ("project `b` first: `b = Dense(8)(b)`", At::Inputs));
@@ -175,7 +180,8 @@ mod tests {
         assert_eq!(on([1, 3], a, b).unwrap_err().at, At::Element("axes", 1));
         let expected = "`axes` takes one axis for both tensors, or one of each; found 3";
         assert_eq!(on([1, 2, 1], a, b).unwrap_err().message.as_str(), expected);
-        assert!(Dot::new(Axes::new([1])).infer(&[a, b, a]).is_err());
+        let error = Dot::new(Axes::new([1])).infer(&[a, b, a]).unwrap_err();
+        assert_eq!(error.help.as_str(), "list them: `Dot(axes=-1)([a, b])`");
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Subtract {
     /// # Errors
     /// If there are other than two tensors, or tensors of different shapes.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        match merge::two(Self::NAME, inputs) {
+        match merge::two(Self::NAME, "Subtract()", inputs) {
             Ok(()) => merge::elementwise(Self::NAME, inputs),
             Err(error) => Err(error),
         }
