@@ -165,7 +165,10 @@ mod tests {
     #[test]
     fn axes_of_other_sizes_show_those_that_agree() {
         let error = on([2], operand("a", [5, 4]), operand("b", [4, 7])).unwrap_err();
-        assert_eq!(error.message.as_str(), "`Dot` sums over axes of equal size, found `a` 5×4 with 4 along axis 2 and `b` 4×7 with 7 along axis 2");
+        assert_eq!(
+            error.message.as_str(),
+            "`Dot` sums over axes of equal size, found `a` 5×4 with 4 along axis 2 and `b` 4×7 with 7 along axis 2"
+        );
         assert_eq!((error.help.as_str(), error.at), ("sum over axes of equal size, as with `axes=(2, 1)`", At::Argument("axes")));
         let error = on([1], operand("a", [8]), operand("b", [9])).unwrap_err();
         assert_eq!((error.help.as_str(), error.at), ("project `b` first: `b = Dense(8)(b)`", At::Inputs));

@@ -81,8 +81,11 @@ impl Normalization {
                 }
                 Dim::Unknown => {
                     let message = Text::from("`Normalization` needs the sizes of its axes; `").and(input.name).and("` is ");
-                    let help = Text::from("say how many, as in `Input(_, _, 3)`, or normalize along another axis");
-                    return Err(ShapeError::new(At::Input(0), message.shape(&input.shape)).help(help));
+                    let help = match self.axis.as_slice() {
+                        [-1] => "say how many channels, as in `Input(_, _, 3)`",
+                        _ => "give `Input` these sizes, or leave out `axis` to normalize each channel",
+                    };
+                    return Err(ShapeError::new(At::Input(0), message.shape(&input.shape)).help(Text::from(help)));
                 }
             }
             axis += 1;
