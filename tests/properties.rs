@@ -290,7 +290,13 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
         Layer::Cropping3D(spec) => vec![Layer::Cropping3D(spec.cropping([[0, 0], [0, 0], [0, sizes(&shape)[2]]]))],
         Layer::UpSampling2D(spec) => vec![Layer::UpSampling2D(spec.size([1, 0]))],
         Layer::Normalization(spec) => [Axes::new([0]), Axes::new([7])].map(|axes| Layer::Normalization(spec.axis(axes))).into(),
-        Layer::Resizing(spec) => vec![Layer::Resizing(layers::Resizing { width: 0, ..spec })],
+        Layer::Resizing(spec) => [
+            layers::Resizing { width: 0, ..spec },
+            spec.crop_to_aspect_ratio(true).pad_to_aspect_ratio(true),
+            spec.fill_value(f64::INFINITY),
+        ]
+        .map(Layer::Resizing)
+        .into(),
         Layer::Embedding(spec) => vec![Layer::Embedding(layers::Embedding { input_dim: 0, ..spec })],
         Layer::RandomRotation(spec) => [[0.2, 0.1], [-2.0, 0.0], [f64::NAN, 0.0]]
             .map(|factor| Layer::RandomRotation(layers::RandomRotation { factor, ..spec }))

@@ -175,6 +175,9 @@ def input_side():
             case(cases, "Resizing", arguments, images(f"resizing {turn}", ([1, 3][turn % 2], 6, 5, 2)))
         arguments = {"height": height, "width": width, "crop_to_aspect_ratio": True}
         case(cases, "Resizing", arguments, images(f"cropping {turn}", (1, 6, 5, 2)))
+        for more in [{}, {"fill_value": 0.5}, {"interpolation": "nearest"}, {"interpolation": "lanczos3", "antialias": True}]:
+            arguments = {"height": height, "width": width, "pad_to_aspect_ratio": True} | more
+            case(cases, "Resizing", arguments, images(f"padding {turn}", ([1, 3][turn % 2], 6, 5, 2)))
         case(cases, "CenterCrop", {"height": height, "width": width}, images(f"center {turn}", (1, 6, 5, 2)))
         for interpolation, antialias in itertools.product(["bilinear", "bicubic", "lanczos3", "lanczos5"], [False, True]):
             if not antialias and interpolation in ["bilinear", "bicubic"]:

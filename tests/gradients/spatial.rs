@@ -209,6 +209,7 @@ pub fn resizing() -> Vec<Case> {
         layer,
         layer.interpolation(Resampling::Nearest),
         layer.crop_to_aspect_ratio(true),
+        layer.pad_to_aspect_ratio(true).fill_value(0.5),
         layer.interpolation(Resampling::Bicubic),
         layer.interpolation(Resampling::Lanczos3).antialias(true),
     ];

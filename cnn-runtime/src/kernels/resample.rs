@@ -48,6 +48,12 @@ impl Taps {
         };
         Self((0..count).map(tap).collect())
     }
+
+    /// The same of `n` cells that have `before` others before them; all others are 0.
+    pub(crate) fn inside(self, before: usize, n: usize) -> Self {
+        let cell = |(cell, weight): (usize, f64)| Some((cell.checked_sub(before)?, weight)).filter(|(cell, _)| *cell < n);
+        Self(self.0.into_iter().map(|taps| taps.into_iter().filter_map(cell).collect()).collect())
+    }
 }
 
 /// How many cells to each side a kernel reaches.
@@ -205,6 +211,7 @@ mod tests {
         assert_eq!(along(&[0., 4.], bilinear(0, 2, 4)), [0., 1., 3., 4.]);
         assert_eq!(along(&[0., 1., 2., 3.], bilinear(0, 4, 2)), [0.5, 2.5]);
         assert_eq!(along(&[9., 0., 4., 9.], bilinear(1, 2, 4)), [0., 1., 3., 4.]);
+        assert_eq!(along(&[2., 4.], bilinear(0, 4, 2).inside(1, 2)), [1., 2.]);
         assert_eq!(along(&[0., 1., 2.], Taps::resize(0, 3, 5, Resampling::Nearest, false)), [0., 0., 1., 2., 2.]);
     }
 

@@ -31,12 +31,28 @@ impl Resizing {
         if input.contains(&0) {
             candle_core::bail!("`{name}` takes images of at least one pixel, found {:?}", xs.dims());
         }
+        let spec::layers::Resizing { interpolation, antialias, fill_value, .. } = self.spec;
+        let resize = |axis: usize, start, len| Taps::resize(start, len, output[axis], interpolation, antialias);
+        if self.spec.pad_to_aspect_ratio {
+            let taps = from_fn(|axis| {
+                let before = self.added(input, axis);
+                resize(axis, 0, input[axis] + 2 * before).inside(before, input[axis])
+            });
+            // What is added is 0 where `fill_value` is.
+            return kernels::resample::<2>(name, &xs.affine(1.0, -fill_value)?, taps)?.affine(1.0, fill_value);
+        }
         let parts = match self.spec.crop_to_aspect_ratio {
             true => layers::proportional(input, output),
             false => input.map(|n| (0, n)),
         };
-        let spec::layers::Resizing { interpolation, antialias, .. } = self.spec;
-        let taps = from_fn(|axis| Taps::resize(parts[axis].0, parts[axis].1, output[axis], interpolation, antialias));
+        let taps = from_fn(|axis| resize(axis, parts[axis].0, parts[axis].1));
         kernels::resample::<2>(name, xs, taps)
+    }
+
+    /// The cells to add on either side of `axis`, so that an image has the proportions of the output; as in Keras, half of
+    /// them rounded down.
+    fn added(&self, input: [usize; 2], axis: usize) -> usize {
+        let output = [self.spec.height, self.spec.width];
+        (input[1 - axis] * output[axis] / output[1 - axis]).saturating_sub(input[axis]) / 2
     }
 }
