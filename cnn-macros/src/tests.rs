@@ -233,9 +233,10 @@ fn other_mistakes() {
         ("i = Input(4, 4, 1); x = Conv2D(8, (3, 5))(i);", "5: kernel 3×5 does not fit"),
         ("i = Input(4, 4, 1); x = Conv2D(8, 3, padding=sam)(i);", "sam: unknown padding `sam`\n  help: did you mean `same`?"),
         (
-            "i = Input(4, 4, 1); x = Conv2D(8, kernel=3)(i);",
-            "kernel: `Conv2D` has no argument `kernel`\n  help: did you mean `kernel_size`?",
+            "i = Input(4, 1); x = Conv1D(8, kernel=3)(i);",
+            "kernel: `Conv1D` has no argument `kernel`\n  help: did you mean `kernel_size`?",
         ),
+        ("i = Input(4, 4, 1); x = Conv2D(8, kernel=3)(i);", "(8, kernel = 3): `kernel_size` of `Conv2D` is missing"),
     ] {
         let (error, (token, message)) = (error(body), expected.split_once(": ").expect("a token and a message"));
         assert!(error.starts_with(&found(token, message)), "{body}\n{error}");
