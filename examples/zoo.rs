@@ -1,6 +1,6 @@
 //! Every network of the zoo at its published input size: its cost, one prediction and one training step.
 //!
-//! `cargo run --release --features zoo --example zoo [NAME…]`
+//! `cargo run --release --example zoo [NAME…]`
 
 use cnn_runtime::prelude::*;
 use cnn_runtime::zoo;

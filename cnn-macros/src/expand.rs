@@ -247,17 +247,23 @@ fn constant(name: &str, graph: &Graph) -> TokenStream {
 }
 
 /// `build`: every layer as its first node describes it.
+///
+/// Each is bound before they are put together: in a struct expression, the code that frees what is there when a layer
+/// fails grows with the square of their number.
 fn build(graph: &Graph) -> TokenStream {
-    let fields = graph.layers.iter().enumerate().map(|(index, layer)| {
+    let layer = |(index, layer): (usize, &Layer)| {
         let first = graph.nodes.iter().position(|node| node.layer == index).expect("a layer is listed once it is applied");
         let (field, first) = (&graph.name(layer).field, Literal::usize_unsuffixed(first));
-        quote_spanned!(Span::mixed_site()=> #field: layers::build(&graph, #first, weights)?)
-    });
+        quote_spanned!(Span::mixed_site()=> let #field = layers::build(&graph, #first, weights)?;)
+    };
+    let layers = graph.layers.iter().enumerate().map(layer);
+    let fields = graph.layers.iter().map(|layer| &graph.name(layer).field);
     quote_spanned! {Span::mixed_site()=>
         fn build(weights: &::cnn_runtime::Weights<'_>) -> ::cnn_runtime::candle_core::Result<Self> {
             use ::cnn_runtime::layers;
             let graph = Self::GRAPH;
-            Ok(Self { #(#fields,)* })
+            #(#layers)*
+            Ok(Self { #(#fields),* })
         }
     }
 }

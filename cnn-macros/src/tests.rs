@@ -270,7 +270,7 @@ fn the_lecture_becomes_plain_code() {
         "    /// Runs the network on a batch: `i` N×28×28×1 → `x` N×10.",
         "        let i = self.input.forward(i, cx)?;\n        let mut x = self.conv2d.forward(&i, cx)?;\n        x = self.conv2d_1.",
         "        x = self.dense_1.forward(&x, &cx.last())?;\n        Ok(x)",
-        "let graph = Self::GRAPH;\n        Ok(Self {\n            input: layers::build(&graph, 0, weights)?,\n            conv2d: layers::build(&graph, 1, weights)?,",
+        "let graph = Self::GRAPH;\n        let input = layers::build(&graph, 0, weights)?;\n        let conv2d = layers::build(&graph, 1, weights)?;",
         "impl ::cnn_runtime::candle_nn::ModuleT for FashionCnn {",
     ] {
         assert!(rust.contains(line), "{line}\n\n{rust}");

@@ -22,7 +22,7 @@ mod testing;
 pub mod train;
 mod viz;
 mod weights;
-#[cfg(any(test, feature = "zoo"))]
+#[cfg(feature = "zoo")]
 pub mod zoo;
 
 /// Declares networks, as in this example; the rules follow it.
