@@ -118,6 +118,29 @@ pub enum Value {
     Tuple(Vec<Value>),
     /// A name with values of its own, each perhaps with a keyword, such as `L2(0.001)`.
     Call(String, Vec<(Option<String>, Value)>),
+    /// A constant whose value only the compiler knows.
+    Constant(Constant),
+}
+
+/// A constant expression, such as `2 * CLASSES`, and the name that stands for it in Rust source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// What was written.
+    pub text: String,
+    /// An identifier, which is to be replaced by the expression itself.
+    pub stand_in: String,
+}
+
+impl Value {
+    /// Whether its value, or that of a part of it, is one that only the compiler knows.
+    pub fn has_constants(&self) -> bool {
+        match self {
+            Value::Constant(_) => true,
+            Value::Tuple(values) => values.iter().any(Value::has_constants),
+            Value::Call(_, arguments) => arguments.iter().any(|(_, value)| value.has_constants()),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Value {
@@ -128,6 +151,7 @@ impl fmt::Display for Value {
             Value::Word(word) => write!(f, "{word}"),
             Value::Bool(flag) => write!(f, "{flag}"),
             Value::Unknown => write!(f, "_"),
+            Value::Constant(constant) => write!(f, "{}", constant.text),
             Value::Tuple(values) => {
                 let values: Vec<_> = values.iter().map(Value::to_string).collect();
                 write!(f, "({})", values.join(", "))
@@ -190,6 +214,41 @@ pub trait FromValue: Sized {
 
     /// The value as a Rust expression, given that this crate's types are in scope.
     fn to_rust(&self) -> String;
+
+    /// The Rust expression for a value that may have constants in it, whose values the rules check later.
+    ///
+    /// # Errors
+    /// If the value is not one the argument takes, or no constant may stand where one does.
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        match value.has_constants() {
+            false => Self::from_value(value, name).map(|value| value.to_rust()),
+            true => Err(Refusal::new(format!("`{value}` must be written out"), format!("write the value of `{name}` itself"))),
+        }
+    }
+}
+
+/// The source of a number, which a constant may stand for.
+fn number<T: FromValue>(value: &Value, name: &str) -> Result<String, Refusal> {
+    match value {
+        Value::Constant(constant) => Ok(constant.stand_in.clone()),
+        value => T::from_value(value, name).map(|number| number.to_rust()),
+    }
+}
+
+/// The source of each element of a tuple.
+fn elements<T: FromValue>(values: &[Value], name: &str) -> Result<Vec<String>, Refusal> {
+    let source = |(i, value)| T::source(value, name).map_err(|refusal: Refusal| refusal.at(i));
+    values.iter().enumerate().map(source).collect()
+}
+
+/// The source of the sizes of a shape, some of which may be open.
+pub(crate) fn dims(values: &[Value], name: &str, is_open: impl Fn(&Value) -> bool) -> Result<String, Refusal> {
+    let dim = |(i, value)| match value {
+        open if is_open(open) => Ok("Dim::Unknown".into()),
+        value => usize::source(value, name).map(|size| format!("Dim::Known({size})")).map_err(|refusal: Refusal| refusal.at(i)),
+    };
+    let dims: Vec<String> = values.iter().enumerate().map(dim).collect::<Result<_, _>>()?;
+    Ok(format!("&[{}]", dims.join(", ")))
 }
 
 impl FromValue for usize {
@@ -213,6 +272,10 @@ impl FromValue for usize {
     fn to_rust(&self) -> String {
         self.to_string()
     }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        number::<Self>(value, name)
+    }
 }
 
 impl FromValue for isize {
@@ -232,6 +295,10 @@ impl FromValue for isize {
 
     fn to_rust(&self) -> String {
         self.to_string()
+    }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        number::<Self>(value, name)
     }
 }
 
@@ -258,6 +325,14 @@ impl<const N: usize> FromValue for [usize; N] {
     fn to_rust(&self) -> String {
         format!("{self:?}")
     }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        match value {
+            Value::Constant(constant) => Ok(format!("[{}; {N}]", constant.stand_in)),
+            Value::Tuple(values) if values.len() == N => Ok(format!("[{}]", elements::<usize>(values, name)?.join(", "))),
+            value => Self::from_value(value, name).map(|sizes| sizes.to_rust()),
+        }
+    }
 }
 
 impl<T: FromValue> FromValue for Option<T> {
@@ -272,6 +347,10 @@ impl<T: FromValue> FromValue for Option<T> {
             Some(value) => format!("Some({})", value.to_rust()),
             None => "None".into(),
         }
+    }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        T::source(value, name).map(|source| format!("Some({source})"))
     }
 }
 
@@ -302,6 +381,16 @@ impl FromValue for Shape {
         }
         let dims = sizes.iter().map(|size| if size == "_" { "Dim::Unknown".into() } else { format!("Dim::Known({size})") });
         format!("Shape::of(&[{}])", dims.collect::<Vec<_>>().join(", "))
+    }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        match value {
+            Value::Tuple(values) if value.has_constants() && (1..=Self::MAX_RANK).contains(&values.len()) => {
+                Ok(format!("Shape::of({})", dims(values, name, |value| *value == Value::Unknown)?))
+            }
+            Value::Constant(constant) => Ok(format!("Shape::of(&[Dim::Known({})])", constant.stand_in)),
+            value => Self::from_value(value, name).map(|shape| shape.to_rust()),
+        }
     }
 }
 
@@ -342,6 +431,13 @@ impl<const N: usize> FromValue for Padding<N> {
     fn to_rust(&self) -> String {
         format!("Padding::{self:?}")
     }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        match value.has_constants() {
+            true => <[[usize; 2]; N]>::source(value, name).map(|cells| format!("Padding::Explicit({cells})")),
+            false => Self::from_value(value, name).map(|padding| padding.to_rust()),
+        }
+    }
 }
 
 impl<const N: usize> FromValue for [[usize; 2]; N] {
@@ -374,6 +470,15 @@ impl<const N: usize> FromValue for [[usize; 2]; N] {
     fn to_rust(&self) -> String {
         format!("{self:?}")
     }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        match value {
+            Value::Constant(constant) => Ok(format!("[[{}; 2]; {N}]", constant.stand_in)),
+            Value::Tuple(values) if N == 1 && values.len() == 2 => Ok(format!("[{}]", <[usize; 2]>::source(value, name)?)),
+            Value::Tuple(values) if values.len() == N => Ok(format!("[{}]", elements::<[usize; 2]>(values, name)?.join(", "))),
+            value => Self::from_value(value, name).map(|cells| cells.to_rust()),
+        }
+    }
 }
 
 impl FromValue for [f64; 2] {
@@ -398,6 +503,14 @@ impl FromValue for [f64; 2] {
     fn to_rust(&self) -> String {
         format!("{self:?}")
     }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        match value {
+            Value::Constant(Constant { stand_in, .. }) => Ok(format!("[-{stand_in}, {stand_in}]")),
+            Value::Tuple(values) if values.len() == 2 => Ok(format!("[{}]", elements::<f64>(values, name)?.join(", "))),
+            value => Self::from_value(value, name).map(|interval| interval.to_rust()),
+        }
+    }
 }
 
 impl FromValue for f64 {
@@ -413,6 +526,10 @@ impl FromValue for f64 {
 
     fn to_rust(&self) -> String {
         format!("{self:?}")
+    }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        number::<Self>(value, name)
     }
 }
 

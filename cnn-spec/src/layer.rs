@@ -160,6 +160,20 @@ macro_rules! layer {
                 Ok(layer)
             }
 
+            /// The arguments that were given, as Rust source, where constants may stand for numbers.
+            ///
+            /// # Errors
+            /// The place of the first argument whose value is refused, with the reason.
+            pub fn sources(values: &[Option<$crate::Value>]) -> Result<Vec<$crate::Setting>, (usize, $crate::Refusal)> {
+                #[allow(unused_mut, unused_variables)]
+                let mut given = values.iter().enumerate();
+                #[allow(unused_mut)]
+                let mut settings = Vec::new();
+                $( settings.extend($crate::layer::source::<$required_type>(given.next(), stringify!($required), true)?); )*
+                $( settings.extend($crate::layer::source::<$optional_type>(given.next(), stringify!($optional), false)?); )*
+                Ok(settings)
+            }
+
             /// The arguments that differ from their defaults, as Rust source.
             pub fn settings(&self) -> Vec<$crate::Setting> {
                 #[allow(unused_mut)]
@@ -191,6 +205,21 @@ pub(crate) fn read<T: crate::FromValue>(
 ) -> Result<Option<T>, (usize, crate::Refusal)> {
     match given {
         Some((place, Some(value))) => T::from_value(value, name).map(Some).map_err(|refusal| (place, refusal)),
+        _ => Ok(None),
+    }
+}
+
+/// The source of the value in one place of an argument list.
+pub(crate) fn source<T: crate::FromValue>(
+    given: Option<(usize, &Option<crate::Value>)>,
+    argument: &'static str,
+    required: bool,
+) -> Result<Option<crate::Setting>, (usize, crate::Refusal)> {
+    match given {
+        Some((place, Some(value))) => {
+            let rust = T::source(value, argument).map_err(|refusal| (place, refusal))?;
+            Ok(Some(crate::Setting { argument, rust, required }))
+        }
         _ => Ok(None),
     }
 }
@@ -255,6 +284,17 @@ macro_rules! layers {
             /// If there is no such layer, or a required argument has no value.
             pub fn from_values(name: &str, values: &[Option<Value>]) -> Result<Self, (usize, Refusal)> {
                 match name { $( $name::NAME => $name::from_values(values).map(Layer::$name), )* _ => panic!("no layer `{name}`") }
+            }
+
+            /// The arguments given to the layer called `name`, as Rust source, where constants may stand for numbers.
+            ///
+            /// # Errors
+            /// The place of the first argument whose value is refused, with the reason.
+            ///
+            /// # Panics
+            /// If there is no such layer.
+            pub fn sources(name: &str, values: &[Option<Value>]) -> Result<Vec<Setting>, (usize, Refusal)> {
+                match name { $( $name::NAME => $name::sources(values), )* _ => panic!("no layer `{name}`") }
             }
 
             /// The arguments that differ from their defaults, as Rust source.

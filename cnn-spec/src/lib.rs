@@ -18,6 +18,7 @@ mod activation;
 mod argument;
 mod augmentation;
 mod axes;
+mod checked;
 mod convolution;
 mod depthwise;
 mod edges;
@@ -41,8 +42,9 @@ mod transposed;
 mod window;
 
 pub use activation::Activation;
-pub use argument::{Argument, FromValue, Kind, Refusal, Setting, Value};
+pub use argument::{Argument, Constant, FromValue, Kind, Refusal, Setting, Value};
 pub use axes::Axes;
+pub use checked::{Checked, refuse};
 pub use convolution::Convolution;
 pub use depthwise::{DepthwiseConvolution, SeparableConvolution};
 pub use error::{At, ShapeError};

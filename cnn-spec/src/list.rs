@@ -1,6 +1,6 @@
 //! Arguments that hold as many values as there are: sizes, one of which may be left open, and numbers.
 
-use crate::argument::{FromValue, Kind, Refusal, Value};
+use crate::argument::{FromValue, Kind, Refusal, Value, dims};
 use crate::{Dim, Shape};
 
 /// The sizes a tensor is to have, one of which may be left to follow from the others: `-1` in a model.
@@ -37,6 +37,15 @@ impl FromValue for Target {
     fn to_rust(&self) -> String {
         let dim = |dim: &Dim| format!("Dim::{dim:?}");
         format!("Target::of(&[{}])", self.0.dims().iter().map(dim).collect::<Vec<_>>().join(", "))
+    }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        if !value.has_constants() {
+            return Self::from_value(value, name).map(|target| target.to_rust());
+        }
+        let values = values(value, name, Shape::MAX_RANK, "give the sizes without the batch, as in `7, 7, 64`")?;
+        let is_open = |value: &Value| matches!(value, Value::Int(-1) | Value::Unknown);
+        Ok(format!("Target::of({})", dims(values, name, is_open)?))
     }
 }
 
@@ -82,6 +91,13 @@ impl FromValue for Numbers {
 
     fn to_rust(&self) -> String {
         format!("Numbers::of(&{:?})", self.as_slice())
+    }
+
+    fn source(value: &Value, name: &str) -> Result<String, Refusal> {
+        let values = values(value, name, Self::MAX, "give one number, or one for each channel, as in `(0.5, 0.4, 0.3)`")?;
+        let number = |(i, value)| f64::source(value, name).map_err(|refusal: Refusal| refusal.at(i));
+        let numbers: Vec<String> = values.iter().enumerate().map(number).collect::<Result<_, _>>()?;
+        Ok(format!("Numbers::of(&[{}])", numbers.join(", ")))
     }
 }
 

@@ -122,6 +122,17 @@ impl Text {
         text
     }
 
+    /// Appends the sizes of a shape as they are listed in a model, such as `28, 28, 1`.
+    pub const fn list(self, shape: &Shape) -> Self {
+        let mut text = self;
+        let mut i = 0;
+        while i < shape.rank() {
+            text = if i > 0 { text.and(", ") } else { text }.dim(shape.dims()[i]);
+            i += 1;
+        }
+        text
+    }
+
     /// Appends a shape, such as `28×28×1`.
     pub const fn shape(self, shape: &Shape) -> Self {
         self.dims(shape.dims())
