@@ -26,8 +26,11 @@ fn main() -> Result<()> {
 /// Builds a network, predicts for one image and trains on two.
 fn run<N: Network>() -> Result<()> {
     let graph = N::GRAPH;
-    let shape: Vec<usize> = graph.nodes[graph.inputs[0]].shape.dims().iter().filter_map(|dim| dim.known()).collect();
-    let batch = |count: usize| Tensor::rand(0f32, 1f32, [&[count], shape.as_slice()].concat(), &Device::Cpu);
+    let sizes = |node: usize| graph.nodes[node].shape.dims().iter().filter_map(|dim| dim.known()).collect::<Vec<_>>();
+    let (image, output) = (sizes(graph.inputs[0]), sizes(graph.outputs[0]));
+    let batch = |count: usize| Tensor::rand(0f32, 1f32, [&[count], image.as_slice()].concat(), &Device::Cpu);
+    // One for each image, or for each pixel of a network that segments.
+    let labels = Tensor::zeros([&[2], &output[..output.len() - 1]].concat(), DType::U32, &Device::Cpu)?;
     let mut model = Model::<N>::new(&Device::Cpu, Seed(42))?;
     model.compile(SGD::new(1e-3), SparseCategoricalCrossentropy::default(), [Accuracy]);
 
@@ -35,7 +38,7 @@ fn run<N: Network>() -> Result<()> {
     model.predict(&batch(1)?)?;
     let predicted = start.elapsed();
     let start = Instant::now();
-    model.train_on_batch(&batch(2)?, &Tensor::new(&[0u32, 1], &Device::Cpu)?)?;
+    model.train_on_batch(&batch(2)?, &labels)?;
     let trained = start.elapsed();
 
     let macs = graph.macs().unwrap_or_default();

@@ -6,6 +6,8 @@
 use crate::{At, Inferred, Layer, Operand, Shape, ShapeError, Text};
 
 /// One application of a layer, checked.
+// Constant evaluation has no boxes.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Checked {
     /// It keeps every rule.
