@@ -23,6 +23,8 @@ pub struct Block {
     pub statements: Vec<Statement>,
     /// The tensors it gives, or `None` if that could not be parsed.
     pub value: Option<Vec<Expression>>,
+    /// Whether its parameters or tensors could not be parsed either, so that its calls cannot be checked.
+    pub is_broken: bool,
 }
 
 /// `name` or `name = default`.

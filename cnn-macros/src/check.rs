@@ -90,6 +90,8 @@ struct Checker<'a> {
     broken_values: HashSet<*const Block>,
     /// The names that were reported as unused, for the same reason.
     reported: HashSet<*const Ident>,
+    /// The names in the statements of the model that have not been reached yet.
+    later: Vec<&'a Ident>,
 }
 
 /// The place of a layer among the names, and its name as written.
@@ -120,7 +122,7 @@ struct Value {
 }
 
 impl<'a> Checker<'a> {
-    fn new(model: &Model, blocks: &'a [Block], errors: &'a mut Errors) -> Self {
+    fn new(model: &'a Model, blocks: &'a [Block], errors: &'a mut Errors) -> Self {
         Self {
             errors,
             blocks,
@@ -136,6 +138,7 @@ impl<'a> Checker<'a> {
             broken: HashSet::new(),
             broken_values: HashSet::new(),
             reported: HashSet::new(),
+            later: model.body.statements.iter().flat_map(Statement::names).collect(),
         }
     }
 
@@ -198,7 +201,7 @@ impl<'a> Checker<'a> {
 
     /// Binds what `statement` would bind, to tensors that are unknown because of an earlier error.
     fn poison(&mut self, statement: &'a Statement) {
-        self.scope.use_everything();
+        self.use_everything();
         let names = statement.names();
         self.scope.last = names.len().min(1);
         for name in names {
@@ -225,6 +228,7 @@ impl<'a> Checker<'a> {
     }
 
     fn bind(&mut self, names: &'a [Ident], expression: &'a Expression) {
+        self.later.retain(|later| !names.iter().any(|name| std::ptr::eq(name, *later)));
         if let (Expression::Call(call), [name]) = (expression, names)
             && call.tensors.is_none()
             && call.layer != spec::Input::NAME
@@ -236,7 +240,7 @@ impl<'a> Checker<'a> {
                     Bound::Layer(self.held.len() - 1)
                 }
                 None => {
-                    self.scope.use_everything();
+                    self.use_everything();
                     Bound::Tensor(None)
                 }
             };
@@ -284,7 +288,7 @@ impl<'a> Checker<'a> {
         if Layer::arguments(&kind).is_none() {
             self.operands(call, target);
             let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
-            self.errors.push(unknown_layer(&kind, &blocks).at(&call.layer));
+            self.errors.push(unknown_layer(call, &blocks).at(&call.layer));
             return None;
         }
         let operands = self.operands(call, target);
@@ -300,7 +304,10 @@ impl<'a> Checker<'a> {
     fn is_a_fit_input(&mut self, target: &Ident) -> Option<()> {
         if !self.inside.is_empty() {
             let problem = Problem::new("an `Input` belongs to a model, not to a block");
-            self.errors.push(problem.help("let the block take another tensor").at(target));
+            let block = self.blocks.iter().find(|block| self.inside.last().is_some_and(|name| block.name == **name));
+            let tensors = block.map_or_else(Vec::new, |block| block.tensors.iter().map(ToString::to_string).collect());
+            let help = format!("let the block take it as another tensor: `({}, {target})`", tensors.join(", "));
+            self.errors.push(problem.help(help).at(target));
             return None;
         }
         if self.scope.find(target).is_some() {
@@ -321,8 +328,9 @@ impl<'a> Checker<'a> {
         let common = common.unwrap_or_default();
         let name = self.names.add(self.scope.place, snake, common.name, call.layer.span());
         self.slots.push(Slot { name, kind: call.layer.clone() });
-        let filled = bind(call, &arguments?, table, |name| self.scope.is_tensor(name), self.errors)?;
-        let layer = self.layer(call, table, &filled)?;
+        let (filled, is_whole) =
+            bind(call, &arguments?, table, |name| self.scope.is_tensor(name), &self.scope.parameters, self.errors);
+        let layer = self.layer(call, table, &filled).filter(|_| is_whole)?;
         let frozen = common.frozen || self.scope.frozen;
         Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false })
     }
@@ -331,7 +339,7 @@ impl<'a> Checker<'a> {
     fn operands(&mut self, call: &'a Call, target: &'a Ident) -> Option<Vec<(String, Value)>> {
         let expressions = call.tensors.as_ref().map_or(&[][..], |tensors| &tensors.expressions);
         if expressions.is_empty() && call.layer != spec::Input::NAME {
-            self.scope.use_everything();
+            self.use_everything();
         }
         self.all(expressions, target)
     }
@@ -449,7 +457,8 @@ impl<'a> Checker<'a> {
         let (label, shape) = (&operands.first()?.0, self.shape(&operands.first()?.1));
         let message =
             format!("this `{}` has its weights from `{first}` {}; `{label}` is {shape}", earlier.kind, earlier.inputs.first()?);
-        let problem = Problem::new(message).note(note).help("use a layer of its own, with weights of its own");
+        let problem =
+            Problem::new(message).note(note).help(format!("give `{label}` a layer of its own: `{}(…)({label})`", earlier.kind));
         self.errors.push(problem.at(blame));
         None
     }
@@ -458,15 +467,16 @@ impl<'a> Checker<'a> {
     fn apply_held(&mut self, held: usize, call: &'a Call, target: &'a Ident) -> Option<Value> {
         self.scope.mark_used(&call.layer);
         self.held[held].is_used = true;
+        if let Some(tensors) = &call.tensors {
+            self.all(&tensors.expressions, target);
+            let problem = Problem::new(format!("`{}` has its arguments already", call.layer));
+            self.errors.push(problem.help(format!("leave them out: `{}(…)`", call.layer)).at(&call.parentheses));
+            return None;
+        }
         let expressions = match parse::tensors_of(&call.parentheses, self.errors) {
-            Ok(expressions) if call.tensors.is_none() => expressions,
-            Ok(_) => {
-                let problem = Problem::new(format!("`{}` has its arguments already", call.layer));
-                self.errors.push(problem.help(format!("apply it: `{}(x)`", call.layer)).at(&call.parentheses));
-                return None;
-            }
+            Ok(expressions) => expressions,
             Err(error) => {
-                self.scope.use_everything();
+                self.use_everything();
                 self.errors.push(error);
                 return None;
             }
@@ -517,16 +527,36 @@ impl<'a> Checker<'a> {
         let values: Vec<Option<spec::Value>> = table.iter().zip(filled).map(value).collect();
         match Layer::from_values(&call.layer.to_string(), &values) {
             Ok(layer) => Some(layer),
-            Err((place, refusal)) => {
-                let help = refusal.unknown.map(|(word, words)| suggest::word(&word, words)).or(refusal.help);
-                let at = filled[place].as_ref().map_or_else(
-                    || call.layer.to_token_stream(),
-                    |filled| refusal.element.map_or(&filled.given.tokens, |element| filled.given.element(element)).clone(),
-                );
-                self.errors.push(Problem::new(refusal.message).help(help.unwrap_or_default()).at(at));
+            Err(refusals) => {
+                for (place, refusal) in refusals {
+                    self.refused(call, &table[place], filled[place].as_ref(), refusal);
+                }
                 None
             }
         }
+    }
+
+    /// Reports that the rule book refuses what is given for `argument`.
+    fn refused(&mut self, call: &Call, argument: &spec::Argument, filled: Option<&Filled>, refusal: spec::Refusal) {
+        let help = refusal.unknown.map(|(word, words)| suggest::word(&word, words)).or(refusal.help);
+        let at = filled.map_or_else(
+            || call.layer.to_token_stream(),
+            |filled| refusal.element.map_or(&filled.given.tokens, |element| filled.given.element(element)).clone(),
+        );
+        let sizes =
+            filled.and_then(|filled| if let spec::Value::Tuple(sizes) = &filled.value { Some(sizes.len()) } else { None });
+        let note = match (argument.kind, sizes) {
+            (spec::Kind::Sizes(axes), Some(sizes)) => sibling(&call.layer.to_string(), axes, sizes),
+            _ => None,
+        };
+        let note = note.map_or_else(String::new, |layer| format!("`{layer}` is the layer of {} axes", sizes.unwrap_or_default()));
+        self.errors.push(Problem::new(refusal.message).note(note).help(help.unwrap_or_default()).at(at));
+    }
+
+    /// Counts every name as used, because it cannot be known which one a mistake stands for.
+    fn use_everything(&mut self) {
+        self.scope.use_everything();
+        self.held.iter_mut().for_each(|held| held.is_used = true);
     }
 
     /// The node that `name` is bound to at this point.
@@ -534,7 +564,7 @@ impl<'a> Checker<'a> {
         match self.scope.mark_used(name) {
             Some(Bound::Tensor(node)) => return node,
             Some(Bound::Layer(held)) => {
-                self.not_applied(held);
+                self.not_applied(held, name);
                 return None;
             }
             None => {}
@@ -543,24 +573,26 @@ impl<'a> Checker<'a> {
             let is_layer = Layer::NAMES.iter().any(|layer| name == layer) || self.blocks.iter().any(|block| block.name == *name);
             let problem = match is_layer {
                 true => Problem::new(format!("layer `{name}` is not called")).help(format!("write `{name}(…)(…)`")),
+                false if self.later.contains(&name) => Problem::new(format!("`{name}` is used before it is bound"))
+                    .help(format!("move the statement that binds `{name}` to a line above this one")),
                 false => Problem::new(format!("unknown tensor `{name}`"))
                     .help(suggest::tensor(&name.to_string(), &self.scope.tensors())),
             };
             self.errors.push(problem.at(name));
         }
-        self.scope.use_everything();
+        self.use_everything();
         None
     }
 
     /// Reports a layer that should have been applied to something, once.
-    fn not_applied(&mut self, held: usize) {
+    fn not_applied(&mut self, held: usize, name: &Ident) {
         let held = &mut self.held[held];
         if !std::mem::replace(&mut held.is_used, true)
             && let Err(error) = held.layer.infer(&[])
         {
-            let problem = Problem::new(error.message.to_string()).help(error.help.to_string());
-            self.errors.push(problem.at(&held.call.layer));
-            self.scope.use_everything();
+            let help = format!("{}, or later by its name: `{name}(…)`", error.help);
+            self.errors.push(Problem::new(error.message.to_string()).help(help).at(&held.call.layer));
+            self.use_everything();
         }
     }
 
@@ -587,7 +619,7 @@ impl<'a> Checker<'a> {
         let (mut listed, mut all_fit) = (Vec::new(), true);
         for name in &outline.inputs {
             match self.resolve(name) {
-                Some(node) => match self.unfit_input(name, node, &listed) {
+                Some(node) => match self.unfit_input(name, node, &listed, outline) {
                     Some(problem) => {
                         self.errors.push(problem.at(name));
                         all_fit = false;
@@ -605,17 +637,25 @@ impl<'a> Checker<'a> {
         let missing: Vec<usize> = (0..self.nodes.len()).filter(is_missing).collect();
         for node in missing {
             let tensor = &self.nodes[node].tensor;
+            let inputs: Vec<String> = outline.inputs.iter().chain([tensor]).map(ToString::to_string).collect();
             let problem = Problem::new(format!("input `{tensor}` is missing from `Model(…)`"));
-            self.errors.push(problem.help("list it among the inputs, the first argument").at(tensor));
+            self.errors.push(problem.help(format!("list it: `Model([{}], …)`", inputs.join(", "))).at(tensor));
         }
         Some(listed)
     }
 
-    fn unfit_input(&self, name: &Ident, node: usize, listed: &[usize]) -> Option<Problem> {
+    fn unfit_input(&self, name: &Ident, node: usize, listed: &[usize], outline: &Outline) -> Option<Problem> {
         if listed.contains(&node) {
             return Some(Problem::new(format!("input `{name}` is listed twice")).help("leave out one of them"));
         }
-        let help = "list the inputs first, the outputs second";
+        let is_input = |name: &&Ident| self.scope.find(name).and_then(Binding::node).is_some_and(|node| self.is_input(node));
+        let (inputs, outputs): (Vec<&Ident>, Vec<&Ident>) = outline.inputs.iter().chain(&outline.outputs).partition(is_input);
+        let side = |names: Vec<&Ident>| match names.as_slice() {
+            [] => "…".to_string(),
+            [name] => name.to_string(),
+            names => format!("[{}]", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        let help = format!("list the inputs first, the outputs second: `Model({}, {})`", side(inputs), side(outputs));
         (!self.is_input(node)).then(|| Problem::new(format!("`{name}` is not an `Input`")).help(help))
     }
 
@@ -625,8 +665,9 @@ impl<'a> Checker<'a> {
 
     /// Reports every name of the scope that nothing uses, and every layer that is applied to nothing.
     fn unused(&mut self) {
-        let held: Vec<usize> = self.scope.bindings.iter().filter_map(Binding::layer).collect();
-        held.into_iter().for_each(|held| self.not_applied(held));
+        let held: Vec<(usize, &Ident)> =
+            self.scope.bindings.iter().filter_map(|binding| Some((binding.layer()?, binding.name))).collect();
+        held.into_iter().for_each(|(held, name)| self.not_applied(held, name));
         let bindings = std::mem::take(&mut self.scope.bindings);
         for (index, binding) in bindings.iter().enumerate() {
             let Some(node) = binding.node().filter(|_| !binding.is_used) else { continue };
@@ -644,23 +685,37 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What `error` says, with the way its input got its shape when that is what a window does not fit.
+    /// What `error` says, with the way to the shapes of the tensors it speaks of.
     fn broken_rule(&self, error: &ShapeError, operands: &[(String, Value)]) -> Problem {
-        let mut note = error.note.to_string();
-        if let (At::Element(..), [(_, input)], false) = (error.at, operands, note.is_empty())
-            && let Some(way) = self.way(input.nodes[0])
-        {
-            note = format!("{note}, after {way}");
-        }
-        Problem::new(error.message.to_string()).note(note).help(error.help.to_string())
+        let (message, note) = (error.message.to_string(), error.note.to_string());
+        let is_meant = |(label, _): &&(String, Value)| message.contains(&format!("`{label}`"));
+        let meant: Vec<&(String, Value)> = operands.iter().filter(is_meant).collect();
+        let ways: Vec<Vec<usize>> = meant.iter().map(|(_, value)| self.way(value.nodes[0])).collect();
+        let (way, separator) = match (meant.as_slice(), ways.as_slice()) {
+            ([_], [way]) => (self.steps(way).map(|steps| format!("after {steps}")), ", "),
+            ([(a, _), (b, _)], [to_a, to_b]) if a != b => {
+                let shared = to_a.iter().zip(to_b).take_while(|(a, b)| a == b).count().saturating_sub(1);
+                let branches = [(a, self.steps(&to_a[shared..])), (b, self.steps(&to_b[shared..]))];
+                let branches = branches.into_iter().filter_map(|(name, steps)| Some(format!("`{name}` after {}", steps?)));
+                (Some(branches.collect::<Vec<_>>().join(", ")), "; ")
+            }
+            _ => (None, ""),
+        };
+        let notes = [note, way.unwrap_or_default()].into_iter().filter(|note| !note.is_empty());
+        Problem::new(message).note(notes.collect::<Vec<_>>().join(separator)).help(error.help.to_string())
     }
 
-    /// The layers from the input to `node` with their shapes, when there is more than the input.
-    fn way(&self, node: usize) -> Option<String> {
-        const MOST: usize = 7;
+    /// The nodes from the input to `node`, each the first input of the next.
+    fn way(&self, node: usize) -> Vec<usize> {
         let back = |node: &usize| self.nodes[*node].inputs.first().copied();
         let mut way: Vec<usize> = std::iter::successors(Some(node), back).collect();
         way.reverse();
+        way
+    }
+
+    /// The layers of a way with the shapes they give, when there are several.
+    fn steps(&self, way: &[usize]) -> Option<String> {
+        const MOST: usize = 7;
         let step = |node: &usize| format!("{} {}", self.layers[self.nodes[*node].layer].layer.name(), self.nodes[*node].shape);
         let mut steps: Vec<String> = way.iter().map(step).collect();
         if steps.len() > MOST {
@@ -683,15 +738,29 @@ fn wrong_count(names: &[Ident], found: usize) -> crate::report::Mistake {
     let noun = if found == 1 { "tensor" } else { "tensors" };
     let message = format!("{} {} for {found} {noun}", names.len(), if names.len() == 1 { "name" } else { "names" });
     let help = if found == 1 {
-        "bind it to one name".to_string()
+        format!("bind it to one name: `{} = …`", names[0])
     } else {
         format!("bind each to a name, as in `(a, b) = …`, {found} in all")
     };
     Problem::new(message).help(help).at(names.iter().map(|name| name.to_token_stream()).collect::<TokenStream>())
 }
 
-fn unknown_layer(kind: &str, blocks: &[String]) -> Problem {
-    Problem::new(format!("unknown layer `{kind}`")).help(suggest::layer(kind, blocks))
+fn unknown_layer(call: &Call, blocks: &[String]) -> Problem {
+    let kind = call.layer.to_string();
+    let problem = Problem::new(format!("unknown layer `{kind}`"));
+    let is_function = call.tensors.is_none() && kind.starts_with(char::is_lowercase);
+    let argument = call.arguments.as_ref().and_then(|arguments| arguments.first()?.given.word());
+    let has_more = call.arguments.as_ref().is_some_and(|arguments| arguments.len() > 1);
+    match suggest::function(&kind, argument.unwrap_or("x"), has_more).filter(|_| is_function) {
+        Some(help) => problem.help(format!("write `{help}`")),
+        None => problem.help(suggest::layer(&kind, blocks)),
+    }
+}
+
+/// The layer like `kind` for so many axes, as `Conv3D` is like `Conv2D`.
+fn sibling(kind: &str, axes: usize, sizes: usize) -> Option<&'static str> {
+    let name = kind.replace(&format!("{axes}D"), &format!("{sizes}D"));
+    Layer::NAMES.iter().copied().find(|known| *known == name && name != kind)
 }
 
 /// The tokens that an error of the rule book is about.

@@ -7,9 +7,11 @@ mod expression;
 pub use call::reread as tensors_of;
 
 use crate::ast::{Block, Body, Expression, Model, Outline, Source, Statement};
-use crate::report::{Errors, Problem, Result};
+use crate::report::{Errors, Mistake, Problem, Result};
+use crate::suggest;
 use cnn_spec::{Input, Layer};
 use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Ident, Token, Visibility, token};
 
@@ -224,9 +226,10 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
             false => Err(Problem::new("expected `=` after these names").at(group)),
         };
     }
-    let name: Ident = input.parse().map_err(|_: syn::Error| {
-        Problem::new("expected a statement").help("write one such as `x = Conv2D(32, 3)(x);`").at_next(input)
-    })?;
+    let name: Ident = input.parse().map_err(|_: syn::Error| no_statement(input))?;
+    if input.peek(Token![.]) {
+        return Err(method_call(input, &name)?);
+    }
     if input.peek(token::Paren) {
         let problem = match name.to_string().as_str() {
             "Sequential" => Problem::new("`Sequential(…)` is the whole of a model")
@@ -235,14 +238,14 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
         };
         return Err(problem.at(&name));
     }
-    if input.peek(Token![:]) {
+    if input.peek(Token![:]) && !is_meant_as_equals(input) {
         let mut shape = TokenStream::new();
         while !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![;]) {
             shape.extend([input.parse::<TokenTree>()?]);
         }
         errors.push(Problem::new("stating a shape is not supported yet").help("leave it out").at(shape));
     }
-    if !input.peek(Token![=]) {
+    if !input.peek(Token![=]) && !input.peek(Token![:]) {
         return Err(Problem::new(format!("expected `=` after `{name}`"))
             .help(format!("bind it to a layer: `{name} = Conv2D(32, 3)(x);`"))
             .at(&name));
@@ -250,15 +253,46 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
     Ok(vec![name])
 }
 
+/// What is said of tokens that begin no statement.
+fn no_statement(input: ParseStream) -> Mistake {
+    if input.peek(Token![;]) {
+        return Problem::new("this `;` ends no statement").help("leave it out").at_next(input);
+    }
+    match input.peek(Ident::peek_any) {
+        true => expression::not_a_name(input, "a statement"),
+        false => Problem::new("expected a statement").help("write one such as `x = Conv2D(32, 3)(x);`").at_next(input),
+    }
+}
+
+/// What is said of `model.add(…)` and other methods, with the layer they are given, if there is one.
+fn method_call(input: ParseStream, name: &Ident) -> Result<Mistake> {
+    input.parse::<Token![.]>()?;
+    let method = input.call(Ident::parse_any)?;
+    let given = input.fork().call(call::contents).unwrap_or_default();
+    let layer = given.first().and_then(|layer| suggest::here(&layer.to_string()));
+    let help = match layer {
+        Some(layer) => format!("bind each layer's output to a name: `x = {layer}(…)(…);`"),
+        None => "bind each layer's output to a name, such as `x = Conv2D(32, 3)(x);`".to_string(),
+    };
+    Ok(Problem::new(format!("`{name}.{method}(…)` is no statement")).help(help).at(name))
+}
+
+/// Whether the `:` that comes next is written for `=`.
+fn is_meant_as_equals(input: ParseStream) -> bool {
+    let fork = input.fork();
+    let is_colon = fork.parse::<Token![:]>().is_ok();
+    is_colon && (fork.peek(Token![=]) || (fork.peek(Ident) && (fork.peek2(token::Paren) || fork.peek2(Token![.]))))
+}
+
 /// `= expression`, of the statement that binds `bound`.
 fn bound_expression(input: ParseStream, bound: &Ident, errors: &mut Errors) -> Result<Expression> {
-    let equals: Token![=] = input.parse()?;
+    let equals = call::equals(input, bound, errors)?;
     let problem =
         Problem::new(format!("expected a layer for `{bound}`")).help(format!("write one such as `{bound} = Conv2D(32, 3)(x);`"));
     if input.is_empty() || input.peek(Token![;]) || (input.peek(Ident) && input.peek2(Token![=])) {
         return Err(problem.at(equals));
     }
-    if !input.peek(Ident) && !input.peek(token::Paren) {
+    if !input.peek(Ident::peek_any) && !input.peek(token::Paren) {
         return Err(problem.at(input.parse::<TokenTree>()?));
     }
     if input.peek2(token::Paren) && input.fork().parse::<Ident>().is_ok_and(|name| name == "Model") {
@@ -268,6 +302,8 @@ fn bound_expression(input: ParseStream, bound: &Ident, errors: &mut Errors) -> R
     expression::expression(input, errors)
 }
 
+const END: &str = "end the statement with `;`";
+
 /// The `;` after a statement. Without one, a layer that is also applied to nothing was only half typed, which is reported
 /// when its tensors are missed.
 fn end(input: ParseStream, expression: &Expression, errors: &mut Errors) -> Result<()> {
@@ -275,7 +311,7 @@ fn end(input: ParseStream, expression: &Expression, errors: &mut Errors) -> Resu
         return Ok(());
     }
     if !input.is_empty() && !starts_statement(input) {
-        return Err(Problem::new("expected `;` before this").at_next(input));
+        return Err(Problem::new("expected `;` before this").help(END).at_next(input));
     }
     let is_layer = |name: &Ident| name.to_string().starts_with(char::is_uppercase);
     let is_half_typed = match expression {
@@ -287,7 +323,7 @@ fn end(input: ParseStream, expression: &Expression, errors: &mut Errors) -> Resu
         Expression::Sum { .. } => false,
     };
     if !is_half_typed {
-        errors.push(Problem::new("expected `;` after this").at(expression.last_token()));
+        errors.push(Problem::new("expected `;` after this").help(END).at(expression.last_token()));
     }
     Ok(())
 }

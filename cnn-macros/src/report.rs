@@ -1,6 +1,6 @@
 //! The collector of errors: every mistake found on the way, each on the tokens it is about.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::fmt;
 use syn::parse::ParseStream;
@@ -63,6 +63,41 @@ impl fmt::Display for Problem {
     }
 }
 
+/// `tokens` as they would be written, in backticks.
+pub fn code(tokens: &TokenStream) -> String {
+    format!("`{}`", spaced(tokens))
+}
+
+/// `tokens` with the spaces a person would write.
+pub fn spaced(tokens: &TokenStream) -> String {
+    let is_punct = |token: &TokenTree, of: &str| matches!(token, TokenTree::Punct(punct) if of.contains(punct.as_char()));
+    let is_joint = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint);
+    let (mut text, mut before) = (String::new(), None::<TokenTree>);
+    for token in tokens.clone() {
+        let is_argument_list = |before: &TokenTree| matches!((before, &token), (TokenTree::Ident(_), TokenTree::Group(_)));
+        let is_tight = |before: &TokenTree| {
+            is_joint(before) || is_punct(before, ".:!&'") || is_punct(&token, ".:,;?") || is_argument_list(before)
+        };
+        if before.as_ref().is_some_and(|before| !is_tight(before)) {
+            text.push(' ');
+        }
+        text += &match &token {
+            TokenTree::Group(group) => {
+                let inner = spaced(&group.stream());
+                match group.delimiter() {
+                    Delimiter::Parenthesis => format!("({inner})"),
+                    Delimiter::Bracket => format!("[{inner}]"),
+                    Delimiter::Brace => format!("{{ {inner} }}"),
+                    Delimiter::None => inner,
+                }
+            }
+            token => token.to_string(),
+        };
+        before = Some(token);
+    }
+    text
+}
+
 /// A problem, and where it is.
 pub struct Mistake {
     place: Place,
@@ -98,6 +133,34 @@ impl fmt::Display for Mistake {
             write!(f, "{tokens}")?;
         }
         write!(f, ": {}", self.problem)
+    }
+}
+
+/// The mistake as rustc shows it: what is wrong, and the lines of `source` with the tokens it is about marked.
+#[cfg(test)]
+impl Mistake {
+    pub fn drawn(&self, source: &str) -> String {
+        let tokens: Vec<TokenTree> = self.to_compile_error().into_iter().collect();
+        let (start, end) = (tokens[0].span().start(), tokens[tokens.len() - 1].span().end());
+        let mut drawn = format!("error: {}\n", self.problem);
+        if start == end {
+            return drawn;
+        }
+        let margin = " ".repeat(end.line.to_string().len());
+        drawn += &format!("{margin} |\n");
+        for (number, line) in (1..).zip(source.lines()).take(end.line).skip(start.line - 1) {
+            let first = if number == start.line { start.column } else { line.len() - line.trim_start().len() };
+            let last = if number == end.line { end.column } else { line.chars().count() };
+            let (spaces, carets) = (" ".repeat(first), "^".repeat(last - first));
+            drawn += &format!("{number:>width$} | {line}\n{margin} | {spaces}{carets}\n", width = margin.len());
+        }
+        drawn
+    }
+
+    /// The tokens it is about, and its help.
+    pub fn blamed_and_help(&self) -> (TokenStream, &str) {
+        let tokens = if let Place::Tokens(tokens) = &self.place { tokens.clone() } else { TokenStream::new() };
+        (tokens, self.problem.help.as_deref().unwrap_or_default())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The compiler without a compiler: source text in, errors on their tokens or Rust code out.
 
 mod blocks;
+mod mistakes;
 
 use crate::compile;
 use crate::report::Errors;
@@ -159,7 +160,7 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
         ("for _ in range(3) { x = Flatten()(i); }", "range (3)"),
         ("if { x = Flatten()(i); }", "if"),
         ("if DEEP { x = Conv2D(8, 3)(x); } else { x = Conv2D(4, 3)(x); }", "DEEP"),
-        ("x = layers.Conv2D(32, 3)(i);", "layers."),
+        ("x = layers.Conv2D(32, 3)(i);", "layers.Conv2D"),
         ("x = Sequential([Conv2D(32, 3)]);", "Sequential"),
         ("x = Sequential(Conv2D)(i);", "Conv2D"),
         ("x = Flatten(i);", "i"),
@@ -183,7 +184,7 @@ fn other_mistakes() {
         ),
         (
             "i = Input(8, 8, 3); x = Conv2D(8, 3, kernel_regularizer=L2(l1=0.1))(i);",
-            "L2 (l1 = 0.1): `L2` has no argument `l1`\n  help: its arguments are `l2`",
+            "L2 (l1 = 0.1): `L2` has no argument `l1`\n  help: its argument is `l2`",
         ),
         ("i = Input(8, 8, 3); x = Conv2D(9, 3, glu)(i);", "glu: `glu` multiplies one half of the channels with the other"),
         ("i = Input(8, 8, 3); x = BatchNormalization(axis=1)(i);", "1: `BatchNormalization` normalises channels, the last axis"),

@@ -64,7 +64,10 @@ const fn nothing_left(layer: &str, axis: usize, n: usize, [before, after]: [usiz
     let note = Text::new().num(n).and(" − ").num(before).and(" − ").num(after).and(" = ").signed(left);
     let help = match n {
         0 | 1 => Text::from("leave this axis as it is, with `(0, 0)`"),
-        n => Text::from("cut off at most ").num(n - 1).and(" cells of this axis, before and after together"),
+        n => {
+            let text = Text::from("cut off at most ").num(n - 1).and(" cells of this axis, such as `(");
+            text.num((n - 1) / 2).and(", ").num((n - 1) / 2).and(")`")
+        }
     };
     ShapeError::new(At::Element("cropping", axis), message).note(note).help(help)
 }

@@ -151,7 +151,7 @@ impl FromValue for Initializer {
         match value {
             Value::Word(word) => Self::from_word(word).ok_or_else(|| Refusal::unknown_word(word, "initializer", Self::WORDS)),
             Value::Call(called, arguments) => Self::from_call(called, arguments)?.checked(value),
-            other => Err(Refusal::not_a_word(other, name, "initializer", Self::WORDS[0])),
+            other => Err(Refusal::not_a_word(other, name, "initializer", Self::WORDS)),
         }
     }
 

@@ -184,12 +184,12 @@ fn mistakes_with_bound_layers() {
             "(x)",
             "has its weights from `i` 8×8×3; `x` is 8×8×4",
         ),
-        ("i = Input(8, 8, 3); conv = Conv2D(4, 3); x = conv(5)(i);", "5", "expected a layer or a tensor"),
+        ("i = Input(8, 8, 3); conv = Conv2D(4, 3); x = conv(5)(i);", "(5)", "has its arguments already"),
         ("i = Input(8, 8, 3); conv = Conv2D(4, 9); x = conv(i);", "(i)", "kernel 9×9 does not fit"),
         ("i = Input(4); x = Dense(4, frozen=3)(i);", "3", "takes `true` or `false`"),
         ("i = Input(4); for n in [4, 5] { i2 = Dense(n)(i); x = Flatten()(i2); } ", "x", "never used"),
         ("i = Input(4); for n in 0..1000000000 { x = Dense(4)(i); }", "0 .. 1000000000", "10000 turns"),
-        ("i = Input(4); for n in 0..2 { x = Dense(m)(i); }", "m", "`m` must be written out"),
+        ("i = Input(4); for n in 0..2 { x = Dense(m)(i); }", "m", "did you mean `n`?"),
     ] {
         let errors = errors(body);
         let is_right = errors.len() == 1 && errors[0].starts_with(&found(token, "")) && errors[0].contains(words);
