@@ -134,7 +134,7 @@ impl Initializer {
     fn checked(self, value: &Value) -> Result<Self, Refusal> {
         match self {
             Self::RandomNormal { stddev, .. } | Self::TruncatedNormal { stddev, .. } if stddev < 0.0 => {
-                Err(Refusal::new(format!("a standard deviation cannot be negative, found `{value}`"), "use 0 or more"))
+                Err(Refusal::new(format!("a standard deviation cannot be negative, found `{value}`"), "use `0` or more"))
             }
             Self::RandomUniform { minval, maxval } if minval > maxval => {
                 Err(Refusal::new(format!("`minval` is above `maxval` in `{value}`"), "write the smaller number first"))

@@ -68,7 +68,7 @@ fn argument(input: ParseStream, errors: &mut Errors) -> Result<Argument> {
 fn given(input: ParseStream) -> Result<Given> {
     if input.peek(Lifetime) {
         let word: Lifetime = input.parse()?;
-        let help = format!("write `{}` or `\"{}\"`", word.ident, word.ident);
+        let help = format!("leave out the quote: `{}`, or write `\"{}\"`", word.ident, word.ident);
         return Err(Problem::new("a word has double quotes or none").help(help).at(word));
     }
     value::read(&input.parse::<Expr>()?)

@@ -2,7 +2,7 @@
 
 use crate::compile;
 use crate::report::{Errors, Mistake};
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,13 +79,14 @@ impl Case<'_> {
         (!wrong.is_empty()).then(|| wrong.join("\n"))
     }
 
-    /// A test that builds the mended model.
-    fn builds(&self) -> String {
+    /// A test that builds the mended model, of this `page` of the corpus.
+    fn builds(&self, page: &str) -> String {
         let source: TokenStream = self.mended.parse().expect("the mended source is made of tokens");
         let is_item = !syn::parse2::<syn::File>(compile(source, &mut Errors::default())).is_err();
         let body: String = self.mended.lines().map(|line| format!("        {line}\n")).collect();
-        let name = self.title.replace(|c: char| !c.is_alphanumeric(), "_").replace("__", "_");
-        let name = name.trim_matches('_').to_lowercase();
+        let words: Vec<String> = self.title.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
+        let name = format!("{page}_{}", words.join("_"));
         match is_item {
             true => format!(
                 "\n#[test]\nfn {name}() -> Result<()> {{\n    model! {{\n{body}    }}\n    Net::new(&Device::Cpu, Seed(0)).map(drop)\n}}\n"
@@ -100,38 +101,56 @@ impl Case<'_> {
 /// What stands for `…` among tokens.
 const ANY: &str = "__any";
 
-/// Whether `mended` is `source` after the help of `mistake`: the same tokens in another order where it says to move some; code that the help offers is there that was not, or, where it
-/// offers none of it or says to leave something out, what is blamed is there less often.
+/// Whether `mended` is `source` after the help of `mistake`: code that the help offers is there that was not. Where it offers
+/// none, or says to leave something out, what is blamed is there less often; where it says to move something, everything is
+/// there, in another order.
 fn is_applied(mistake: &Mistake, source: &str, mended: &str) -> bool {
     let (blamed, help) = mistake.blamed_and_help();
     let (source, mended) = (tokens(source), tokens(mended));
-    let is_moved = help.contains("move ") && source != mended && sorted(&source) == sorted(&mended);
-    let offered = help.split('`').skip(1).step_by(2).filter_map(|code| code.replace('…', ANY).parse::<TokenStream>().ok());
-    let is_new = |code: TokenStream| {
-        let parts: Vec<Vec<String>> = tokens_of(code).split(|token| token == ANY).map(<[String]>::to_vec).collect();
-        let parts: Vec<&Vec<String>> = parts.iter().filter(|part| !part.is_empty()).collect();
-        parts.iter().all(|part| count(part, &mended) > 0) && parts.iter().any(|part| count(part, &mended) > count(part, &source))
-    };
+    let code = help.split('`').skip(1).step_by(2).map(|code| code.replace('…', ANY));
+    let offered: Vec<TokenStream> = code.flat_map(|code| [code.parse(), format!("\"{code}\"").parse()]).flatten().collect();
+    let may_be_gone = offered.is_empty() || ["leave", "remove", "without", "alone"].iter().any(|word| help.contains(word));
     let blamed = tokens_of(blamed);
-    let is_gone = !blamed.is_empty() && count(&blamed, &mended) < count(&blamed, &source);
-    is_moved || is_gone || offered.into_iter().any(is_new)
+    let is_gone = || !blamed.is_empty() && count(&blamed, &mended) < count(&blamed, &source);
+    let is_moved = || help.contains("move ") && source != mended && sorted(&source) == sorted(&mended);
+    offered.iter().any(|code| is_new(code, &source, &mended)) || may_be_gone && is_gone() || is_moved()
+}
+
+/// Whether all that stands between the `…` of `code` is in `mended`, and some of it more often than in `source`.
+fn is_new(code: &TokenStream, source: &[String], mended: &[String]) -> bool {
+    let code = tokens_of(code.clone());
+    let mut parts = code.split(|token| token == ANY).filter(|part| !part.is_empty());
+    parts.clone().all(|part| count(part, mended) > 0) && parts.any(|part| count(part, mended) > count(part, source))
 }
 
 fn tokens(source: &str) -> Vec<String> {
     tokens_of(source.parse().expect("the source is made of tokens"))
 }
 
-/// The tokens one after another, with the delimiters of groups; strings as the words they hold.
+/// The tokens one after another, with the delimiters of groups; operators of several characters are one.
 fn tokens_of(stream: TokenStream) -> Vec<String> {
-    let flat = |token: TokenTree| match token {
-        TokenTree::Group(group) => {
-            let text = TokenTree::Group(proc_macro2::Group::new(group.delimiter(), TokenStream::new())).to_string();
-            let (open, close) = text.split_at(text.len() / 2);
-            [vec![open.trim().to_string()], tokens_of(group.stream()), vec![close.trim().to_string()]].concat()
+    let (mut tokens, mut is_joint) = (Vec::<String>::new(), false);
+    for token in stream {
+        match &token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::None => ("", ""),
+                };
+                tokens.push(open.to_string());
+                tokens.extend(tokens_of(group.stream()));
+                tokens.push(close.to_string());
+            }
+            TokenTree::Punct(punct) if is_joint && "=:.".contains(punct.as_char()) => {
+                tokens.last_mut().expect("what it is joined to").push(punct.as_char())
+            }
+            token => tokens.push(token.to_string()),
         }
-        token => vec![token.to_string()],
-    };
-    stream.into_iter().flat_map(flat).collect()
+        is_joint = matches!(&token, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint);
+    }
+    tokens
 }
 
 fn sorted(tokens: &[String]) -> Vec<String> {
@@ -183,7 +202,8 @@ fn mended_sources_are_built_elsewhere() {
          #![cfg_attr(rustfmt, rustfmt_skip)]\n\nuse cnn_runtime::prelude::*;\n",
     );
     for page in Page::all() {
-        program.extend(page.cases().iter().map(Case::builds));
+        let name = page.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        program.extend(page.cases().iter().map(|case| case.builds(&name)));
     }
     let path = tests().join("mistakes.rs");
     if overwrites() {
