@@ -49,14 +49,14 @@ pub fn bind(
         }
     }
     binder.close();
+    let filled =
+        |(place, argument): (Option<Place>, &spec::Argument)| place.and_then(|place| fill(place, argument, parameters, errors));
+    let filled = binder.places.clone().into_iter().zip(table).map(filled).collect();
     if errors.len() == before
         && let Err(error) = binder.all_required()
     {
         errors.push(error);
     }
-    let filled =
-        |(place, argument): (Option<Place>, &spec::Argument)| place.and_then(|place| fill(place, argument, parameters, errors));
-    let filled = binder.places.into_iter().zip(table).map(filled).collect();
     (filled, errors.len() == before)
 }
 

@@ -59,14 +59,20 @@ pub fn blocks(blocks: &[Block], errors: &mut Errors) {
     }
 }
 
-/// Reports the blocks that no model uses, unless a mistake may be the reason.
-pub fn unused_blocks(blocks: &[Block], used: &HashSet<String>, errors: &mut Errors) {
-    if errors.len() == 0 {
+/// Reports the blocks that no model uses, unless a mistake may be the reason, or there is no model yet.
+pub fn unused_blocks(blocks: &[Block], used: &HashSet<String>, is_alone: bool, errors: &mut Errors) {
+    if errors.len() == 0 && !is_alone {
         for Block { name, .. } in blocks.iter().filter(|block| !used.contains(&block.name.to_string())) {
             errors.push(Problem::new(format!("block `{name}` is never used")).help("remove it, or call it in a model").at(name));
         }
     }
 }
+
+/// The most statements that one model may take, blocks and loops unrolled; more are taken for a mistake.
+const MOST_STATEMENTS: usize = 20_000;
+
+/// The most blocks that may be called one inside the other.
+const MOST_BLOCKS: usize = 32;
 
 struct Checker<'a> {
     errors: &'a mut Errors,
@@ -90,6 +96,8 @@ struct Checker<'a> {
     broken_values: HashSet<*const Block>,
     /// The names that were reported as unused, for the same reason.
     reported: HashSet<*const Ident>,
+    /// How many statements have been checked, and turns of loops begun.
+    done: usize,
     /// The names in the statements of the model that have not been reached yet.
     later: Vec<&'a Ident>,
 }
@@ -113,6 +121,8 @@ struct Held<'a> {
     applied: Option<(usize, String)>,
     /// Whether it has been used, rightly or wrongly.
     is_used: bool,
+    /// The mistake that the `;` after it is missing.
+    unended: Option<usize>,
 }
 
 /// The tensors that an expression gives.
@@ -138,6 +148,7 @@ impl<'a> Checker<'a> {
             broken: HashSet::new(),
             broken_values: HashSet::new(),
             reported: HashSet::new(),
+            done: 0,
             later: model.body.statements.iter().flat_map(Statement::names).collect(),
         }
     }
@@ -168,6 +179,9 @@ impl<'a> Checker<'a> {
     }
 
     fn statement(&mut self, statement: &'a Statement) {
+        if !self.is_within_reason(statement) {
+            return;
+        }
         if self.broken.contains(&std::ptr::from_ref(statement)) {
             return self.poison(statement);
         }
@@ -179,10 +193,10 @@ impl<'a> Checker<'a> {
                     self.broken.insert(statement);
                 }
             }
+            Statement::Unended(unended, mistake) => self.unended(unended, *mistake),
             Statement::For(turns) => self.turns(turns, statement),
-            Statement::If(If { condition, then, otherwise }) => match evaluate::condition(condition, &self.scope.parameters) {
-                Ok(true) => self.statements(then),
-                Ok(false) => self.statements(otherwise),
+            Statement::If(choice) => match self.chosen(choice) {
+                Ok(statements) => self.statements(statements),
                 Err(error) => self.give_up(statement, error),
             },
             Statement::Broken(names) => {
@@ -190,6 +204,43 @@ impl<'a> Checker<'a> {
                 self.poison(statement);
             }
         }
+    }
+
+    /// The statements behind the first condition that holds.
+    fn chosen(&self, choice: &'a If) -> crate::report::Result<&'a [Statement]> {
+        for (condition, then) in &choice.branches {
+            if evaluate::condition(condition, &self.scope.parameters)? {
+                return Ok(then);
+            }
+        }
+        Ok(&choice.otherwise)
+    }
+
+    /// A statement without its `;`, which `mistake` says: half typed, if anything else is wrong with it.
+    fn unended(&mut self, statement: &'a Statement, mistake: Option<usize>) {
+        let before = self.errors.len();
+        self.statement(statement);
+        self.use_everything();
+        let Some(mistake) = mistake else { return };
+        if self.errors.len() > before {
+            self.errors.withdraw(mistake);
+        }
+        if let Some(Bound::Layer(held)) = self.scope.bindings.last().map(|binding| binding.bound) {
+            (self.held[held].is_used, self.held[held].unended) = (false, Some(mistake));
+        }
+    }
+
+    /// Whether no more has been done than any model takes; if more, that is a mistake, and nothing else is done.
+    fn is_within_reason(&mut self, statement: &'a Statement) -> bool {
+        self.done += 1;
+        if self.done == MOST_STATEMENTS {
+            let name = statement.names().first().map_or_else(TokenStream::new, |name| name.to_token_stream());
+            let message =
+                format!("a model may take {MOST_STATEMENTS} statements at most, turns of loops and calls of blocks counted");
+            self.errors.push(Problem::new(message).help("use fewer turns").at(name));
+            self.use_everything();
+        }
+        self.done < MOST_STATEMENTS
     }
 
     /// Reports what is wrong with a loop or an `if` as a whole.
@@ -215,6 +266,9 @@ impl<'a> Checker<'a> {
             Err(error) => return self.give_up(statement, error),
         };
         for value in values {
+            if !self.is_within_reason(statement) {
+                return;
+            }
             let outer = self.scope.parameters.clone();
             let variables = match self.scope.match_pattern(&turns.pattern, value, &turns.values) {
                 Ok(variables) => variables,
@@ -229,6 +283,13 @@ impl<'a> Checker<'a> {
 
     fn bind(&mut self, names: &'a [Ident], expression: &'a Expression) {
         self.later.retain(|later| !names.iter().any(|name| std::ptr::eq(name, *later)));
+        if let Expression::Tensor(name) = expression
+            && let Some(Bound::Layer(held)) = self.scope.mark_used(name)
+        {
+            self.held[held].is_used = true;
+            let problem = Problem::new(format!("`{name}` is a layer, not a tensor"));
+            self.errors.push(problem.help(format!("apply it: `{name}(…)`")).at(name));
+        }
         if let (Expression::Call(call), [name]) = (expression, names)
             && call.tensors.is_none()
             && call.layer != spec::Input::NAME
@@ -332,7 +393,7 @@ impl<'a> Checker<'a> {
             bind(call, &arguments?, table, |name| self.scope.is_tensor(name), &self.scope.parameters, self.errors);
         let layer = self.layer(call, table, &filled).filter(|_| is_whole)?;
         let frozen = common.frozen || self.scope.frozen;
-        Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false })
+        Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false, unended: None })
     }
 
     /// The tensors a layer is applied to, each with what it is called in messages, or `None` if one is unknown.
@@ -556,7 +617,7 @@ impl<'a> Checker<'a> {
     /// Counts every name as used, because it cannot be known which one a mistake stands for.
     fn use_everything(&mut self) {
         self.scope.use_everything();
-        self.held.iter_mut().for_each(|held| held.is_used = true);
+        self.held.iter_mut().filter(|held| held.unended.is_none()).for_each(|held| held.is_used = true);
     }
 
     /// The node that `name` is bound to at this point.
@@ -590,6 +651,7 @@ impl<'a> Checker<'a> {
         if !std::mem::replace(&mut held.is_used, true)
             && let Err(error) = held.layer.infer(&[])
         {
+            held.unended.into_iter().for_each(|mistake| self.errors.withdraw(mistake));
             let help = format!("{}, or later by its name: `{name}(…)`", error.help);
             self.errors.push(Problem::new(error.message.to_string()).help(help).at(&held.call.layer));
             self.use_everything();

@@ -74,7 +74,12 @@ pub fn compute(expr: &Expr, parameters: &Parameters) -> Result<Written> {
 }
 
 fn operand(expr: &Expr, parameters: &Parameters) -> Result<Written> {
-    Ok(evaluate(&read(expr)?, parameters)?.written)
+    match expr {
+        Expr::Paren(inner) => operand(&inner.expr, parameters),
+        Expr::Group(inner) => operand(&inner.expr, parameters),
+        Expr::Unary(_) | Expr::Binary(_) | Expr::Call(_) => compute(expr, parameters),
+        _ => Ok(evaluate(&read(expr)?, parameters)?.written),
+    }
 }
 
 /// A name with values of its own, such as `L2(0.001)` or `L1L2(l1=0.1, l2=0.2)`.

@@ -9,8 +9,8 @@ pub use call::reread as tensors_of;
 use crate::ast::{Block, Body, Expression, Model, Outline, Source, Statement};
 use crate::report::{Errors, Mistake, Problem, Result};
 use crate::suggest;
-use cnn_spec::{Input, Layer};
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Ident, Token, Visibility, token};
@@ -80,12 +80,20 @@ fn declares_models(input: ParseStream) -> bool {
 }
 
 fn model(input: ParseStream, errors: &mut Errors) -> Result<Model> {
+    if input.peek(Token![#]) && !input.peek2(token::Bracket) {
+        let help = "write one such as `#[derive(Debug)]`";
+        return Err(Problem::new("expected an attribute after this `#`").help(help).at_next(input));
+    }
     let attrs = input.call(Attribute::parse_outer)?;
     let vis: Visibility = input.parse()?;
     if let Some(keyword) = input.parse::<Option<Token![struct]>>()? {
         errors.push(Problem::new("a model is declared by its name alone").help("leave out `struct`").at(keyword));
     }
-    let name: Ident = input.parse().map_err(|_: syn::Error| Problem::new("expected the name of a model").at_next(input))?;
+    let name: Ident = input.parse().map_err(|_: syn::Error| {
+        let problem = Problem::new("expected the name of a model").help("write it, as in `pub Net { … }`");
+        let before = attrs.last().map_or_else(|| vis.to_token_stream(), ToTokens::to_token_stream);
+        if input.is_empty() { problem.at(before) } else { problem.at_next(input) }
+    })?;
     let has_parameters = input.peek(Token![<]);
     if has_parameters {
         errors.push(Problem::new("parameters of a model are not supported yet").at(input.parse::<Generics>()?));
@@ -191,12 +199,17 @@ fn statement(input: ParseStream, errors: &mut Errors) -> Statement {
             return Statement::Broken(Vec::new());
         }
     };
-    let bound = bound_expression(input, &names[0], errors).and_then(|expression| {
-        end(input, &expression, errors)?;
-        Ok(expression)
-    });
-    match bound {
-        Ok(expression) => Statement::Bind(names, expression),
+    let before = errors.len();
+    let ended = bound_expression(input, &names[0], errors).and_then(|expression| Ok((end(input, &expression)?, expression)));
+    match ended {
+        Ok((None, expression)) => Statement::Bind(names, expression),
+        Ok((Some(missing), expression)) => {
+            let number = (errors.len() == before).then_some(before);
+            if number.is_some() {
+                errors.push(missing);
+            }
+            Statement::Unended(Box::new(Statement::Bind(names, expression)), number)
+        }
         Err(error) => {
             errors.push(error);
             skip_statement(input);
@@ -302,30 +315,19 @@ fn bound_expression(input: ParseStream, bound: &Ident, errors: &mut Errors) -> R
     expression::expression(input, errors)
 }
 
-const END: &str = "end the statement with `;`";
-
-/// The `;` after a statement. Without one, a layer that is also applied to nothing was only half typed, which is reported
-/// when its tensors are missed.
-fn end(input: ParseStream, expression: &Expression, errors: &mut Errors) -> Result<()> {
+/// The `;` after a statement, or what is said of one that is missing.
+///
+/// # Errors
+/// If something else comes next.
+fn end(input: ParseStream, expression: &Expression) -> Result<Option<Mistake>> {
+    const HELP: &str = "end the statement with `;`";
     if input.parse::<Option<Token![;]>>()?.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    if !input.is_empty() && !starts_statement(input) {
-        return Err(Problem::new("expected `;` before this").help(END).at_next(input));
+    match input.is_empty() || starts_statement(input) {
+        true => Ok(Some(Problem::new("expected `;` after this").help(HELP).at(expression.last_token()))),
+        false => Err(Problem::new("expected `;` before this").help(HELP).at_next(input)),
     }
-    let is_layer = |name: &Ident| name.to_string().starts_with(char::is_uppercase);
-    let is_half_typed = match expression {
-        Expression::Call(call) => {
-            let is_applied = call.tensors.as_ref().is_some_and(|tensors| !tensors.expressions.is_empty());
-            call.layer != Input::NAME && is_layer(&call.layer) && !is_applied
-        }
-        Expression::Tensor(name) => Layer::NAMES.iter().any(|layer| name == layer),
-        Expression::Sum { .. } => false,
-    };
-    if !is_half_typed {
-        errors.push(Problem::new("expected `;` after this").help(END).at(expression.last_token()));
-    }
-    Ok(())
 }
 
 /// Whether the next tokens are `name =`, `Model(…)`, `for` or `if`.

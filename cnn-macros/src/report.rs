@@ -1,7 +1,10 @@
 //! The collector of errors: every mistake found on the way, each on the tokens it is about.
 
+#[cfg(test)]
+use proc_macro2::LineColumn;
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use std::collections::HashSet;
 use std::fmt;
 use syn::parse::ParseStream;
 
@@ -157,6 +160,11 @@ impl Mistake {
         drawn
     }
 
+    /// Where it starts.
+    pub fn start(&self) -> LineColumn {
+        self.to_compile_error().into_iter().next().map_or(LineColumn { line: 1, column: 0 }, |token| token.span().start())
+    }
+
     /// The tokens it is about, and its help.
     pub fn blamed_and_help(&self) -> (TokenStream, &str) {
         let tokens = if let Place::Tokens(tokens) = &self.place { tokens.clone() } else { TokenStream::new() };
@@ -168,12 +176,14 @@ impl Mistake {
 #[derive(Default)]
 pub struct Errors {
     mistakes: Vec<Mistake>,
+    /// The numbers of those that have turned out to follow from others.
+    withdrawn: HashSet<usize>,
     /// The blocks and loop turns being checked, outermost first.
     trace: Vec<String>,
 }
 
 impl Errors {
-    /// Adds one.
+    /// Adds one; its number is how many there were.
     pub fn push(&mut self, mut mistake: Mistake) {
         mistake.problem.trace = (!self.trace.is_empty()).then(|| self.trace.iter().rev().cloned().collect::<Vec<_>>().join(", "));
         self.mistakes.push(mistake);
@@ -189,19 +199,23 @@ impl Errors {
         self.trace.pop();
     }
 
-    /// How many there are.
+    /// Takes back the mistake of this number, because another one says the same better.
+    pub fn withdraw(&mut self, mistake: usize) {
+        self.withdrawn.insert(mistake);
+    }
+
+    /// How many have been added.
     pub fn len(&self) -> usize {
         self.mistakes.len()
     }
 
     /// The mistakes in the order they were found.
-    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
-        self.mistakes.iter()
+        self.mistakes.iter().enumerate().filter(|(number, _)| !self.withdrawn.contains(number)).map(|(_, mistake)| mistake)
     }
 
     /// A `compile_error!` for each.
     pub fn to_compile_errors(&self) -> TokenStream {
-        self.mistakes.iter().map(Mistake::to_compile_error).collect()
+        self.iter().map(Mistake::to_compile_error).collect()
     }
 }

@@ -1,11 +1,13 @@
 //! The compiler without a compiler: source text in, errors on their tokens or Rust code out.
 
 mod blocks;
+mod fuzz;
+mod half_typed;
 mod mistakes;
 
 use crate::compile;
 use crate::report::Errors;
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 
 const LECTURE: &str = "
     /// The lecture's Fashion-MNIST classifier.
@@ -360,44 +362,4 @@ fn mistakes_leave_the_types_in_place() {
     assert!(rust.contains("#[derive(Debug)]\n///\n/// 4 → 3, 15 parameters.\npub(crate) struct Good {"), "{rust}");
     assert!(rust.contains("pub head: ::cnn_runtime::layers::Dense,\n    pub conv2d: ::cnn_runtime::layers::Conv2D,"), "{rust}");
     assert!(rust.contains("_: &::cnn_runtime::candle_core::Tensor,\n        _: &::cnn_runtime::candle_core::Tensor,"), "{rust}");
-}
-
-/// Every way to stop typing: after each token, with what is open closed.
-fn prefixes(tokens: TokenStream) -> Vec<TokenStream> {
-    let mut prefixes = vec![TokenStream::new()];
-    let mut before = TokenStream::new();
-    for tree in tokens {
-        if let TokenTree::Group(group) = &tree {
-            for inner in self::prefixes(group.stream()) {
-                let mut prefix = before.clone();
-                prefix.extend([TokenTree::from(Group::new(group.delimiter(), inner))]);
-                prefixes.push(prefix);
-            }
-        }
-        before.extend([tree]);
-        prefixes.push(before.clone());
-    }
-    prefixes
-}
-
-#[test]
-fn every_prefix_of_a_model_is_taken() {
-    let model =
-        "#[doc = \"x\"] pub Net { #![strict] i = Input(29, 29, 1); x = Conv2D(4 * 8, (3, 3), stride=2, relu, name=stem)(i);
-                 x = Flatten()(x); y = x; y = Dense(10, activation=\"softmax\")(y); Model([i], [y, x]); }";
-    let body = model.split_once('{').map(|(_, body)| body.trim_end().trim_end_matches('}')).expect("a model has a body");
-    let mut incomplete = 0;
-    for source in [model, body] {
-        let prefixes = prefixes(source.parse().expect("the model is made of tokens"));
-        assert!(prefixes.len() > 70);
-        for prefix in prefixes {
-            let mut errors = Errors::default();
-            let expansion = compile(prefix.clone(), &mut errors);
-            incomplete += usize::from(errors.len() > 0);
-            assert!(errors.len() <= 2, "{prefix}\n{:#?}", errors.iter().map(ToString::to_string).collect::<Vec<_>>());
-            let is_file = syn::parse2::<syn::File>(expansion.clone()).is_ok() || syn::parse2::<syn::Expr>(expansion).is_ok();
-            assert!(is_file, "{prefix}");
-        }
-    }
-    assert!(incomplete > 100);
 }

@@ -1,6 +1,6 @@
 //! A call of a block: its parameters filled, its statements checked as if they stood in the place of the call.
 
-use super::{Checker, Value};
+use super::{Checker, MOST_BLOCKS, Value};
 use crate::ast::{Argument, Block, Call, Parameter, Written};
 use crate::check::scope::{Bound, Scope};
 use crate::common::{self, Common};
@@ -25,6 +25,11 @@ impl<'a> Checker<'a> {
         if self.inside.contains(&&block.name) {
             let problem = Problem::new(format!("block `{}` is made of itself", block.name));
             self.errors.push(problem.help("repeat statements with a loop: `for _ in 0..3 { … }`").at(&call.layer));
+            return None;
+        }
+        if self.inside.len() == MOST_BLOCKS {
+            let problem = Problem::new(format!("more than {MOST_BLOCKS} blocks are called one inside the other"));
+            self.errors.push(problem.help("use fewer of them").at(&call.layer));
             return None;
         }
         let (common, arguments) = common::arguments(call, &self.scope.parameters, self.errors)?;

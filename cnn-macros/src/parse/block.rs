@@ -222,23 +222,27 @@ fn variable(input: ParseStream) -> Result<Option<Ident>> {
     }
 }
 
-/// `if condition { statements } else { statements }`.
+/// `if condition { statements } else if condition { statements } else { statements }`.
 ///
 /// # Errors
 /// If a condition or a brace is missing.
 pub fn if_else(input: ParseStream, errors: &mut Errors) -> Result<Statement> {
-    let keyword: Token![if] = input.parse()?;
-    if input.is_empty() || input.peek(token::Brace) {
-        return Err(Problem::new("expected a condition").help("write one such as `if stride > 1 { … }`").at(keyword));
+    let mut branches = Vec::new();
+    loop {
+        let keyword: Token![if] = input.parse()?;
+        if input.is_empty() || input.peek(token::Brace) {
+            return Err(Problem::new("expected a condition").help("write one such as `if stride > 1 { … }`").at(keyword));
+        }
+        let condition = value::read(&Expr::parse_without_eager_brace(input)?)?;
+        branches.push((condition, braces(input, errors)?));
+        if input.parse::<Option<Token![else]>>()?.is_none() {
+            return Ok(Statement::If(If { branches, otherwise: Vec::new() }));
+        }
+        if !input.peek(Token![if]) {
+            let otherwise = braces(input, errors)?;
+            return Ok(Statement::If(If { branches, otherwise }));
+        }
     }
-    let condition = value::read(&Expr::parse_without_eager_brace(input)?)?;
-    let then = braces(input, errors)?;
-    let otherwise = match input.parse::<Option<Token![else]>>()? {
-        Some(_) if input.peek(Token![if]) => vec![if_else(input, errors)?],
-        Some(_) => braces(input, errors)?,
-        None => Vec::new(),
-    };
-    Ok(Statement::If(If { condition, then, otherwise }))
 }
 
 fn braces(input: ParseStream, errors: &mut Errors) -> Result<Vec<Statement>> {
