@@ -759,6 +759,20 @@ fn blocks_a_shared_layer_in_the_place_of_a_tensor() -> Result<()> {
 }
 
 #[test]
+fn blocks_more_statements_than_any_model_takes() -> Result<()> {
+    let net = model! {
+        i = Input(4);
+        x = i;
+        for _ in 0..2 {
+            for _ in 0..2 {
+                x = Dense(4)(x);
+            }
+        }
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
 fn elsewhere_a_layer_of_nn() -> Result<()> {
     let net = model! {
         i = Input(28, 28, 1);
@@ -1103,6 +1117,241 @@ fn elsewhere_model_inputs_outputs_bound_to_a_name() -> Result<()> {
         i = Input(28, 28, 1);
         x = Flatten()(i);
         Model(inputs=i, outputs=x)
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_negative_maximum() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = ReLU(max_value=6)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_negative_slope() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = LeakyReLU(0.3)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constant_of_0_in_a_denominator() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = LocalResponseNormalization(5, k=1.0)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_no_groups_to_normalise() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = GroupNormalization(groups=1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_momentum_above_1() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = BatchNormalization(momentum=0.99)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_mean_without_a_variance() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Normalization()(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_variance_below_0() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Normalization(mean=0.5, variance=1.0)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_means_of_other_channels() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Normalization(mean=0.5, variance=1.0)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_weights_along_an_axis_of_unknown_size() -> Result<()> {
+    let net = model! {
+        i = Input(_, _, 3);
+        x = PReLU(shared_axes=(1, 2))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_negative_rate() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Dropout(0.2)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_rate_of_1() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = SpatialDropout2D(0.2)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_negative_noise() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = GaussianNoise(0.1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_an_image_resized_to_nothing() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Resizing(1, 8)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_flip_along_no_axis() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = RandomFlip(horizontal)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_no_depth_to_multiply() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = DepthwiseConv2D(3, depth_multiplier=1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_vector_repeated_0_times() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = RepeatVector(1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_pool_over_all_of_a_vector() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 1);
+        x = GlobalAveragePooling2D()(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_padding_of_three_axes_around_an_image() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = ZeroPadding2D(1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_number_for_a_word() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = UpSampling2D(2, interpolation=nearest)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_an_initializer_nobody_knows() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Dense(3, kernel_initializer=Constant(1))(GlobalMaxPooling2D()(i));
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_an_initializer_whose_bounds_are_swapped() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Conv2D(8, 3, kernel_initializer=RandomUniform(-1.0, 1.0))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_regularizer_that_changes_nothing() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Conv2D(8, 3, kernel_regularizer=L1L2(l1=0.001, l2=0.01))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_regularizer_that_rewards_large_weights() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Conv2D(8, 3, kernel_regularizer=L2(0.001))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_causal_padding_of_a_transposed_convolution() -> Result<()> {
+    let net = model! {
+        i = Input(8, 4);
+        x = Conv1DTranspose(8, 3, padding=same)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_flattened_image_of_more_values_than_any_layer_takes() -> Result<()> {
+    let net = model! {
+        i = Input(100000, 100000, 3);
+        x = GlobalMaxPooling2D()(i);
+        x = Flatten()(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_an_initializer_that_takes_no_numbers() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 4);
+        x = Conv2D(8, 3, kernel_initializer=he_normal)(i);
     };
     net.build(&Device::Cpu, Seed(0)).map(drop)
 }
@@ -2106,6 +2355,43 @@ fn statements_a_while_loop() -> Result<()> {
         for filters in [32, 64] {
             x = Conv2D(filters, 3)(x);
         }
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn statements_a_layer_in_the_place_of_a_tensor() -> Result<()> {
+    let net = model! {
+        i = Input(28, 28, 1);
+        conv = Conv2D(8, 3);
+        x = conv(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn statements_a_keyword_of_rust_in_the_place_of_a_tensor() -> Result<()> {
+    let net = model! {
+        type_ = Input(28, 28, 1);
+        x = Flatten()(type_);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn statements_an_expression_nested_too_deep() -> Result<()> {
+    let net = model! {
+        i = Input(4);
+        x = Flatten()(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn statements_an_argument_without_its_value() -> Result<()> {
+    let net = model! {
+        i = Input(28, 28, 1);
+        x = Conv2D(filters=32, kernel_size=3)(i);
     };
     net.build(&Device::Cpu, Seed(0)).map(drop)
 }

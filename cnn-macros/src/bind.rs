@@ -112,6 +112,10 @@ impl Binder<'_> {
                 let help = format!("apply the layer to it in a second pair of parentheses: `{layer}({arguments})({word})`");
                 return Err(problem.help(help).at(&given.tokens));
             }
+            if let Some(argument) = self.table.iter().find(|argument| argument.is_called(word)) {
+                let help = format!("give it one: `{word}={}`", example(argument.kind));
+                return Err(Problem::new(format!("`{word}` has no value")).help(help).at(&given.tokens));
+            }
             let is_next = self.next().is_some_and(|index| self.table[index].kind.words().contains(&word));
             if let Some(problem) = self.stray(word, given).filter(|_| !is_next) {
                 return Err(problem.at(&given.tokens));

@@ -4,7 +4,7 @@
 mod block;
 mod scope;
 
-use crate::ast::{Block, Call, Expression, For, If, Model, Outline, Statement};
+use crate::ast::{Block, Call, Expression, For, Given, If, Model, Outline, Statement};
 use crate::bind::{Filled, bind};
 use crate::common;
 use crate::evaluate;
@@ -96,6 +96,8 @@ struct Checker<'a> {
     broken_values: HashSet<*const Block>,
     /// The names that were reported as unused, for the same reason.
     reported: HashSet<*const Ident>,
+    /// What the loops being unrolled go through, outermost first.
+    turning: Vec<&'a Given>,
     /// How many statements have been checked, and turns of loops begun.
     done: usize,
     /// The names in the statements of the model that have not been reached yet.
@@ -148,6 +150,7 @@ impl<'a> Checker<'a> {
             broken: HashSet::new(),
             broken_values: HashSet::new(),
             reported: HashSet::new(),
+            turning: Vec::new(),
             done: 0,
             later: model.body.statements.iter().flat_map(Statement::names).collect(),
         }
@@ -234,10 +237,11 @@ impl<'a> Checker<'a> {
     fn is_within_reason(&mut self, statement: &'a Statement) -> bool {
         self.done += 1;
         if self.done == MOST_STATEMENTS {
-            let name = statement.names().first().map_or_else(TokenStream::new, |name| name.to_token_stream());
+            let name = || statement.names().first().map_or_else(TokenStream::new, |name| name.to_token_stream());
+            let blamed = self.turning.last().map_or_else(name, |values| values.tokens.clone());
             let message =
                 format!("a model may take {MOST_STATEMENTS} statements at most, turns of loops and calls of blocks counted");
-            self.errors.push(Problem::new(message).help("use fewer turns").at(name));
+            self.errors.push(Problem::new(message).help("use a smaller range, or fewer calls").at(blamed));
             self.use_everything();
         }
         self.done < MOST_STATEMENTS
@@ -265,20 +269,25 @@ impl<'a> Checker<'a> {
             Ok(values) => values,
             Err(error) => return self.give_up(statement, error),
         };
+        self.turning.push(&turns.values);
         for value in values {
             if !self.is_within_reason(statement) {
-                return;
+                break;
             }
             let outer = self.scope.parameters.clone();
             let variables = match self.scope.match_pattern(&turns.pattern, value, &turns.values) {
                 Ok(variables) => variables,
-                Err(error) => return self.give_up(statement, error),
+                Err(error) => {
+                    self.give_up(statement, error);
+                    break;
+                }
             };
             self.errors.enter(variables);
             self.statements(&turns.statements);
             self.errors.leave();
             self.scope.parameters = outer;
         }
+        self.turning.pop();
     }
 
     fn bind(&mut self, names: &'a [Ident], expression: &'a Expression) {
@@ -289,6 +298,7 @@ impl<'a> Checker<'a> {
             self.held[held].is_used = true;
             let problem = Problem::new(format!("`{name}` is a layer, not a tensor"));
             self.errors.push(problem.help(format!("apply it: `{name}(…)`")).at(name));
+            self.use_everything();
         }
         if let (Expression::Call(call), [name]) = (expression, names)
             && call.tensors.is_none()

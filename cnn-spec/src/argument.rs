@@ -588,6 +588,12 @@ pub(crate) fn numbers<const N: usize>(
     Ok(std::array::from_fn(|i| numbers[i].unwrap_or(table[i].1)))
 }
 
+/// The one of `words` that the class `name` of Keras or PyTorch is called by here, as `he_normal` is for `HeNormal`.
+pub(crate) fn called<'a>(name: &str, words: &[&'a str]) -> Option<&'a str> {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    words.iter().copied().find(|word| plain(word) == plain(name))
+}
+
 /// Declares an enum whose variants are words of the language, each with the aliases it answers to.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $noun:literal { $($variants:tt)* }) => {
@@ -639,12 +645,7 @@ pub(crate) use words;
 impl Refusal {
     pub(crate) fn not_a_word(value: &Value, name: &str, noun: &str, words: &[&str]) -> Self {
         let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        let called = match value {
-            Value::Call(called, _) => {
-                words.iter().find(|word| word.replace('_', "").eq_ignore_ascii_case(&called.replace('_', "")))
-            }
-            _ => None,
-        };
+        let called = if let Value::Call(name, _) = value { called(name, words) } else { None };
         let help = match called {
             Some(word) => format!("write `{word}` alone"),
             None => format!("use a name such as `{}`", words[0]),

@@ -1,7 +1,7 @@
 //! How a parameter's first values are drawn: Keras' initializers.
 
 use crate::Kernels;
-use crate::argument::{FromValue, Kind, Refusal, Value, numbers};
+use crate::argument::{FromValue, Kind, Refusal, Value, called, numbers};
 
 /// The distribution of a parameter's first values, with Keras' defaults.
 ///
@@ -126,7 +126,10 @@ impl Initializer {
                 let [minval, maxval] = numbers(name, arguments, [("minval", -0.05), ("maxval", 0.05)])?;
                 Ok(Self::random_uniform(minval, maxval))
             }
-            _ => Err(Refusal::unknown_word(name, "initializer with values", Self::CALLS)),
+            _ => Err(match called(name, Self::WORDS) {
+                Some(word) => Refusal::new(format!("`{name}` takes no numbers"), format!("write `{word}` alone")),
+                None => Refusal::unknown_word(name, "initializer", Self::CALLS),
+            }),
         }
     }
 
@@ -200,6 +203,6 @@ mod tests {
         let expected = "a standard deviation cannot be negative, found `RandomNormal(stddev=-1.0)`";
         assert_eq!(message(call("RandomNormal", Some("stddev"), -1.0)), expected);
         assert_eq!(message(call("RandomUniform", None, 1.0)), "`minval` is above `maxval` in `RandomUniform(1.0)`");
-        assert_eq!(message(call("HeNormal", None, 1.0)), "unknown initializer with values `HeNormal`");
+        assert_eq!(message(call("HeNormal", None, 1.0)), "`HeNormal` takes no numbers");
     }
 }

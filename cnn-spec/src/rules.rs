@@ -93,13 +93,19 @@ pub(crate) const fn size(argument: &'static str, value: usize) -> Result<(), Sha
     at_most_the_largest(At::Argument(argument), argument, value)
 }
 
-/// That `value` is a number from `low` to `high`, both of which `help` is to name.
-pub(crate) const fn within(argument: &'static str, value: f64, low: f64, high: f64, help: &str) -> Result<(), ShapeError> {
+/// That `value` is a number from `low` to `high`, which is `range` in words; `example` is one.
+pub(crate) const fn within(
+    argument: &'static str,
+    value: f64,
+    [low, high]: [f64; 2],
+    range: &str,
+    example: &str,
+) -> Result<(), ShapeError> {
     if value >= low && value <= high {
         return Ok(());
     }
-    let message = Text::from("`").and(argument).and("` is out of its range");
-    Err(ShapeError::new(At::Argument(argument), message).help(Text::from(help)))
+    let message = Text::from("`").and(argument).and("` must be ").and(range);
+    Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use a value such as `").and(example).and("`")))
 }
 
 /// That `rate` is a share of elements that dropout may leave out.

@@ -101,8 +101,8 @@ impl Case<'_> {
 /// What stands for `…` among tokens.
 const ANY: &str = "__any";
 
-/// Whether `mended` is `source` after the help of `mistake`: code that the help offers is there that was not. Where it offers
-/// none, or says to leave something out, what is blamed is there less often; where it says to move something, everything is
+/// Whether `mended` is `source` after the help of `mistake`: code that the help offers is there that was not, or is there in the
+/// place of what is blamed. Where it offers none, or says to leave something out, what is blamed is there less often; where it says to move something, everything is
 /// there, in another order.
 fn is_applied(mistake: &Mistake, source: &str, mended: &str) -> bool {
     let (blamed, help) = mistake.blamed_and_help();
@@ -113,6 +113,8 @@ fn is_applied(mistake: &Mistake, source: &str, mended: &str) -> bool {
     let blamed = tokens_of(blamed);
     let is_gone = || !blamed.is_empty() && count(&blamed, &mended) < count(&blamed, &source);
     let is_moved = || help.contains("move ") && source != mended && sorted(&source) == sorted(&mended);
+    let is_there = |code: &TokenStream| count(&tokens_of(code.clone()), &mended) > 0;
+    let may_be_gone = may_be_gone || offered.iter().any(is_there);
     offered.iter().any(|code| is_new(code, &source, &mended)) || may_be_gone && is_gone() || is_moved()
 }
 
