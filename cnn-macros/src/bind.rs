@@ -3,7 +3,7 @@
 use crate::ast::{Argument, Call, Given, Written};
 use crate::common::COMMON;
 use crate::evaluate::{Parameters, misspelled};
-use crate::report::{Errors, Problem, Result, code};
+use crate::report::{Errors, Mistake, Problem, Result, code};
 use crate::suggest;
 use cnn_spec as spec;
 use proc_macro2::{Span, TokenStream};
@@ -31,8 +31,8 @@ impl Filled {
 
 /// Matches the `arguments` of `call` against `table`: one place for each, `None` where none was given.
 ///
-/// Whether all of them are right comes with it; `is_tensor` says which names are bound to tensors, and `parameters` which stand
-/// for values, for a better error.
+/// With it comes what to say of those that are missing, if nothing else is wrong. `is_tensor` says which names are bound to
+/// tensors, and `parameters` which stand for values, for a better error.
 pub fn bind(
     call: &Call,
     arguments: &[Argument],
@@ -40,8 +40,7 @@ pub fn bind(
     is_tensor: impl Fn(&str) -> bool,
     parameters: &Parameters,
     errors: &mut Errors,
-) -> (Vec<Option<Filled>>, bool) {
-    let before = errors.len();
+) -> (Vec<Option<Filled>>, Option<Mistake>) {
     let mut binder = Binder { call, table, places: vec![None; table.len()], rest: Vec::new(), keyword: false };
     for argument in arguments {
         if let Err(error) = binder.place(argument, &is_tensor) {
@@ -52,12 +51,7 @@ pub fn bind(
     let filled =
         |(place, argument): (Option<Place>, &spec::Argument)| place.and_then(|place| fill(place, argument, parameters, errors));
     let filled = binder.places.clone().into_iter().zip(table).map(filled).collect();
-    if errors.len() == before
-        && let Err(error) = binder.all_required()
-    {
-        errors.push(error);
-    }
-    (filled, errors.len() == before)
+    (filled, binder.all_required().err())
 }
 
 #[derive(Clone)]

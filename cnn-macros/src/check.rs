@@ -399,9 +399,14 @@ impl<'a> Checker<'a> {
         let common = common.unwrap_or_default();
         let name = self.names.add(self.scope.place, snake, common.name, call.layer.span());
         self.slots.push(Slot { name, kind: call.layer.clone() });
-        let (filled, is_whole) =
-            bind(call, &arguments?, table, |name| self.scope.is_tensor(name), &self.scope.parameters, self.errors);
-        let layer = self.layer(call, table, &filled).filter(|_| is_whole)?;
+        let before = self.errors.len();
+        let is_tensor = |name: &str| self.scope.is_tensor(name);
+        let (filled, missing) = bind(call, &arguments?, table, is_tensor, &self.scope.parameters, self.errors);
+        let layer = self.layer(call, table, &filled);
+        if let Some(missing) = missing.filter(|_| self.errors.len() == before) {
+            self.errors.push(missing);
+        }
+        let layer = layer.filter(|_| self.errors.len() == before)?;
         let frozen = common.frozen || self.scope.frozen;
         Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false, unended: None })
     }

@@ -239,7 +239,10 @@ fn other_mistakes() {
             "i = Input(4, 1); x = Conv1D(8, kernel=3)(i);",
             "kernel: `Conv1D` has no argument `kernel`\n  help: did you mean `kernel_size`?",
         ),
-        ("i = Input(4, 4, 1); x = Conv2D(8, kernel=3)(i);", "(8, kernel = 3): `kernel_size` of `Conv2D` is missing"),
+        (
+            "i = Input(4, 4, 1); x = Conv2D(8, kernel=3)(i);",
+            "3: `kernel` takes the weights of a kernel, found `3`\n  help: write its size as `kernel_size=3`",
+        ),
     ] {
         let (error, (token, message)) = (error(body), expected.split_once(": ").expect("a token and a message"));
         assert!(error.starts_with(&found(token, message)), "{body}\n{error}");
