@@ -286,6 +286,24 @@ fn arguments_a_factor_out_of_bounds() -> Result<()> {
 }
 
 #[test]
+fn arguments_two_broken_rules_in_one_call() -> Result<()> {
+    let net = model! {
+        i = Input(28, 28, 3);
+        x = Conv2D(1, 3, stride=1, dilation_rate=1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn arguments_a_broken_rule_that_follows_from_another_is_not_reported() -> Result<()> {
+    let net = model! {
+        i = Input(28, 28, 4);
+        x = Conv2D(1, 3)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
 fn blocks_a_mistake_inside_a_block() -> Result<()> {
     model! {
         block residual(filters, stride = 1)(x) {
@@ -1117,6 +1135,15 @@ fn elsewhere_model_inputs_outputs_bound_to_a_name() -> Result<()> {
         i = Input(28, 28, 1);
         x = Flatten()(i);
         Model(inputs=i, outputs=x)
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn elsewhere_nn_linear_512_10() -> Result<()> {
+    let net = model! {
+        i = Input(512);
+        x = Dense(10)(i);
     };
     net.build(&Device::Cpu, Seed(0)).map(drop)
 }

@@ -2,6 +2,7 @@
 //! mistake reported.
 
 mod block;
+mod broken;
 mod scope;
 
 use crate::ast::{Block, Call, Expression, For, Given, If, Model, Outline, Statement};
@@ -487,6 +488,9 @@ impl<'a> Checker<'a> {
                     (at, _) => blamed(at, call, table, &held.filled),
                 };
                 self.errors.push(problem.at(tokens));
+                if !is_late {
+                    self.also_broken(held, &operands, error);
+                }
                 return None;
             }
         };
@@ -593,15 +597,19 @@ impl<'a> Checker<'a> {
         Value { nodes: vec![node], source: Source::Apply { node, operands } }
     }
 
-    /// The layer with its arguments, if the rule book takes their values.
-    fn layer(&mut self, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Option<Layer> {
+    /// The value of each argument in `table`, as far as it is given.
+    fn values(&self, table: &[spec::Argument], filled: &[Option<Filled>]) -> Vec<Option<spec::Value>> {
         let strict = |argument: &spec::Argument| (self.strict && argument.name == "strict").then_some(spec::Value::Bool(true));
         let value = |(argument, filled): (&spec::Argument, &Option<Filled>)| match filled {
             Some(filled) => Some(filled.value.clone()),
             None => strict(argument),
         };
-        let values: Vec<Option<spec::Value>> = table.iter().zip(filled).map(value).collect();
-        match Layer::from_values(&call.layer.to_string(), &values) {
+        table.iter().zip(filled).map(value).collect()
+    }
+
+    /// The layer with its arguments, if the rule book takes their values.
+    fn layer(&mut self, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Option<Layer> {
+        match Layer::from_values(&call.layer.to_string(), &self.values(table, filled)) {
             Ok(layer) => Some(layer),
             Err(refusals) => {
                 for (place, refusal) in refusals {
@@ -615,6 +623,7 @@ impl<'a> Checker<'a> {
     /// Reports that the rule book refuses what is given for `argument`.
     fn refused(&mut self, call: &Call, argument: &spec::Argument, filled: Option<&Filled>, refusal: spec::Refusal) {
         let help = refusal.unknown.map(|(word, words)| suggest::word(&word, words)).or(refusal.help);
+        let help = features_first(call, argument, filled).or(help);
         let at = filled.map_or_else(
             || call.layer.to_token_stream(),
             |filled| refusal.element.map_or(&filled.given.tokens, |element| filled.given.element(element)).clone(),
@@ -761,45 +770,6 @@ impl<'a> Checker<'a> {
             self.errors.push(problem.note(note).help("remove it, or use it on the way to the output").at(name));
         }
     }
-
-    /// What `error` says, with the way to the shapes of the tensors it speaks of.
-    fn broken_rule(&self, error: &ShapeError, operands: &[(String, Value)]) -> Problem {
-        let (message, note) = (error.message.to_string(), error.note.to_string());
-        let is_meant = |(label, _): &&(String, Value)| message.contains(&format!("`{label}`"));
-        let meant: Vec<&(String, Value)> = operands.iter().filter(is_meant).collect();
-        let ways: Vec<Vec<usize>> = meant.iter().map(|(_, value)| self.way(value.nodes[0])).collect();
-        let (way, separator) = match (meant.as_slice(), ways.as_slice()) {
-            ([_], [way]) => (self.steps(way).map(|steps| format!("after {steps}")), ", "),
-            ([(a, _), (b, _)], [to_a, to_b]) if a != b => {
-                let shared = to_a.iter().zip(to_b).take_while(|(a, b)| a == b).count().saturating_sub(1);
-                let branches = [(a, self.steps(&to_a[shared..])), (b, self.steps(&to_b[shared..]))];
-                let branches = branches.into_iter().filter_map(|(name, steps)| Some(format!("`{name}` after {}", steps?)));
-                (Some(branches.collect::<Vec<_>>().join(", ")), "; ")
-            }
-            _ => (None, ""),
-        };
-        let notes = [note, way.unwrap_or_default()].into_iter().filter(|note| !note.is_empty());
-        Problem::new(message).note(notes.collect::<Vec<_>>().join(separator)).help(error.help.to_string())
-    }
-
-    /// The nodes from the input to `node`, each the first input of the next.
-    fn way(&self, node: usize) -> Vec<usize> {
-        let back = |node: &usize| self.nodes[*node].inputs.first().copied();
-        let mut way: Vec<usize> = std::iter::successors(Some(node), back).collect();
-        way.reverse();
-        way
-    }
-
-    /// The layers of a way with the shapes they give, when there are several.
-    fn steps(&self, way: &[usize]) -> Option<String> {
-        const MOST: usize = 7;
-        let step = |node: &usize| format!("{} {}", self.layers[self.nodes[*node].layer].layer.name(), self.nodes[*node].shape);
-        let mut steps: Vec<String> = way.iter().map(step).collect();
-        if steps.len() > MOST {
-            steps.splice(1..=steps.len() - MOST + 1, ["…".to_string()]);
-        }
-        (steps.len() > 1).then(|| steps.join(" → "))
-    }
 }
 
 /// What an expression is called in messages.
@@ -831,6 +801,19 @@ fn unknown_layer(call: &Call, blocks: &[String]) -> Problem {
     match suggest::function(&kind, argument.unwrap_or("x"), has_more).filter(|_| is_function) {
         Some(help) => problem.help(format!("write `{help}`")),
         None => problem.help(suggest::layer(&kind, blocks)),
+    }
+}
+
+/// What to do about `Linear(512, 10)`, which in PyTorch begins with the size of the input.
+fn features_first(call: &Call, argument: &spec::Argument, filled: Option<&Filled>) -> Option<String> {
+    let is_second = Layer::arguments(&call.layer.to_string())?.get(1).is_some_and(|second| second.name == argument.name);
+    let is_swapped = is_second && argument.kind == spec::Kind::Activation && matches!(filled?.value, spec::Value::Int(_));
+    match call.arguments.as_deref()? {
+        [first, second, ..] if is_swapped && first.keyword.is_none() && second.keyword.is_none() => {
+            let call = format!("{}({})", call.layer, second.given.tokens);
+            Some(format!("leave out the size of the input, which follows from the tensor: `{call}`"))
+        }
+        _ => None,
     }
 }
 
