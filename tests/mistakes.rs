@@ -1542,6 +1542,26 @@ fn merging_tensors_that_are_multiplied_with_an_operator() -> Result<()> {
 }
 
 #[test]
+fn merging_a_product_over_axes_of_other_sizes() -> Result<()> {
+    let net = model! {
+        a = Input(40, 16);
+        b = Input(16, 40);
+        x = Dot(axes=(2, 1))([a, b]);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn merging_a_product_over_the_batch() -> Result<()> {
+    let net = model! {
+        a = Input(16);
+        b = Input(16);
+        x = Dot(axes=-1)([a, b]);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
 fn names_a_layer_in_other_case() -> Result<()> {
     let net = model! {
         i = Input(28, 28, 1);

@@ -219,3 +219,16 @@ impl Errors {
         self.iter().map(Mistake::to_compile_error).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::code;
+
+    #[test]
+    fn code_is_written_as_people_do() {
+        for source in ["nn.ReLU()", "0..n", "filters == 3", "range(1, n)", "[(1, 2), 3]", "!strict", "tf::nn::relu", "a + b * 2"]
+        {
+            assert_eq!(code(&source.parse().expect("it is made of tokens")), format!("`{source}`"));
+        }
+    }
+}
