@@ -90,7 +90,7 @@ impl Case {
         let unknown = self.arguments.keys().find(|given| !arguments.iter().any(|argument| argument.is_called(given)));
         assert_eq!(unknown, None, "{}: an argument `{}` does not take", self.name, self.layer);
         let values: Vec<_> = arguments.iter().map(|argument| self.arguments.get(argument.name).map(value)).collect();
-        Layer::from_values(&self.layer, &values).unwrap_or_else(|(_, refusal)| panic!("{}: {}", self.name, refusal.message))
+        Layer::from_values(&self.layer, &values).unwrap_or_else(|refusals| panic!("{}: {refusals:?}", self.name))
     }
 
     /// Everywhere an output or a gradient differs from the reference.

@@ -23,6 +23,8 @@ pub struct Block {
     pub statements: Vec<Statement>,
     /// The tensors it gives, or `None` if that could not be parsed.
     pub value: Option<Vec<Expression>>,
+    /// Whether its parameters or tensors could not be parsed either, so that its calls cannot be checked.
+    pub is_broken: bool,
 }
 
 /// `name` or `name = default`.
@@ -55,6 +57,8 @@ pub enum Statement {
     Bind(Vec<Ident>, Expression),
     For(For),
     If(If),
+    /// One without its `;`, and the number of the mistake that says so if nothing worse is known of it.
+    Unended(Box<Statement>, Option<usize>),
     /// One that could not be parsed, with the names it binds if that much could.
     Broken(Vec<Ident>),
 }
@@ -73,10 +77,9 @@ pub enum Pattern {
     Tuple(Vec<Option<Ident>>),
 }
 
-/// `if condition { … } else { … }`.
+/// `if condition { … } else if condition { … } else { … }`.
 pub struct If {
-    pub condition: Given,
-    pub then: Vec<Statement>,
+    pub branches: Vec<(Given, Vec<Statement>)>,
     pub otherwise: Vec<Statement>,
 }
 
@@ -85,8 +88,11 @@ impl Statement {
     pub fn names(&self) -> Vec<&Ident> {
         match self {
             Statement::Bind(names, _) | Statement::Broken(names) => names.iter().collect(),
+            Statement::Unended(statement, _) => statement.names(),
             Statement::For(For { statements, .. }) => statements.iter().flat_map(Statement::names).collect(),
-            Statement::If(If { then, otherwise, .. }) => then.iter().chain(otherwise).flat_map(Statement::names).collect(),
+            Statement::If(If { branches, otherwise }) => {
+                branches.iter().flat_map(|(_, then)| then).chain(otherwise).flat_map(Statement::names).collect()
+            }
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use crate::ast::{Argument, Call, Given, Written};
 use crate::common::COMMON;
-use crate::report::{Errors, Problem, Result};
+use crate::evaluate::{Parameters, misspelled};
+use crate::report::{Errors, Mistake, Problem, Result, code};
 use crate::suggest;
 use cnn_spec as spec;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use spec::{Kind, Value};
+use syn::{Expr, ExprField, Member};
 
 /// One argument of a layer as a call gives it.
 #[derive(Clone)]
@@ -29,15 +31,16 @@ impl Filled {
 
 /// Matches the `arguments` of `call` against `table`: one place for each, `None` where none was given.
 ///
-/// `None` altogether if an argument is wrong; `is_tensor` says which names are bound to tensors, for a better error.
+/// With it comes what to say of those that are missing, if nothing else is wrong. `is_tensor` says which names are bound to
+/// tensors, and `parameters` which stand for values, for a better error.
 pub fn bind(
     call: &Call,
     arguments: &[Argument],
     table: &'static [spec::Argument],
     is_tensor: impl Fn(&str) -> bool,
+    parameters: &Parameters,
     errors: &mut Errors,
-) -> Option<Vec<Option<Filled>>> {
-    let before = errors.len();
+) -> (Vec<Option<Filled>>, Option<Mistake>) {
     let mut binder = Binder { call, table, places: vec![None; table.len()], rest: Vec::new(), keyword: false };
     for argument in arguments {
         if let Err(error) = binder.place(argument, &is_tensor) {
@@ -45,14 +48,10 @@ pub fn bind(
         }
     }
     binder.close();
-    if errors.len() == before
-        && let Err(error) = binder.all_required()
-    {
-        errors.push(error);
-    }
-    let filled = |(place, argument): (Option<Place>, &spec::Argument)| place.and_then(|place| fill(place, argument, errors));
-    let filled = binder.places.into_iter().zip(table).map(filled).collect();
-    (errors.len() == before).then_some(filled)
+    let filled =
+        |(place, argument): (Option<Place>, &spec::Argument)| place.and_then(|place| fill(place, argument, parameters, errors));
+    let filled = binder.places.clone().into_iter().zip(table).map(filled).collect();
+    (filled, binder.all_required().err())
 }
 
 #[derive(Clone)]
@@ -85,16 +84,16 @@ impl Binder<'_> {
     fn by_keyword(&mut self, keyword: &syn::Ident, given: &Given) -> Result<()> {
         let name = keyword.to_string();
         let Some(index) = self.table.iter().position(|argument| argument.is_called(&name)) else {
-            let own = self.table.iter().flat_map(|argument| [argument.name].into_iter().chain(argument.aliases.iter().copied()));
-            let known: Vec<&str> = own.chain(COMMON.map(|argument| argument.name)).collect();
+            let known: Vec<&str> = self.table.iter().chain(&COMMON).map(|argument| argument.name).collect();
+            let aliases: Vec<&str> = self.table.iter().flat_map(|argument| argument.aliases.iter().copied()).collect();
             let problem = Problem::new(format!("`{}` has no argument `{name}`", self.call.layer));
-            return Err(problem.help(suggest::argument(&name, &known)).at(keyword));
+            return Err(problem.help(suggest::argument(&name, &known, &aliases)).at(keyword));
         };
         self.put(index, given, keyword)
     }
 
     fn by_position(&mut self, given: &Given, is_tensor: impl Fn(&str) -> bool) -> Result<()> {
-        if let Some(word) = given.word() {
+        if let Some(word) = given.word().filter(|word| word.parse::<f64>().is_err()) {
             if let Some(index) = self.table.iter().position(|argument| argument.takes_bare(word)) {
                 let switched_on = Given { written: Written::Value(Value::Bool(true)), ..given.clone() };
                 let given = if self.table[index].kind == Kind::Flag { &switched_on } else { given };
@@ -106,6 +105,10 @@ impl Binder<'_> {
                 let problem = Problem::new(format!("`{word}` is a tensor, not an argument of `{layer}`"));
                 let help = format!("apply the layer to it in a second pair of parentheses: `{layer}({arguments})({word})`");
                 return Err(problem.help(help).at(&given.tokens));
+            }
+            if let Some(argument) = self.table.iter().find(|argument| argument.is_called(word)) {
+                let help = format!("give it one: `{word}={}`", example(argument.kind));
+                return Err(Problem::new(format!("`{word}` has no value")).help(help).at(&given.tokens));
             }
             let is_next = self.next().is_some_and(|index| self.table[index].kind.words().contains(&word));
             if let Some(problem) = self.stray(word, given).filter(|_| !is_next) {
@@ -119,11 +122,17 @@ impl Binder<'_> {
             let problem = Problem::new("a value without a keyword stands after one with a keyword");
             return Err(problem.help(format!("say what it is, as in `{}=…`", self.table[index].name)).at(&given.tokens));
         }
-        if self.table[index].kind.takes_the_rest() {
+        if self.takes_the_rest(index) {
             self.rest.push(given.clone());
             return Ok(());
         }
         self.put(index, given, &given.tokens)
+    }
+
+    /// Whether every positional value that is left belongs to the `index`-th argument.
+    fn takes_the_rest(&self, index: usize) -> bool {
+        let Self { table, .. } = self;
+        table[index].kind.takes_the_rest() || (table[index].kind == Kind::Axes && table.len() == 1)
     }
 
     /// The first argument that has no value yet.
@@ -133,7 +142,7 @@ impl Binder<'_> {
 
     fn put(&mut self, index: usize, given: &Given, label: impl ToTokens) -> Result<()> {
         let label = label.to_token_stream();
-        if self.places[index].is_some() || (self.table[index].kind.takes_the_rest() && !self.rest.is_empty()) {
+        if self.places[index].is_some() || (self.takes_the_rest(index) && !self.rest.is_empty()) {
             let spec::Argument { name, aliases, .. } = self.table[index];
             let names: Vec<&str> = [name].into_iter().chain(aliases.iter().copied()).collect();
             let note = if aliases.is_empty() { String::new() } else { format!("{} are one argument", suggest::quoted(&names)) };
@@ -165,7 +174,7 @@ impl Binder<'_> {
 
     /// Puts the positional values of an argument that takes all of them in its place.
     fn close(&mut self) {
-        let Some(index) = self.table.iter().position(|argument| argument.kind.takes_the_rest()) else {
+        let Some(index) = (0..self.table.len()).find(|index| self.takes_the_rest(*index)) else {
             return;
         };
         let given = match self.rest.as_slice() {
@@ -230,11 +239,11 @@ const fn example(kind: Kind) -> &'static str {
 }
 
 /// Reads what stands in one place as a value for the rule book; `None` for `None`, and if it cannot be.
-fn fill(place: Place, argument: &spec::Argument, errors: &mut Errors) -> Option<Filled> {
+fn fill(place: Place, argument: &spec::Argument, parameters: &Parameters, errors: &mut Errors) -> Option<Filled> {
     let value = match place.given.written {
         // As in Keras, `axis=None` is no axis, which need not be the default.
         Written::Absent if argument.kind == Kind::Axes => Ok(Some(Value::Tuple(Vec::new()))),
-        _ => value(&place.given, argument.kind),
+        _ => value(&place.given, argument.kind, parameters),
     };
     match value {
         Ok(value) => Some(Filled { value: value?, given: place.given, label: place.label }),
@@ -245,23 +254,42 @@ fn fill(place: Place, argument: &spec::Argument, errors: &mut Errors) -> Option<
     }
 }
 
-fn value(given: &Given, kind: Kind) -> Result<Option<Value>> {
+fn value(given: &Given, kind: Kind, parameters: &Parameters) -> Result<Option<Value>> {
     let value = match &given.written {
         Written::Value(value) => value.clone(),
         Written::Absent => return Ok(None),
         Written::Name(word) if !takes_numbers(kind) => Value::Word(word.clone()),
         Written::Tuple(elements) => {
-            let element = |given| value(given, kind).map(|value| value.unwrap_or(Value::Word("None".into())));
+            let element = |given| value(given, kind, parameters).map(|value| value.unwrap_or(Value::Word("None".into())));
             Value::Tuple(elements.iter().map(element).collect::<Result<_>>()?)
+        }
+        Written::Expression(expr) if let Some(word) = last_word(expr, kind.words()) => {
+            return Err(Problem::new("words have no module").help(format!("write `{word}` alone")).at(&given.tokens));
+        }
+        Written::Name(_) | Written::Expression(_) if let Some(mistake) = misspelled(&given.tokens, parameters) => {
+            return Err(mistake);
         }
         Written::Name(_) | Written::Expression(_) => {
             let what = if takes_numbers(kind) { "the number" } else { "the value" };
-            let problem = Problem::new(format!("{what} `{}` must be written out for now", given.tokens));
+            let problem = Problem::new(format!("{what} {} must be written out for now", code(&given.tokens)));
             let note = "constants and other expressions are not supported yet";
             return Err(problem.note(note).help(format!("write {what} itself")).at(&given.tokens));
         }
     };
     Ok(Some(value))
+}
+
+/// The one of `words` that an expression such as `nn.ReLU()` or `tf.nn.relu` names last.
+fn last_word(expr: &Expr, words: &[&'static str]) -> Option<&'static str> {
+    let name = match expr {
+        Expr::Field(ExprField { member: Member::Named(name), .. }) => name,
+        Expr::MethodCall(call) => &call.method,
+        Expr::Call(call) => return last_word(&call.func, words),
+        Expr::Path(path) => &path.path.segments.last()?.ident,
+        _ => return None,
+    };
+    let name = name.to_string().replace('_', "");
+    words.iter().copied().find(|word| word.replace('_', "").eq_ignore_ascii_case(&name))
 }
 
 const fn takes_numbers(kind: Kind) -> bool {

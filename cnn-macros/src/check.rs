@@ -2,9 +2,10 @@
 //! mistake reported.
 
 mod block;
+mod broken;
 mod scope;
 
-use crate::ast::{Block, Call, Expression, For, If, Model, Outline, Statement};
+use crate::ast::{Block, Call, Expression, For, Given, If, Model, Outline, Statement};
 use crate::bind::{Filled, bind};
 use crate::common;
 use crate::evaluate;
@@ -59,14 +60,20 @@ pub fn blocks(blocks: &[Block], errors: &mut Errors) {
     }
 }
 
-/// Reports the blocks that no model uses, unless a mistake may be the reason.
-pub fn unused_blocks(blocks: &[Block], used: &HashSet<String>, errors: &mut Errors) {
-    if errors.len() == 0 {
+/// Reports the blocks that no model uses, unless a mistake may be the reason, or there is no model yet.
+pub fn unused_blocks(blocks: &[Block], used: &HashSet<String>, is_alone: bool, errors: &mut Errors) {
+    if errors.len() == 0 && !is_alone {
         for Block { name, .. } in blocks.iter().filter(|block| !used.contains(&block.name.to_string())) {
             errors.push(Problem::new(format!("block `{name}` is never used")).help("remove it, or call it in a model").at(name));
         }
     }
 }
+
+/// The most statements that one model may take, blocks and loops unrolled; more are taken for a mistake.
+const MOST_STATEMENTS: usize = 20_000;
+
+/// The most blocks that may be called one inside the other.
+const MOST_BLOCKS: usize = 32;
 
 struct Checker<'a> {
     errors: &'a mut Errors,
@@ -90,6 +97,12 @@ struct Checker<'a> {
     broken_values: HashSet<*const Block>,
     /// The names that were reported as unused, for the same reason.
     reported: HashSet<*const Ident>,
+    /// What the loops being unrolled go through, outermost first.
+    turning: Vec<&'a Given>,
+    /// How many statements have been checked, and turns of loops begun.
+    done: usize,
+    /// The names in the statements of the model that have not been reached yet.
+    later: Vec<&'a Ident>,
 }
 
 /// The place of a layer among the names, and its name as written.
@@ -111,6 +124,8 @@ struct Held<'a> {
     applied: Option<(usize, String)>,
     /// Whether it has been used, rightly or wrongly.
     is_used: bool,
+    /// The mistake that the `;` after it is missing.
+    unended: Option<usize>,
 }
 
 /// The tensors that an expression gives.
@@ -120,7 +135,7 @@ struct Value {
 }
 
 impl<'a> Checker<'a> {
-    fn new(model: &Model, blocks: &'a [Block], errors: &'a mut Errors) -> Self {
+    fn new(model: &'a Model, blocks: &'a [Block], errors: &'a mut Errors) -> Self {
         Self {
             errors,
             blocks,
@@ -136,6 +151,9 @@ impl<'a> Checker<'a> {
             broken: HashSet::new(),
             broken_values: HashSet::new(),
             reported: HashSet::new(),
+            turning: Vec::new(),
+            done: 0,
+            later: model.body.statements.iter().flat_map(Statement::names).collect(),
         }
     }
 
@@ -165,6 +183,9 @@ impl<'a> Checker<'a> {
     }
 
     fn statement(&mut self, statement: &'a Statement) {
+        if !self.is_within_reason(statement) {
+            return;
+        }
         if self.broken.contains(&std::ptr::from_ref(statement)) {
             return self.poison(statement);
         }
@@ -176,10 +197,10 @@ impl<'a> Checker<'a> {
                     self.broken.insert(statement);
                 }
             }
+            Statement::Unended(unended, mistake) => self.unended(unended, *mistake),
             Statement::For(turns) => self.turns(turns, statement),
-            Statement::If(If { condition, then, otherwise }) => match evaluate::condition(condition, &self.scope.parameters) {
-                Ok(true) => self.statements(then),
-                Ok(false) => self.statements(otherwise),
+            Statement::If(choice) => match self.chosen(choice) {
+                Ok(statements) => self.statements(statements),
                 Err(error) => self.give_up(statement, error),
             },
             Statement::Broken(names) => {
@@ -187,6 +208,44 @@ impl<'a> Checker<'a> {
                 self.poison(statement);
             }
         }
+    }
+
+    /// The statements behind the first condition that holds.
+    fn chosen(&self, choice: &'a If) -> crate::report::Result<&'a [Statement]> {
+        for (condition, then) in &choice.branches {
+            if evaluate::condition(condition, &self.scope.parameters)? {
+                return Ok(then);
+            }
+        }
+        Ok(&choice.otherwise)
+    }
+
+    /// A statement without its `;`, which `mistake` says: half typed, if anything else is wrong with it.
+    fn unended(&mut self, statement: &'a Statement, mistake: Option<usize>) {
+        let before = self.errors.len();
+        self.statement(statement);
+        self.use_everything();
+        let Some(mistake) = mistake else { return };
+        if self.errors.len() > before {
+            self.errors.withdraw(mistake);
+        }
+        if let Some(Bound::Layer(held)) = self.scope.bindings.last().map(|binding| binding.bound) {
+            (self.held[held].is_used, self.held[held].unended) = (false, Some(mistake));
+        }
+    }
+
+    /// Whether no more has been done than any model takes; if more, that is a mistake, and nothing else is done.
+    fn is_within_reason(&mut self, statement: &'a Statement) -> bool {
+        self.done += 1;
+        if self.done == MOST_STATEMENTS {
+            let name = || statement.names().first().map_or_else(TokenStream::new, |name| name.to_token_stream());
+            let blamed = self.turning.last().map_or_else(name, |values| values.tokens.clone());
+            let message =
+                format!("a model may take {MOST_STATEMENTS} statements at most, turns of loops and calls of blocks counted");
+            self.errors.push(Problem::new(message).help("use a smaller range, or fewer calls").at(blamed));
+            self.use_everything();
+        }
+        self.done < MOST_STATEMENTS
     }
 
     /// Reports what is wrong with a loop or an `if` as a whole.
@@ -198,7 +257,7 @@ impl<'a> Checker<'a> {
 
     /// Binds what `statement` would bind, to tensors that are unknown because of an earlier error.
     fn poison(&mut self, statement: &'a Statement) {
-        self.scope.use_everything();
+        self.use_everything();
         let names = statement.names();
         self.scope.last = names.len().min(1);
         for name in names {
@@ -211,20 +270,37 @@ impl<'a> Checker<'a> {
             Ok(values) => values,
             Err(error) => return self.give_up(statement, error),
         };
+        self.turning.push(&turns.values);
         for value in values {
+            if !self.is_within_reason(statement) {
+                break;
+            }
             let outer = self.scope.parameters.clone();
             let variables = match self.scope.match_pattern(&turns.pattern, value, &turns.values) {
                 Ok(variables) => variables,
-                Err(error) => return self.give_up(statement, error),
+                Err(error) => {
+                    self.give_up(statement, error);
+                    break;
+                }
             };
             self.errors.enter(variables);
             self.statements(&turns.statements);
             self.errors.leave();
             self.scope.parameters = outer;
         }
+        self.turning.pop();
     }
 
     fn bind(&mut self, names: &'a [Ident], expression: &'a Expression) {
+        self.later.retain(|later| !names.iter().any(|name| std::ptr::eq(name, *later)));
+        if let Expression::Tensor(name) = expression
+            && let Some(Bound::Layer(held)) = self.scope.mark_used(name)
+        {
+            self.held[held].is_used = true;
+            let problem = Problem::new(format!("`{name}` is a layer, not a tensor"));
+            self.errors.push(problem.help(format!("apply it: `{name}(…)`")).at(name));
+            self.use_everything();
+        }
         if let (Expression::Call(call), [name]) = (expression, names)
             && call.tensors.is_none()
             && call.layer != spec::Input::NAME
@@ -236,7 +312,7 @@ impl<'a> Checker<'a> {
                     Bound::Layer(self.held.len() - 1)
                 }
                 None => {
-                    self.scope.use_everything();
+                    self.use_everything();
                     Bound::Tensor(None)
                 }
             };
@@ -284,7 +360,7 @@ impl<'a> Checker<'a> {
         if Layer::arguments(&kind).is_none() {
             self.operands(call, target);
             let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
-            self.errors.push(unknown_layer(&kind, &blocks).at(&call.layer));
+            self.errors.push(unknown_layer(call, &blocks).at(&call.layer));
             return None;
         }
         let operands = self.operands(call, target);
@@ -300,7 +376,10 @@ impl<'a> Checker<'a> {
     fn is_a_fit_input(&mut self, target: &Ident) -> Option<()> {
         if !self.inside.is_empty() {
             let problem = Problem::new("an `Input` belongs to a model, not to a block");
-            self.errors.push(problem.help("let the block take another tensor").at(target));
+            let block = self.blocks.iter().find(|block| self.inside.last().is_some_and(|name| block.name == **name));
+            let tensors = block.map_or_else(Vec::new, |block| block.tensors.iter().map(ToString::to_string).collect());
+            let help = format!("let the block take it as another tensor: `({}, {target})`", tensors.join(", "));
+            self.errors.push(problem.help(help).at(target));
             return None;
         }
         if self.scope.find(target).is_some() {
@@ -321,17 +400,23 @@ impl<'a> Checker<'a> {
         let common = common.unwrap_or_default();
         let name = self.names.add(self.scope.place, snake, common.name, call.layer.span());
         self.slots.push(Slot { name, kind: call.layer.clone() });
-        let filled = bind(call, &arguments?, table, |name| self.scope.is_tensor(name), self.errors)?;
-        let layer = self.layer(call, table, &filled)?;
+        let before = self.errors.len();
+        let is_tensor = |name: &str| self.scope.is_tensor(name);
+        let (filled, missing) = bind(call, &arguments?, table, is_tensor, &self.scope.parameters, self.errors);
+        let layer = self.layer(call, table, &filled);
+        if let Some(missing) = missing.filter(|_| self.errors.len() == before) {
+            self.errors.push(missing);
+        }
+        let layer = layer.filter(|_| self.errors.len() == before)?;
         let frozen = common.frozen || self.scope.frozen;
-        Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false })
+        Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false, unended: None })
     }
 
     /// The tensors a layer is applied to, each with what it is called in messages, or `None` if one is unknown.
     fn operands(&mut self, call: &'a Call, target: &'a Ident) -> Option<Vec<(String, Value)>> {
         let expressions = call.tensors.as_ref().map_or(&[][..], |tensors| &tensors.expressions);
         if expressions.is_empty() && call.layer != spec::Input::NAME {
-            self.scope.use_everything();
+            self.use_everything();
         }
         self.all(expressions, target)
     }
@@ -403,6 +488,9 @@ impl<'a> Checker<'a> {
                     (at, _) => blamed(at, call, table, &held.filled),
                 };
                 self.errors.push(problem.at(tokens));
+                if !is_late {
+                    self.also_broken(held, &operands, error);
+                }
                 return None;
             }
         };
@@ -449,7 +537,8 @@ impl<'a> Checker<'a> {
         let (label, shape) = (&operands.first()?.0, self.shape(&operands.first()?.1));
         let message =
             format!("this `{}` has its weights from `{first}` {}; `{label}` is {shape}", earlier.kind, earlier.inputs.first()?);
-        let problem = Problem::new(message).note(note).help("use a layer of its own, with weights of its own");
+        let problem =
+            Problem::new(message).note(note).help(format!("give `{label}` a layer of its own: `{}(…)({label})`", earlier.kind));
         self.errors.push(problem.at(blame));
         None
     }
@@ -458,15 +547,16 @@ impl<'a> Checker<'a> {
     fn apply_held(&mut self, held: usize, call: &'a Call, target: &'a Ident) -> Option<Value> {
         self.scope.mark_used(&call.layer);
         self.held[held].is_used = true;
+        if let Some(tensors) = &call.tensors {
+            self.all(&tensors.expressions, target);
+            let problem = Problem::new(format!("`{}` has its arguments already", call.layer));
+            self.errors.push(problem.help(format!("leave them out: `{}(…)`", call.layer)).at(&call.parentheses));
+            return None;
+        }
         let expressions = match parse::tensors_of(&call.parentheses, self.errors) {
-            Ok(expressions) if call.tensors.is_none() => expressions,
-            Ok(_) => {
-                let problem = Problem::new(format!("`{}` has its arguments already", call.layer));
-                self.errors.push(problem.help(format!("apply it: `{}(x)`", call.layer)).at(&call.parentheses));
-                return None;
-            }
+            Ok(expressions) => expressions,
             Err(error) => {
-                self.scope.use_everything();
+                self.use_everything();
                 self.errors.push(error);
                 return None;
             }
@@ -507,26 +597,51 @@ impl<'a> Checker<'a> {
         Value { nodes: vec![node], source: Source::Apply { node, operands } }
     }
 
-    /// The layer with its arguments, if the rule book takes their values.
-    fn layer(&mut self, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Option<Layer> {
+    /// The value of each argument in `table`, as far as it is given.
+    fn values(&self, table: &[spec::Argument], filled: &[Option<Filled>]) -> Vec<Option<spec::Value>> {
         let strict = |argument: &spec::Argument| (self.strict && argument.name == "strict").then_some(spec::Value::Bool(true));
         let value = |(argument, filled): (&spec::Argument, &Option<Filled>)| match filled {
             Some(filled) => Some(filled.value.clone()),
             None => strict(argument),
         };
-        let values: Vec<Option<spec::Value>> = table.iter().zip(filled).map(value).collect();
-        match Layer::from_values(&call.layer.to_string(), &values) {
+        table.iter().zip(filled).map(value).collect()
+    }
+
+    /// The layer with its arguments, if the rule book takes their values.
+    fn layer(&mut self, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Option<Layer> {
+        match Layer::from_values(&call.layer.to_string(), &self.values(table, filled)) {
             Ok(layer) => Some(layer),
-            Err((place, refusal)) => {
-                let help = refusal.unknown.map(|(word, words)| suggest::word(&word, words)).or(refusal.help);
-                let at = filled[place].as_ref().map_or_else(
-                    || call.layer.to_token_stream(),
-                    |filled| refusal.element.map_or(&filled.given.tokens, |element| filled.given.element(element)).clone(),
-                );
-                self.errors.push(Problem::new(refusal.message).help(help.unwrap_or_default()).at(at));
+            Err(refusals) => {
+                for (place, refusal) in refusals {
+                    self.refused(call, &table[place], filled[place].as_ref(), refusal);
+                }
                 None
             }
         }
+    }
+
+    /// Reports that the rule book refuses what is given for `argument`.
+    fn refused(&mut self, call: &Call, argument: &spec::Argument, filled: Option<&Filled>, refusal: spec::Refusal) {
+        let help = refusal.unknown.map(|(word, words)| suggest::word(&word, words)).or(refusal.help);
+        let help = features_first(call, argument, filled).or(help);
+        let at = filled.map_or_else(
+            || call.layer.to_token_stream(),
+            |filled| refusal.element.map_or(&filled.given.tokens, |element| filled.given.element(element)).clone(),
+        );
+        let sizes =
+            filled.and_then(|filled| if let spec::Value::Tuple(sizes) = &filled.value { Some(sizes.len()) } else { None });
+        let note = match (argument.kind, sizes) {
+            (spec::Kind::Sizes(axes), Some(sizes)) => sibling(&call.layer.to_string(), axes, sizes),
+            _ => None,
+        };
+        let note = note.map_or_else(String::new, |layer| format!("`{layer}` is the layer of {} axes", sizes.unwrap_or_default()));
+        self.errors.push(Problem::new(refusal.message).note(note).help(help.unwrap_or_default()).at(at));
+    }
+
+    /// Counts every name as used, because it cannot be known which one a mistake stands for.
+    fn use_everything(&mut self) {
+        self.scope.use_everything();
+        self.held.iter_mut().filter(|held| held.unended.is_none()).for_each(|held| held.is_used = true);
     }
 
     /// The node that `name` is bound to at this point.
@@ -534,7 +649,7 @@ impl<'a> Checker<'a> {
         match self.scope.mark_used(name) {
             Some(Bound::Tensor(node)) => return node,
             Some(Bound::Layer(held)) => {
-                self.not_applied(held);
+                self.not_applied(held, name);
                 return None;
             }
             None => {}
@@ -543,24 +658,27 @@ impl<'a> Checker<'a> {
             let is_layer = Layer::NAMES.iter().any(|layer| name == layer) || self.blocks.iter().any(|block| block.name == *name);
             let problem = match is_layer {
                 true => Problem::new(format!("layer `{name}` is not called")).help(format!("write `{name}(…)(…)`")),
+                false if self.later.contains(&name) => Problem::new(format!("`{name}` is used before it is bound"))
+                    .help(format!("move the statement that binds `{name}` to a line above this one")),
                 false => Problem::new(format!("unknown tensor `{name}`"))
                     .help(suggest::tensor(&name.to_string(), &self.scope.tensors())),
             };
             self.errors.push(problem.at(name));
         }
-        self.scope.use_everything();
+        self.use_everything();
         None
     }
 
     /// Reports a layer that should have been applied to something, once.
-    fn not_applied(&mut self, held: usize) {
+    fn not_applied(&mut self, held: usize, name: &Ident) {
         let held = &mut self.held[held];
         if !std::mem::replace(&mut held.is_used, true)
             && let Err(error) = held.layer.infer(&[])
         {
-            let problem = Problem::new(error.message.to_string()).help(error.help.to_string());
-            self.errors.push(problem.at(&held.call.layer));
-            self.scope.use_everything();
+            held.unended.into_iter().for_each(|mistake| self.errors.withdraw(mistake));
+            let help = format!("{}, or later by its name: `{name}(…)`", error.help);
+            self.errors.push(Problem::new(error.message.to_string()).help(help).at(&held.call.layer));
+            self.use_everything();
         }
     }
 
@@ -587,7 +705,7 @@ impl<'a> Checker<'a> {
         let (mut listed, mut all_fit) = (Vec::new(), true);
         for name in &outline.inputs {
             match self.resolve(name) {
-                Some(node) => match self.unfit_input(name, node, &listed) {
+                Some(node) => match self.unfit_input(name, node, &listed, outline) {
                     Some(problem) => {
                         self.errors.push(problem.at(name));
                         all_fit = false;
@@ -605,17 +723,25 @@ impl<'a> Checker<'a> {
         let missing: Vec<usize> = (0..self.nodes.len()).filter(is_missing).collect();
         for node in missing {
             let tensor = &self.nodes[node].tensor;
+            let inputs: Vec<String> = outline.inputs.iter().chain([tensor]).map(ToString::to_string).collect();
             let problem = Problem::new(format!("input `{tensor}` is missing from `Model(…)`"));
-            self.errors.push(problem.help("list it among the inputs, the first argument").at(tensor));
+            self.errors.push(problem.help(format!("list it: `Model([{}], …)`", inputs.join(", "))).at(tensor));
         }
         Some(listed)
     }
 
-    fn unfit_input(&self, name: &Ident, node: usize, listed: &[usize]) -> Option<Problem> {
+    fn unfit_input(&self, name: &Ident, node: usize, listed: &[usize], outline: &Outline) -> Option<Problem> {
         if listed.contains(&node) {
             return Some(Problem::new(format!("input `{name}` is listed twice")).help("leave out one of them"));
         }
-        let help = "list the inputs first, the outputs second";
+        let is_input = |name: &&Ident| self.scope.find(name).and_then(Binding::node).is_some_and(|node| self.is_input(node));
+        let (inputs, outputs): (Vec<&Ident>, Vec<&Ident>) = outline.inputs.iter().chain(&outline.outputs).partition(is_input);
+        let side = |names: Vec<&Ident>| match names.as_slice() {
+            [] => "…".to_string(),
+            [name] => name.to_string(),
+            names => format!("[{}]", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        let help = format!("list the inputs first, the outputs second: `Model({}, {})`", side(inputs), side(outputs));
         (!self.is_input(node)).then(|| Problem::new(format!("`{name}` is not an `Input`")).help(help))
     }
 
@@ -625,8 +751,9 @@ impl<'a> Checker<'a> {
 
     /// Reports every name of the scope that nothing uses, and every layer that is applied to nothing.
     fn unused(&mut self) {
-        let held: Vec<usize> = self.scope.bindings.iter().filter_map(Binding::layer).collect();
-        held.into_iter().for_each(|held| self.not_applied(held));
+        let held: Vec<(usize, &Ident)> =
+            self.scope.bindings.iter().filter_map(|binding| Some((binding.layer()?, binding.name))).collect();
+        held.into_iter().for_each(|(held, name)| self.not_applied(held, name));
         let bindings = std::mem::take(&mut self.scope.bindings);
         for (index, binding) in bindings.iter().enumerate() {
             let Some(node) = binding.node().filter(|_| !binding.is_used) else { continue };
@@ -643,31 +770,6 @@ impl<'a> Checker<'a> {
             self.errors.push(problem.note(note).help("remove it, or use it on the way to the output").at(name));
         }
     }
-
-    /// What `error` says, with the way its input got its shape when that is what a window does not fit.
-    fn broken_rule(&self, error: &ShapeError, operands: &[(String, Value)]) -> Problem {
-        let mut note = error.note.to_string();
-        if let (At::Element(..), [(_, input)], false) = (error.at, operands, note.is_empty())
-            && let Some(way) = self.way(input.nodes[0])
-        {
-            note = format!("{note}, after {way}");
-        }
-        Problem::new(error.message.to_string()).note(note).help(error.help.to_string())
-    }
-
-    /// The layers from the input to `node` with their shapes, when there is more than the input.
-    fn way(&self, node: usize) -> Option<String> {
-        const MOST: usize = 7;
-        let back = |node: &usize| self.nodes[*node].inputs.first().copied();
-        let mut way: Vec<usize> = std::iter::successors(Some(node), back).collect();
-        way.reverse();
-        let step = |node: &usize| format!("{} {}", self.layers[self.nodes[*node].layer].layer.name(), self.nodes[*node].shape);
-        let mut steps: Vec<String> = way.iter().map(step).collect();
-        if steps.len() > MOST {
-            steps.splice(1..=steps.len() - MOST + 1, ["…".to_string()]);
-        }
-        (steps.len() > 1).then(|| steps.join(" → "))
-    }
 }
 
 /// What an expression is called in messages.
@@ -683,15 +785,42 @@ fn wrong_count(names: &[Ident], found: usize) -> crate::report::Mistake {
     let noun = if found == 1 { "tensor" } else { "tensors" };
     let message = format!("{} {} for {found} {noun}", names.len(), if names.len() == 1 { "name" } else { "names" });
     let help = if found == 1 {
-        "bind it to one name".to_string()
+        format!("bind it to one name: `{} = …`", names[0])
     } else {
         format!("bind each to a name, as in `(a, b) = …`, {found} in all")
     };
     Problem::new(message).help(help).at(names.iter().map(|name| name.to_token_stream()).collect::<TokenStream>())
 }
 
-fn unknown_layer(kind: &str, blocks: &[String]) -> Problem {
-    Problem::new(format!("unknown layer `{kind}`")).help(suggest::layer(kind, blocks))
+fn unknown_layer(call: &Call, blocks: &[String]) -> Problem {
+    let kind = call.layer.to_string();
+    let problem = Problem::new(format!("unknown layer `{kind}`"));
+    let is_function = call.tensors.is_none() && kind.starts_with(char::is_lowercase);
+    let argument = call.arguments.as_ref().and_then(|arguments| arguments.first()?.given.word());
+    let has_more = call.arguments.as_ref().is_some_and(|arguments| arguments.len() > 1);
+    match suggest::function(&kind, argument.unwrap_or("x"), has_more).filter(|_| is_function) {
+        Some(help) => problem.help(format!("write `{help}`")),
+        None => problem.help(suggest::layer(&kind, blocks)),
+    }
+}
+
+/// What to do about `Linear(512, 10)`, which in PyTorch begins with the size of the input.
+fn features_first(call: &Call, argument: &spec::Argument, filled: Option<&Filled>) -> Option<String> {
+    let is_second = Layer::arguments(&call.layer.to_string())?.get(1).is_some_and(|second| second.name == argument.name);
+    let is_swapped = is_second && argument.kind == spec::Kind::Activation && matches!(filled?.value, spec::Value::Int(_));
+    match call.arguments.as_deref()? {
+        [first, second, ..] if is_swapped && first.keyword.is_none() && second.keyword.is_none() => {
+            let call = format!("{}({})", call.layer, second.given.tokens);
+            Some(format!("leave out the size of the input, which follows from the tensor: `{call}`"))
+        }
+        _ => None,
+    }
+}
+
+/// The layer like `kind` for so many axes, as `Conv3D` is like `Conv2D`.
+fn sibling(kind: &str, axes: usize, sizes: usize) -> Option<&'static str> {
+    let name = kind.replace(&format!("{axes}D"), &format!("{sizes}D"));
+    Layer::NAMES.iter().copied().find(|known| *known == name && name != kind)
 }
 
 /// The tokens that an error of the rule book is about.

@@ -2,9 +2,11 @@
 //! values.
 
 use crate::ast::{Given, Written};
-use crate::report::{Problem, Result};
+use crate::report::{Mistake, Problem, Result, code};
+use crate::suggest;
 use crate::value::{read, too_large};
 use cnn_spec::Value;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{BinOp, Expr, ExprBinary, ExprCall, ExprRange, ExprUnary, RangeLimits, UnOp};
 
@@ -24,6 +26,21 @@ impl Parameters {
     fn get(&self, name: &str) -> Option<&Written> {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
     }
+}
+
+/// That a name in `tokens` is that of no parameter, but nearly.
+pub fn misspelled(tokens: &TokenStream, parameters: &Parameters) -> Option<Mistake> {
+    tokens.clone().into_iter().find_map(|token| match token {
+        TokenTree::Group(group) => misspelled(&group.stream(), parameters),
+        TokenTree::Ident(name) => {
+            let (word, known) = (name.to_string(), parameters.0.iter().rev().map(|(known, _)| known.as_str()));
+            // A name in capitals is that of a constant.
+            let is_constant = word.chars().all(|c| !c.is_lowercase());
+            let nearest = suggest::nearest(&word, known).filter(|nearest| *nearest != word && !is_constant)?;
+            Some(Problem::new(format!("unknown parameter `{word}`")).help(format!("did you mean `{nearest}`?")).at(name))
+        }
+        _ => None,
+    })
 }
 
 /// `given` with every parameter in it replaced by what it stands for, as far as that gives a value.
@@ -57,7 +74,12 @@ pub fn compute(expr: &Expr, parameters: &Parameters) -> Result<Written> {
 }
 
 fn operand(expr: &Expr, parameters: &Parameters) -> Result<Written> {
-    Ok(evaluate(&read(expr)?, parameters)?.written)
+    match expr {
+        Expr::Paren(inner) => operand(&inner.expr, parameters),
+        Expr::Group(inner) => operand(&inner.expr, parameters),
+        Expr::Unary(_) | Expr::Binary(_) | Expr::Call(_) => compute(expr, parameters),
+        _ => Ok(evaluate(&read(expr)?, parameters)?.written),
+    }
 }
 
 /// A name with values of its own, such as `L2(0.001)` or `L1L2(l1=0.1, l2=0.2)`.
@@ -126,9 +148,11 @@ fn whole(a: i128, b: i128, binary: &ExprBinary) -> Result<Option<Value>> {
         BinOp::Add(_) => a.checked_add(b),
         BinOp::Sub(_) => a.checked_sub(b),
         BinOp::Mul(_) => a.checked_mul(b),
-        BinOp::Div(_) if b == 0 => return Err(Problem::new("division by zero").at(binary)),
+        BinOp::Div(_) if b == 0 => return Err(Problem::new("division by zero").help("divide by another number").at(binary)),
         BinOp::Div(_) => a.checked_div(b),
-        BinOp::Rem(_) if b == 0 => return Err(Problem::new("remainder of a division by zero").at(binary)),
+        BinOp::Rem(_) if b == 0 => {
+            return Err(Problem::new("remainder of a division by zero").help("divide by another number").at(binary));
+        }
         BinOp::Rem(_) => a.checked_rem(b),
         op => return Ok(comparison(&a, &b, &op)),
     };
@@ -183,7 +207,8 @@ fn equality<T: PartialEq>(a: &T, b: &T, op: &BinOp) -> Option<Value> {
 pub fn condition(given: &Given, parameters: &Parameters) -> Result<bool> {
     match evaluate(given, parameters)?.written {
         Written::Value(Value::Bool(holds)) => Ok(holds),
-        _ => Err(Problem::new(format!("`{}` is neither true nor false while the model is checked", given.tokens))
+        _ if let Some(mistake) = misspelled(&given.tokens, parameters) => Err(mistake),
+        _ => Err(Problem::new(format!("{} is neither true nor false while the model is checked", code(&given.tokens)))
             .help("use numbers, parameters of the block and variables of loops, as in `stride > 1`")
             .at(&given.tokens)),
     }
@@ -194,7 +219,9 @@ pub fn condition(given: &Given, parameters: &Parameters) -> Result<bool> {
 /// # Errors
 /// If they are not known while the macro expands, or there are too many.
 pub fn values(given: &Given, parameters: &Parameters) -> Result<Vec<Written>> {
-    let problem = |message: String, help: &str| Problem::new(message).help(help).at(&given.tokens);
+    let problem = |message: String, help: &str| {
+        misspelled(&given.tokens, parameters).unwrap_or_else(|| Problem::new(message).help(help).at(&given.tokens))
+    };
     let list = match evaluate(given, parameters)?.written {
         Written::Tuple(elements) => elements.into_iter().map(|element| element.written).collect(),
         Written::Expression(expr) => match &*expr {
@@ -205,18 +232,19 @@ pub fn values(given: &Given, parameters: &Parameters) -> Result<Vec<Written>> {
                 }
                 Some((start, end)) => (start..end).map(|n| Written::Value(Value::Int(n))).collect(),
                 None => {
-                    let message = format!("the range `{}` has no numbers at both ends", given.tokens);
+                    let message = format!("the range {} has no numbers at both ends", code(&given.tokens));
                     return Err(problem(message, "use numbers and parameters, as in `0..3`"));
                 }
             },
             _ => {
-                return Err(problem(
-                    format!("`{}` is no list and no range", given.tokens),
-                    "use one such as `[64, 128]` or `0..3`",
-                ));
+                let message = format!("{} is no list and no range", code(&given.tokens));
+                return Err(problem(message, "use one such as `[64, 128]` or `0..3`"));
             }
         },
-        _ => return Err(problem(format!("`{}` is no list and no range", given.tokens), "use one such as `[64, 128]` or `0..3`")),
+        _ => {
+            let message = format!("{} is no list and no range", code(&given.tokens));
+            return Err(problem(message, "use one such as `[64, 128]` or `0..3`"));
+        }
     };
     Ok(list)
 }

@@ -4,6 +4,7 @@ mod ast;
 mod bind;
 mod check;
 mod common;
+mod depth;
 mod evaluate;
 mod expand;
 mod fallback;
@@ -18,7 +19,7 @@ mod value;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use report::Errors;
+use report::{Errors, Problem};
 use std::collections::HashSet;
 
 /// Declares convolutional networks in the notation of Keras' functional API, and checks them while the program compiles.
@@ -49,6 +50,7 @@ pub fn model(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 /// The code for everything between the braces of `model! { … }`, with the errors found in it.
 fn compile(input: TokenStream, errors: &mut Errors) -> TokenStream {
+    let (input, too_deep) = depth::shallow(input);
     let source = parse::parse(input, errors);
     check::blocks(&source.blocks, errors);
     let mut used = HashSet::new();
@@ -57,7 +59,12 @@ fn compile(input: TokenStream, errors: &mut Errors) -> TokenStream {
         Err(sketch) => fallback::expand(model, &sketch),
     };
     let models: TokenStream = source.models.iter().map(expand).collect();
-    check::unused_blocks(&source.blocks, &used, errors);
+    check::unused_blocks(&source.blocks, &used, source.models.is_empty(), errors);
+    if let Some(token) = too_deep {
+        // What is missing now explains everything else.
+        (0..errors.len()).for_each(|mistake| errors.withdraw(mistake));
+        errors.push(Problem::new("this is nested too deep").help("bind a part of it to a name first").at(token));
+    }
     let errors = errors.to_compile_errors();
     match source.is_expression {
         true => quote!({ #errors #models ::cnn_runtime::Blueprint::<Model>::new() }),

@@ -7,9 +7,11 @@ mod expression;
 pub use call::reread as tensors_of;
 
 use crate::ast::{Block, Body, Expression, Model, Outline, Source, Statement};
-use crate::report::{Errors, Problem, Result};
-use cnn_spec::{Input, Layer};
+use crate::report::{Errors, Mistake, Problem, Result};
+use crate::suggest;
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Generics, Ident, Token, Visibility, token};
 
@@ -78,12 +80,20 @@ fn declares_models(input: ParseStream) -> bool {
 }
 
 fn model(input: ParseStream, errors: &mut Errors) -> Result<Model> {
+    if input.peek(Token![#]) && !input.peek2(token::Bracket) {
+        let help = "write one such as `#[derive(Debug)]`";
+        return Err(Problem::new("expected an attribute after this `#`").help(help).at_next(input));
+    }
     let attrs = input.call(Attribute::parse_outer)?;
     let vis: Visibility = input.parse()?;
     if let Some(keyword) = input.parse::<Option<Token![struct]>>()? {
         errors.push(Problem::new("a model is declared by its name alone").help("leave out `struct`").at(keyword));
     }
-    let name: Ident = input.parse().map_err(|_: syn::Error| Problem::new("expected the name of a model").at_next(input))?;
+    let name: Ident = input.parse().map_err(|_: syn::Error| {
+        let problem = Problem::new("expected the name of a model").help("write it, as in `pub Net { … }`");
+        let before = attrs.last().map_or_else(|| vis.to_token_stream(), ToTokens::to_token_stream);
+        if input.is_empty() { problem.at(before) } else { problem.at_next(input) }
+    })?;
     let has_parameters = input.peek(Token![<]);
     if has_parameters {
         errors.push(Problem::new("parameters of a model are not supported yet").at(input.parse::<Generics>()?));
@@ -189,12 +199,17 @@ fn statement(input: ParseStream, errors: &mut Errors) -> Statement {
             return Statement::Broken(Vec::new());
         }
     };
-    let bound = bound_expression(input, &names[0], errors).and_then(|expression| {
-        end(input, &expression, errors)?;
-        Ok(expression)
-    });
-    match bound {
-        Ok(expression) => Statement::Bind(names, expression),
+    let before = errors.len();
+    let ended = bound_expression(input, &names[0], errors).and_then(|expression| Ok((end(input, &expression)?, expression)));
+    match ended {
+        Ok((None, expression)) => Statement::Bind(names, expression),
+        Ok((Some(missing), expression)) => {
+            let number = (errors.len() == before).then_some(before);
+            if number.is_some() {
+                errors.push(missing);
+            }
+            Statement::Unended(Box::new(Statement::Bind(names, expression)), number)
+        }
         Err(error) => {
             errors.push(error);
             skip_statement(input);
@@ -224,9 +239,10 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
             false => Err(Problem::new("expected `=` after these names").at(group)),
         };
     }
-    let name: Ident = input.parse().map_err(|_: syn::Error| {
-        Problem::new("expected a statement").help("write one such as `x = Conv2D(32, 3)(x);`").at_next(input)
-    })?;
+    let name: Ident = input.parse().map_err(|_: syn::Error| no_statement(input))?;
+    if input.peek(Token![.]) {
+        return Err(method_call(input, &name)?);
+    }
     if input.peek(token::Paren) {
         let problem = match name.to_string().as_str() {
             "Sequential" => Problem::new("`Sequential(…)` is the whole of a model")
@@ -235,14 +251,14 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
         };
         return Err(problem.at(&name));
     }
-    if input.peek(Token![:]) {
+    if input.peek(Token![:]) && !is_meant_as_equals(input) {
         let mut shape = TokenStream::new();
         while !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![;]) {
             shape.extend([input.parse::<TokenTree>()?]);
         }
         errors.push(Problem::new("stating a shape is not supported yet").help("leave it out").at(shape));
     }
-    if !input.peek(Token![=]) {
+    if !input.peek(Token![=]) && !input.peek(Token![:]) {
         return Err(Problem::new(format!("expected `=` after `{name}`"))
             .help(format!("bind it to a layer: `{name} = Conv2D(32, 3)(x);`"))
             .at(&name));
@@ -250,15 +266,46 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
     Ok(vec![name])
 }
 
+/// What is said of tokens that begin no statement.
+fn no_statement(input: ParseStream) -> Mistake {
+    if input.peek(Token![;]) {
+        return Problem::new("this `;` ends no statement").help("leave it out").at_next(input);
+    }
+    match input.peek(Ident::peek_any) {
+        true => expression::not_a_name(input, "a statement"),
+        false => Problem::new("expected a statement").help("write one such as `x = Conv2D(32, 3)(x);`").at_next(input),
+    }
+}
+
+/// What is said of `model.add(…)` and other methods, with the layer they are given, if there is one.
+fn method_call(input: ParseStream, name: &Ident) -> Result<Mistake> {
+    input.parse::<Token![.]>()?;
+    let method = input.call(Ident::parse_any)?;
+    let given = input.fork().call(call::contents).unwrap_or_default();
+    let layer = given.first().and_then(|layer| suggest::here(&layer.to_string()));
+    let help = match layer {
+        Some(layer) => format!("bind each layer's output to a name: `x = {layer}(…)(…);`"),
+        None => "bind each layer's output to a name, such as `x = Conv2D(32, 3)(x);`".to_string(),
+    };
+    Ok(Problem::new(format!("`{name}.{method}(…)` is no statement")).help(help).at(name))
+}
+
+/// Whether the `:` that comes next is written for `=`.
+fn is_meant_as_equals(input: ParseStream) -> bool {
+    let fork = input.fork();
+    let is_colon = fork.parse::<Token![:]>().is_ok();
+    is_colon && (fork.peek(Token![=]) || (fork.peek(Ident) && (fork.peek2(token::Paren) || fork.peek2(Token![.]))))
+}
+
 /// `= expression`, of the statement that binds `bound`.
 fn bound_expression(input: ParseStream, bound: &Ident, errors: &mut Errors) -> Result<Expression> {
-    let equals: Token![=] = input.parse()?;
+    let equals = call::equals(input, bound, errors)?;
     let problem =
         Problem::new(format!("expected a layer for `{bound}`")).help(format!("write one such as `{bound} = Conv2D(32, 3)(x);`"));
     if input.is_empty() || input.peek(Token![;]) || (input.peek(Ident) && input.peek2(Token![=])) {
         return Err(problem.at(equals));
     }
-    if !input.peek(Ident) && !input.peek(token::Paren) {
+    if !input.peek(Ident::peek_any) && !input.peek(token::Paren) {
         return Err(problem.at(input.parse::<TokenTree>()?));
     }
     if input.peek2(token::Paren) && input.fork().parse::<Ident>().is_ok_and(|name| name == "Model") {
@@ -268,28 +315,19 @@ fn bound_expression(input: ParseStream, bound: &Ident, errors: &mut Errors) -> R
     expression::expression(input, errors)
 }
 
-/// The `;` after a statement. Without one, a layer that is also applied to nothing was only half typed, which is reported
-/// when its tensors are missed.
-fn end(input: ParseStream, expression: &Expression, errors: &mut Errors) -> Result<()> {
+/// The `;` after a statement, or what is said of one that is missing.
+///
+/// # Errors
+/// If something else comes next.
+fn end(input: ParseStream, expression: &Expression) -> Result<Option<Mistake>> {
+    const HELP: &str = "end the statement with `;`";
     if input.parse::<Option<Token![;]>>()?.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    if !input.is_empty() && !starts_statement(input) {
-        return Err(Problem::new("expected `;` before this").at_next(input));
+    match input.is_empty() || starts_statement(input) {
+        true => Ok(Some(Problem::new("expected `;` after this").help(HELP).at(expression.last_token()))),
+        false => Err(Problem::new("expected `;` before this").help(HELP).at_next(input)),
     }
-    let is_layer = |name: &Ident| name.to_string().starts_with(char::is_uppercase);
-    let is_half_typed = match expression {
-        Expression::Call(call) => {
-            let is_applied = call.tensors.as_ref().is_some_and(|tensors| !tensors.expressions.is_empty());
-            call.layer != Input::NAME && is_layer(&call.layer) && !is_applied
-        }
-        Expression::Tensor(name) => Layer::NAMES.iter().any(|layer| name == layer),
-        Expression::Sum { .. } => false,
-    };
-    if !is_half_typed {
-        errors.push(Problem::new("expected `;` after this").at(expression.last_token()));
-    }
-    Ok(())
 }
 
 /// Whether the next tokens are `name =`, `Model(…)`, `for` or `if`.

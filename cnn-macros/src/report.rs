@@ -1,7 +1,10 @@
 //! The collector of errors: every mistake found on the way, each on the tokens it is about.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+#[cfg(test)]
+use proc_macro2::LineColumn;
+use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use std::collections::HashSet;
 use std::fmt;
 use syn::parse::ParseStream;
 
@@ -63,6 +66,41 @@ impl fmt::Display for Problem {
     }
 }
 
+/// `tokens` as they would be written, in backticks.
+pub fn code(tokens: &TokenStream) -> String {
+    format!("`{}`", spaced(tokens))
+}
+
+/// `tokens` with the spaces a person would write.
+pub fn spaced(tokens: &TokenStream) -> String {
+    let is_punct = |token: &TokenTree, of: &str| matches!(token, TokenTree::Punct(punct) if of.contains(punct.as_char()));
+    let is_joint = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint);
+    let (mut text, mut before) = (String::new(), None::<TokenTree>);
+    for token in tokens.clone() {
+        let is_argument_list = |before: &TokenTree| matches!((before, &token), (TokenTree::Ident(_), TokenTree::Group(_)));
+        let is_tight = |before: &TokenTree| {
+            is_joint(before) || is_punct(before, ".:!&'") || is_punct(&token, ".:,;?") || is_argument_list(before)
+        };
+        if before.as_ref().is_some_and(|before| !is_tight(before)) {
+            text.push(' ');
+        }
+        text += &match &token {
+            TokenTree::Group(group) => {
+                let inner = spaced(&group.stream());
+                match group.delimiter() {
+                    Delimiter::Parenthesis => format!("({inner})"),
+                    Delimiter::Bracket => format!("[{inner}]"),
+                    Delimiter::Brace => format!("{{ {inner} }}"),
+                    Delimiter::None => inner,
+                }
+            }
+            token => token.to_string(),
+        };
+        before = Some(token);
+    }
+    text
+}
+
 /// A problem, and where it is.
 pub struct Mistake {
     place: Place,
@@ -101,16 +139,51 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// The mistake as rustc shows it: what is wrong, and the lines of `source` with the tokens it is about marked.
+#[cfg(test)]
+impl Mistake {
+    pub fn drawn(&self, source: &str) -> String {
+        let tokens: Vec<TokenTree> = self.to_compile_error().into_iter().collect();
+        let (start, end) = (tokens[0].span().start(), tokens[tokens.len() - 1].span().end());
+        let mut drawn = format!("error: {}\n", self.problem);
+        if start == end {
+            return drawn;
+        }
+        let margin = " ".repeat(end.line.to_string().len());
+        drawn += &format!("{margin} |\n");
+        for (number, line) in (1..).zip(source.lines()).take(end.line).skip(start.line - 1) {
+            let first = if number == start.line { start.column } else { line.len() - line.trim_start().len() };
+            let last = if number == end.line { end.column } else { line.chars().count() };
+            let (spaces, carets) = (" ".repeat(first), "^".repeat(last - first));
+            drawn += &format!("{number:>width$} | {line}\n{margin} | {spaces}{carets}\n", width = margin.len());
+        }
+        drawn
+    }
+
+    /// Where it starts.
+    pub fn start(&self) -> LineColumn {
+        self.to_compile_error().into_iter().next().map_or(LineColumn { line: 1, column: 0 }, |token| token.span().start())
+    }
+
+    /// The tokens it is about, and its help.
+    pub fn blamed_and_help(&self) -> (TokenStream, &str) {
+        let tokens = if let Place::Tokens(tokens) = &self.place { tokens.clone() } else { TokenStream::new() };
+        (tokens, self.problem.help.as_deref().unwrap_or_default())
+    }
+}
+
 /// All mistakes found so far.
 #[derive(Default)]
 pub struct Errors {
     mistakes: Vec<Mistake>,
+    /// The numbers of those that have turned out to follow from others.
+    withdrawn: HashSet<usize>,
     /// The blocks and loop turns being checked, outermost first.
     trace: Vec<String>,
 }
 
 impl Errors {
-    /// Adds one.
+    /// Adds one; its number is how many there were.
     pub fn push(&mut self, mut mistake: Mistake) {
         mistake.problem.trace = (!self.trace.is_empty()).then(|| self.trace.iter().rev().cloned().collect::<Vec<_>>().join(", "));
         self.mistakes.push(mistake);
@@ -126,19 +199,36 @@ impl Errors {
         self.trace.pop();
     }
 
-    /// How many there are.
+    /// Takes back the mistake of this number, because another one says the same better.
+    pub fn withdraw(&mut self, mistake: usize) {
+        self.withdrawn.insert(mistake);
+    }
+
+    /// How many have been added.
     pub fn len(&self) -> usize {
         self.mistakes.len()
     }
 
     /// The mistakes in the order they were found.
-    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
-        self.mistakes.iter()
+        self.mistakes.iter().enumerate().filter(|(number, _)| !self.withdrawn.contains(number)).map(|(_, mistake)| mistake)
     }
 
     /// A `compile_error!` for each.
     pub fn to_compile_errors(&self) -> TokenStream {
-        self.mistakes.iter().map(Mistake::to_compile_error).collect()
+        self.iter().map(Mistake::to_compile_error).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code;
+
+    #[test]
+    fn code_is_written_as_people_do() {
+        for source in ["nn.ReLU()", "0..n", "filters == 3", "range(1, n)", "[(1, 2), 3]", "!strict", "tf::nn::relu", "a + b * 2"]
+        {
+            assert_eq!(code(&source.parse().expect("it is made of tokens")), format!("`{source}`"));
+        }
     }
 }

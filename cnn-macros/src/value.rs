@@ -1,7 +1,6 @@
 //! Reads one value of an argument: literals, tuples and words.
 
 use crate::ast::{Given, Written};
-use crate::evaluate::{Parameters, compute};
 use crate::report::{Mistake, Problem, Result};
 use cnn_spec::Value;
 use quote::ToTokens;
@@ -21,7 +20,7 @@ pub fn read(expr: &Expr) -> Result<Given> {
         Expr::Array(array) => Written::Tuple(elements(&array.elems)?),
         Expr::Infer(_) => Written::Value(Value::Unknown),
         Expr::Path(path) => word(path),
-        _ => compute(expr, &Parameters::default())?,
+        _ => Written::Expression(Box::new(expr.clone())),
     };
     Ok(Given { tokens: expr.to_token_stream(), written })
 }

@@ -257,14 +257,18 @@ impl FromValue for usize {
     fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
         match value {
             Value::Int(n) if *n < 0 => {
-                Err(Refusal::new(format!("`{name}` cannot be negative, found {n}"), "use a whole number, 1 or more"))
+                Err(Refusal::new(format!("`{name}` cannot be negative, found {n}"), "use a whole number, `1` or more"))
             }
             Value::Int(n) if *n > Shape::MAX_SIZE as i128 => {
                 Err(Refusal::new(format!("`{name}` may not exceed {}, found {n}", Shape::MAX_SIZE), "use a smaller size"))
             }
             Value::Int(n) => Ok(*n as usize),
+            Value::Word(word) if word.parse::<u32>().is_ok() => Err(Refusal::new(
+                format!("`{name}` takes a whole number, found a word"),
+                format!("leave out the quotes: `{word}`"),
+            )),
             other => {
-                Err(Refusal::new(format!("`{name}` takes a whole number, found `{other}`"), "use a whole number, 1 or more"))
+                Err(Refusal::new(format!("`{name}` takes a whole number, found `{other}`"), "use a whole number, `1` or more"))
             }
         }
     }
@@ -368,6 +372,10 @@ impl FromValue for Shape {
         }
         let dim = |(i, value): (usize, &Value)| match value {
             Value::Unknown => Ok(Dim::Unknown),
+            Value::Word(word) if word == "None" => {
+                let help = "leave it out if it is the batch, which is never written; a size known only at run time is `_`";
+                Err(Refusal::new("`None` is no size", help).at(i))
+            }
             value => usize::from_value(value, name).map(Dim::Known).map_err(|refusal| refusal.at(i)),
         };
         let dims: Vec<Dim> = values.iter().enumerate().map(dim).collect::<Result<_, _>>()?;
@@ -562,7 +570,8 @@ pub(crate) fn numbers<const N: usize>(
     for (place, (keyword, value)) in arguments.iter().enumerate() {
         let place = match keyword {
             Some(keyword) => names.iter().position(|name| name == keyword).ok_or_else(|| {
-                let help = format!("its arguments are `{}`", names.join("`, `"));
+                let verb = if N == 1 { "argument is" } else { "arguments are" };
+                let help = format!("its {verb} `{}`", names.join("`, `"));
                 Refusal::new(format!("`{word}` has no argument `{keyword}`"), help)
             })?,
             None if place >= N => {
@@ -577,6 +586,12 @@ pub(crate) fn numbers<const N: usize>(
         }
     }
     Ok(std::array::from_fn(|i| numbers[i].unwrap_or(table[i].1)))
+}
+
+/// The one of `words` that the class `name` of Keras or PyTorch is called by here, as `he_normal` is for `HeNormal`.
+pub(crate) fn called<'a>(name: &str, words: &[&'a str]) -> Option<&'a str> {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    words.iter().copied().find(|word| plain(word) == plain(name))
 }
 
 /// Declares an enum whose variants are words of the language, each with the aliases it answers to.
@@ -614,7 +629,7 @@ macro_rules! words {
 
             fn from_value(value: &$crate::argument::Value, name: &str) -> Result<Self, $crate::argument::Refusal> {
                 let $crate::argument::Value::Word(word) = value else {
-                    return Err($crate::argument::Refusal::not_a_word(value, name, $noun, Self::WORDS[0]));
+                    return Err($crate::argument::Refusal::not_a_word(value, name, $noun, Self::WORDS));
                 };
                 Self::from_word(word).ok_or_else(|| $crate::argument::Refusal::unknown_word(word, $noun, Self::WORDS))
             }
@@ -628,9 +643,14 @@ macro_rules! words {
 pub(crate) use words;
 
 impl Refusal {
-    pub(crate) fn not_a_word(value: &Value, name: &str, noun: &str, example: &str) -> Self {
+    pub(crate) fn not_a_word(value: &Value, name: &str, noun: &str, words: &[&str]) -> Self {
         let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        Self::new(format!("`{name}` takes {article} {noun}, found `{value}`"), format!("use a name such as `{example}`"))
+        let called = if let Value::Call(name, _) = value { called(name, words) } else { None };
+        let help = match called {
+            Some(word) => format!("write `{word}` alone"),
+            None => format!("use a name such as `{}`", words[0]),
+        };
+        Self::new(format!("`{name}` takes {article} {noun}, found `{value}`"), help)
     }
 
     pub(crate) fn unknown_word(word: &str, noun: &str, words: &'static [&'static str]) -> Self {

@@ -67,9 +67,9 @@ pub(crate) const fn axis(at: At, axis: isize, input: &Operand) -> Result<usize, 
         text.and(": it is ").shape(&input.shape)
     };
     let help = if rank == 1 {
-        Text::from("use −1 or 1, its only axis")
+        Text::from("use `-1` or `1`, its only axis")
     } else {
-        Text::from("use −1 for its last axis, or 1 to ").num(rank as usize)
+        Text::from("use `-1` for its last axis, or 1 to ").num(rank as usize)
     };
     Err(ShapeError::new(at, message).help(help))
 }
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(place(-4).unwrap_err().message.as_str(), "axis −4 is the batch");
         let error = place(4).unwrap_err();
         assert_eq!(error.message.as_str(), "`x` has no axis 4: it is 28×14×3");
-        assert_eq!(error.help.as_str(), "use −1 for its last axis, or 1 to 3");
+        assert_eq!(error.help.as_str(), "use `-1` for its last axis, or 1 to 3");
         assert!(place(isize::MIN).is_err() && place(isize::MAX).is_err());
     }
 

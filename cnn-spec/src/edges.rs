@@ -64,7 +64,10 @@ const fn nothing_left(layer: &str, axis: usize, n: usize, [before, after]: [usiz
     let note = Text::new().num(n).and(" − ").num(before).and(" − ").num(after).and(" = ").signed(left);
     let help = match n {
         0 | 1 => Text::from("leave this axis as it is, with `(0, 0)`"),
-        n => Text::from("cut off at most ").num(n - 1).and(" cells of this axis, before and after together"),
+        n => {
+            let text = Text::from("cut off at most ").num(n - 1).and(" cells of this axis, such as `(");
+            text.num((n - 1) / 2).and(", ").num((n - 1) / 2).and(")`")
+        }
     };
     ShapeError::new(At::Element("cropping", axis), message).note(note).help(help)
 }
@@ -131,7 +134,7 @@ mod tests {
         let error = Cropping2D::new().cropping([[4, 4], [4, 4]]).infer(&IMAGE).unwrap_err();
         assert_eq!(error.message.as_str(), "`Cropping2D` leaves nothing of `i`, 8×8×4");
         assert_eq!((error.note.as_str(), error.at), ("8 − 4 − 4 = 0", At::Element("cropping", 0)));
-        assert_eq!(error.help.as_str(), "cut off at most 7 cells of this axis, before and after together");
+        assert_eq!(error.help.as_str(), "cut off at most 7 cells of this axis, such as `(3, 3)`");
         let error = Cropping2D::new().cropping([[0, 0], [5, 6]]).infer(&IMAGE).unwrap_err();
         assert_eq!((error.note.as_str(), error.at), ("8 − 5 − 6 = −3", At::Element("cropping", 1)));
     }

@@ -1,7 +1,7 @@
 //! How a parameter's first values are drawn: Keras' initializers.
 
 use crate::Kernels;
-use crate::argument::{FromValue, Kind, Refusal, Value, numbers};
+use crate::argument::{FromValue, Kind, Refusal, Value, called, numbers};
 
 /// The distribution of a parameter's first values, with Keras' defaults.
 ///
@@ -126,7 +126,10 @@ impl Initializer {
                 let [minval, maxval] = numbers(name, arguments, [("minval", -0.05), ("maxval", 0.05)])?;
                 Ok(Self::random_uniform(minval, maxval))
             }
-            _ => Err(Refusal::unknown_word(name, "initializer with values", Self::CALLS)),
+            _ => Err(match called(name, Self::WORDS) {
+                Some(word) => Refusal::new(format!("`{name}` takes no numbers"), format!("write `{word}` alone")),
+                None => Refusal::unknown_word(name, "initializer", Self::CALLS),
+            }),
         }
     }
 
@@ -134,7 +137,7 @@ impl Initializer {
     fn checked(self, value: &Value) -> Result<Self, Refusal> {
         match self {
             Self::RandomNormal { stddev, .. } | Self::TruncatedNormal { stddev, .. } if stddev < 0.0 => {
-                Err(Refusal::new(format!("a standard deviation cannot be negative, found `{value}`"), "use 0 or more"))
+                Err(Refusal::new(format!("a standard deviation cannot be negative, found `{value}`"), "use `0` or more"))
             }
             Self::RandomUniform { minval, maxval } if minval > maxval => {
                 Err(Refusal::new(format!("`minval` is above `maxval` in `{value}`"), "write the smaller number first"))
@@ -151,7 +154,7 @@ impl FromValue for Initializer {
         match value {
             Value::Word(word) => Self::from_word(word).ok_or_else(|| Refusal::unknown_word(word, "initializer", Self::WORDS)),
             Value::Call(called, arguments) => Self::from_call(called, arguments)?.checked(value),
-            other => Err(Refusal::not_a_word(other, name, "initializer", Self::WORDS[0])),
+            other => Err(Refusal::not_a_word(other, name, "initializer", Self::WORDS)),
         }
     }
 
@@ -200,6 +203,6 @@ mod tests {
         let expected = "a standard deviation cannot be negative, found `RandomNormal(stddev=-1.0)`";
         assert_eq!(message(call("RandomNormal", Some("stddev"), -1.0)), expected);
         assert_eq!(message(call("RandomUniform", None, 1.0)), "`minval` is above `maxval` in `RandomUniform(1.0)`");
-        assert_eq!(message(call("HeNormal", None, 1.0)), "unknown initializer with values `HeNormal`");
+        assert_eq!(message(call("HeNormal", None, 1.0)), "`HeNormal` takes no numbers");
     }
 }

@@ -146,16 +146,15 @@ macro_rules! layer {
             /// Reads the layer from one value for each of [`Self::ARGUMENTS`], `None` where none was given.
             ///
             /// # Errors
-            /// The place of the first argument whose value is refused, with the reason.
-            ///
-            /// # Panics
-            /// If a required argument has no value.
-            pub fn from_values(values: &[Option<$crate::Value>]) -> Result<Self, (usize, $crate::Refusal)> {
-                #[allow(unused_mut, unused_variables)]
-                let mut given = values.iter().enumerate();
-                $( let $required = $crate::layer::read(given.next(), stringify!($required))?.expect("a required argument"); )*
-                $( let $optional = $crate::layer::read(given.next(), stringify!($optional))?; )*
-                let layer = Self::new($($required),*);
+            /// The place of each argument whose value is refused, with the reason; none, if all that is wrong is that a
+            /// required argument has no value.
+            pub fn from_values(values: &[Option<$crate::Value>]) -> Result<Self, Vec<(usize, $crate::Refusal)>> {
+                #[allow(unused_mut)]
+                let mut reader = $crate::layer::Reader::new(values);
+                $( let $required = reader.read(stringify!($required)); )*
+                $( let $optional = reader.read(stringify!($optional)); )*
+                reader.close()?;
+                let layer = Self::new($($required.ok_or_else(Vec::new)?),*);
                 $( let layer = match $optional { Some(value) => layer.$optional(value), None => layer }; )*
                 Ok(layer)
             }
@@ -198,14 +197,26 @@ macro_rules! layer {
 }
 pub(crate) use layer;
 
-/// Reads the value in one place of an argument list.
-pub(crate) fn read<T: crate::FromValue>(
-    given: Option<(usize, &Option<crate::Value>)>,
-    name: &str,
-) -> Result<Option<T>, (usize, crate::Refusal)> {
-    match given {
-        Some((place, Some(value))) => T::from_value(value, name).map(Some).map_err(|refusal| (place, refusal)),
-        _ => Ok(None),
+/// Reads the values of an argument list one after the other.
+pub(crate) struct Reader<'a> {
+    given: std::iter::Enumerate<std::slice::Iter<'a, Option<crate::Value>>>,
+    refusals: Vec<(usize, crate::Refusal)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(values: &'a [Option<crate::Value>]) -> Self {
+        Self { given: values.iter().enumerate(), refusals: Vec::new() }
+    }
+
+    /// The next value, for the argument called `name`; `None` if there is none, or it is refused.
+    pub(crate) fn read<T: crate::FromValue>(&mut self, name: &str) -> Option<T> {
+        let (place, value) = self.given.next()?;
+        T::from_value(value.as_ref()?, name).map_err(|refusal| self.refusals.push((place, refusal))).ok()
+    }
+
+    /// The places and reasons of all that was refused, if anything was.
+    pub(crate) fn close(self) -> Result<(), Vec<(usize, crate::Refusal)>> {
+        if self.refusals.is_empty() { Ok(()) } else { Err(self.refusals) }
     }
 }
 
@@ -278,11 +289,12 @@ macro_rules! layers {
             /// Reads the layer called `name` from one value for each of its arguments.
             ///
             /// # Errors
-            /// The place of the first argument whose value is refused, with the reason.
+            /// The place of each argument whose value is refused, with the reason; none, if all that is wrong is that a
+            /// required argument has no value.
             ///
             /// # Panics
-            /// If there is no such layer, or a required argument has no value.
-            pub fn from_values(name: &str, values: &[Option<Value>]) -> Result<Self, (usize, Refusal)> {
+            /// If there is no such layer.
+            pub fn from_values(name: &str, values: &[Option<Value>]) -> Result<Self, Vec<(usize, Refusal)>> {
                 match name { $( $name::NAME => $name::from_values(values).map(Layer::$name), )* _ => panic!("no layer `{name}`") }
             }
 

@@ -147,7 +147,7 @@ pub(crate) const fn axis(layer: &str, argument: &'static str, axis: isize, of: &
     let message = Text::from("`").and(layer).and("` has no axis ").signed(axis as i64).and(" to merge along; `").and(of.name);
     let message = message.and("` is ").shape(&of.shape);
     let note = if axis == 0 || axis == -rank - 1 { "that is the batch" } else { "axis 0 is the batch, −1 the last" };
-    let help = Text::from("use an axis from 1 to ").num(of.shape.rank()).and(", or −1 for the channels");
+    let help = Text::from("use an axis from 1 to ").num(of.shape.rank()).and(", or `-1` for the channels");
     Err(ShapeError::new(At::Argument(argument), message).note(Text::from(note)).help(help))
 }
 

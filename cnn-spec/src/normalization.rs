@@ -30,5 +30,5 @@ impl Affine {
 
 /// That what is added to a variance before its root is taken is neither negative nor so large that it is a mistake.
 pub(crate) const fn epsilon(epsilon: f64) -> Result<(), ShapeError> {
-    rules::within("epsilon", epsilon, 0.0, 1e6, "use a small positive number such as `0.001`")
+    rules::within("epsilon", epsilon, [0.0, 1e6], "a small positive number", "0.001")
 }

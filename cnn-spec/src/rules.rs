@@ -56,31 +56,12 @@ const fn image_help(shape: &Shape) -> Text {
     let (height, width, why) = match shape.dims() {
         [height, width] => (*height, *width, "give it a channel axis, as in"),
         [Dim::Known(n)] if n.isqrt() * n.isqrt() == *n => {
-            (Dim::Known(n.isqrt()), Dim::Known(n.isqrt()), "keep the image an image, as in")
+            (Dim::Known(n.isqrt()), Dim::Known(n.isqrt()), "keep the image an image: move it before `Flatten()`, or begin with")
         }
-        [_] => return Text::from("apply it to an image, before `Flatten()`"),
+        [_] => return Text::from("keep the image an image: move it before `Flatten()`"),
         _ => return Text::from("apply it to one image of height, width, channels, such as `Input(28, 28, 1)`"),
     };
     Text::from(why).and(" `Input(").dim(height).and(", ").dim(width).and(", 1)`")
-}
-
-/// The one tensor a layer takes, whose examples have as many axes as `axes` names, such as `length, channels`.
-pub(crate) const fn of_rank<'a>(
-    layer: &str,
-    axes: &str,
-    rank: usize,
-    inputs: &'a [Operand<'a>],
-) -> Result<&'a Operand<'a>, ShapeError> {
-    let input = match one(layer, inputs) {
-        Ok(input) => input,
-        Err(error) => return Err(error),
-    };
-    if input.shape.rank() == rank {
-        return Ok(input);
-    }
-    let message = Text::from("`").and(layer).and("` takes ").and(axes).and("; `").and(input.name).and("` is ");
-    let help = Text::from("apply it to a tensor of ").and(axes);
-    Err(ShapeError::new(At::Input(0), message.shape(&input.shape)).help(help))
 }
 
 /// The number of channels, which every layer with weights must know.
@@ -88,27 +69,43 @@ pub(crate) const fn channels(layer: &str, input: &Operand) -> Result<usize, Shap
     if let Dim::Known(n) = input.shape.channels() {
         return Ok(n);
     }
-    let message =
-        Text::from("`").and(layer).and("` needs the number of channels; `").and(input.name).and("` is ").shape(&input.shape);
-    Err(ShapeError::new(At::Input(0), message).help(Text::from("say how many, as in `Input(_, _, 3)`")))
+    let spatial = input.shape.spatial();
+    let (what, help, example) = match spatial {
+        [] => ("length of a vector", "say how long it is, as in `Input(", 64),
+        _ => ("number of channels", "say how many, as in `Input(", 3),
+    };
+    let message = Text::from("`").and(layer).and("` needs the ").and(what).and("; `").and(input.name).and("` is ");
+    let mut help = Text::from(help);
+    let mut axis = 0;
+    while axis < spatial.len() {
+        help = help.dim(spatial[axis]).and(", ");
+        axis += 1;
+    }
+    Err(ShapeError::new(At::Input(0), message.shape(&input.shape)).help(help.num(example).and(")`")))
 }
 
 /// That `value` is at least 1 and no larger than sizes may be.
 pub(crate) const fn size(argument: &'static str, value: usize) -> Result<(), ShapeError> {
     if value == 0 {
         let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
-        return Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use 1 or more")));
+        return Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use `1` or more")));
     }
     at_most_the_largest(At::Argument(argument), argument, value)
 }
 
-/// That `value` is a number from `low` to `high`, both of which `help` is to name.
-pub(crate) const fn within(argument: &'static str, value: f64, low: f64, high: f64, help: &str) -> Result<(), ShapeError> {
+/// That `value` is a number from `low` to `high`, which is `range` in words; `example` is one.
+pub(crate) const fn within(
+    argument: &'static str,
+    value: f64,
+    [low, high]: [f64; 2],
+    range: &str,
+    example: &str,
+) -> Result<(), ShapeError> {
     if value >= low && value <= high {
         return Ok(());
     }
-    let message = Text::from("`").and(argument).and("` is out of its range");
-    Err(ShapeError::new(At::Argument(argument), message).help(Text::from(help)))
+    let message = Text::from("`").and(argument).and("` must be ").and(range);
+    Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use a value such as `").and(example).and("`")))
 }
 
 /// That `rate` is a share of elements that dropout may leave out.
@@ -135,7 +132,7 @@ pub(crate) const fn activated(layer: &str, inferred: Inferred) -> Result<Inferre
         Dim::Known(n) if n % 2 == 1 => {
             let message = Text::from("`glu` multiplies one half of the channels with the other; `").and(layer);
             let message = message.and("` gives ").num(n).and(" of them");
-            let help = Text::from("give it an even number of channels, such as ").num(n + 1);
+            let help = Text::from("give it an even number of channels, such as `").num(n + 1).and("`");
             Err(ShapeError::new(At::Argument("activation"), message).help(help))
         }
         Dim::Known(n) => {
@@ -153,7 +150,7 @@ pub(crate) const fn each_size(argument: &'static str, sizes: &[usize]) -> Result
         let at = At::Element(argument, axis);
         if sizes[axis] == 0 {
             let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
-            return Err(ShapeError::new(at, message).help(Text::from("use 1 or more")));
+            return Err(ShapeError::new(at, message).help(Text::from("use `1` or more")));
         }
         if let Err(error) = at_most_the_largest(at, argument, sizes[axis]) {
             return Err(error);

@@ -138,7 +138,7 @@ impl<const N: usize> Sliding<N> {
                 if self.size[axis] > 0 && most >= self.size[axis] {
                     let message =
                         Text::from("padding of ").num(most).and(" would fill a ").and(self.noun).and(" of ").num(self.size[axis]);
-                    let help = Text::from("pad by at most ").num(self.size[axis] - 1).and(" cells");
+                    let help = Text::from("use `padding=same`, or `padding=").num(self.size[axis] - 1).and("` at most");
                     return Err(ShapeError::new(At::Element("padding", axis), message).help(help));
                 }
             }
@@ -168,7 +168,7 @@ impl<const N: usize> Sliding<N> {
                 }
             };
             let message = Text::from("a ").and(what).and(" must be at least 1, found 0");
-            return Some(ShapeError::new(At::Element(argument, axis), message).help(Text::from("use 1 or more")));
+            return Some(ShapeError::new(At::Element(argument, axis), message).help(Text::from("use `1` or more")));
         }
         None
     }

@@ -1,6 +1,6 @@
 //! A call of a block: its parameters filled, its statements checked as if they stood in the place of the call.
 
-use super::{Checker, Value};
+use super::{Checker, MOST_BLOCKS, Value};
 use crate::ast::{Argument, Block, Call, Parameter, Written};
 use crate::check::scope::{Bound, Scope};
 use crate::common::{self, Common};
@@ -18,9 +18,18 @@ impl<'a> Checker<'a> {
     pub(super) fn block(&mut self, block: &'a Block, call: &'a Call, target: &'a Ident) -> Option<Value> {
         self.used.insert(block.name.to_string());
         let operands = self.operands(call, target);
+        if block.is_broken {
+            self.use_everything();
+            return None;
+        }
         if self.inside.contains(&&block.name) {
             let problem = Problem::new(format!("block `{}` is made of itself", block.name));
             self.errors.push(problem.help("repeat statements with a loop: `for _ in 0..3 { … }`").at(&call.layer));
+            return None;
+        }
+        if self.inside.len() == MOST_BLOCKS {
+            let problem = Problem::new(format!("more than {MOST_BLOCKS} blocks are called one inside the other"));
+            self.errors.push(problem.help("use fewer of them").at(&call.layer));
             return None;
         }
         let (common, arguments) = common::arguments(call, &self.scope.parameters, self.errors)?;
@@ -70,7 +79,7 @@ impl<'a> Checker<'a> {
             None => None,
         };
         if values.is_none() {
-            self.scope.use_everything();
+            self.use_everything();
         }
         if self.errors.len() > before {
             self.broken_values.insert(block);
@@ -142,7 +151,7 @@ fn place(block: &Block, keyword: &Ident) -> Result<usize> {
         let names: Vec<String> = block.parameters.iter().map(|parameter| parameter.name.to_string()).collect();
         let known: Vec<&str> = names.iter().map(String::as_str).chain(common::COMMON.map(|argument| argument.name)).collect();
         let problem = Problem::new(format!("`{}` has no parameter `{keyword}`", block.name));
-        problem.help(suggest::argument(&keyword.to_string(), &known)).at(keyword)
+        problem.help(suggest::argument(&keyword.to_string(), &known, &[])).at(keyword)
     })
 }
 
@@ -169,8 +178,10 @@ fn written(arguments: &[Argument]) -> String {
 fn wrong_count(block: &Block, call: &Call, found: usize) -> crate::report::Mistake {
     let (noun, takes) = (if block.tensors.len() == 1 { "tensor" } else { "tensors" }, block.tensors.len());
     let problem = Problem::new(format!("`{}` takes {takes} {noun}, found {found}", block.name)).note(signature(block));
+    let tensors: Vec<String> = block.tensors.iter().map(ToString::to_string).collect();
+    let problem = problem.help(format!("apply it to its {noun}: `{}(…)({})`", block.name, tensors.join(", ")));
     match (&call.tensors, found) {
         (Some(tensors), 1..) => problem.at(&tensors.parentheses),
-        _ => problem.help(format!("apply it to its {noun}: `{}(…)(x)`", block.name)).at(&call.layer),
+        _ => problem.at(&call.layer),
     }
 }

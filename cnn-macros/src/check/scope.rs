@@ -119,7 +119,9 @@ impl<'a> Scope<'a> {
             (Pattern::Tuple(variables), value) => {
                 let found = text(&value);
                 let message = format!("the loop has {} variables, and `{found}` is no tuple of as many", variables.len());
-                return Err(Problem::new(message).help("give each value as many elements").at(&values.tokens));
+                return Err(Problem::new(message)
+                    .help(format!("give each value as many elements, as in `({found}, …)`"))
+                    .at(&values.tokens));
             }
         };
         let mut words = Vec::new();

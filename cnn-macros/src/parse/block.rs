@@ -1,8 +1,8 @@
 //! What stands in braces besides models: the declaration of a block, the turns of a loop, the sides of an `if`.
 
-use super::{call, expression, skip_statement, starts_statement, statement};
+use super::{call, expression, skip_block, skip_statement, starts_statement, statement};
 use crate::ast::{Block, Expression, For, If, Parameter, Pattern, Statement};
-use crate::report::{Errors, Problem, Result};
+use crate::report::{Errors, Problem, Result, spaced};
 use crate::value;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::ParseStream;
@@ -20,22 +20,33 @@ pub fn starts_block(input: ParseStream) -> bool {
 /// `block name(parameters)(tensors) { statements value }`.
 ///
 /// # Errors
-/// If its head cannot be parsed; what is wrong with its statements is in `errors`.
+/// If it has no name; what else is wrong with it is in `errors`.
 pub fn block(input: ParseStream, errors: &mut Errors) -> Result<Block> {
     input.call(Attribute::parse_outer)?;
     input.parse::<Ident>()?;
     let name: Ident = input.parse()?;
+    Ok(declaration(input, &name, errors).unwrap_or_else(|error| {
+        errors.push(error);
+        skip_block(input);
+        Block { name, parameters: Vec::new(), tensors: Vec::new(), statements: Vec::new(), value: None, is_broken: true }
+    }))
+}
+
+/// What comes after the name of a block.
+fn declaration(input: ParseStream, name: &Ident, errors: &mut Errors) -> Result<Block> {
+    let first: Option<TokenTree> = if input.peek(token::Paren) { input.fork().parse().ok() } else { None };
     let problem = || {
-        let help = format!("declare it as `block {name}(filters)(x) {{ y = Conv2D(filters, 3, same)(x); y + x }}`");
+        let parameters = first.map_or_else(|| "(filters)".to_string(), |first| spaced(&first.into()));
+        let help = format!("declare it as `block {name}{parameters}(x) {{ … }}`");
         Problem::new(format!("expected the parameters and the tensors of `{name}`, each in parentheses")).help(help)
     };
     if !input.peek(token::Paren) {
-        return Err(problem().at(&name));
+        return Err(problem().at(name));
     }
     let (_, content) = call::group(input)?;
     let parameters = call::whole(&content, parameters)?;
     if !input.peek(token::Paren) {
-        return Err(problem().at(&name));
+        return Err(problem().at(name));
     }
     let (parentheses, content) = call::group(input)?;
     let tensors = call::whole(&content, tensors)?;
@@ -45,11 +56,12 @@ pub fn block(input: ParseStream, errors: &mut Errors) -> Result<Block> {
             .at(parentheses));
     }
     if !input.peek(token::Brace) {
-        return Err(Problem::new(format!("expected the statements of `{name}` in braces")).at(&name));
+        let help = "write them after it, as in `{ Conv2D(32, 3)(x) }`";
+        return Err(Problem::new(format!("expected the statements of `{name}` in braces")).help(help).at(name));
     }
     let (_, content) = call::group(input)?;
-    let (statements, value) = body(&content, &name, errors);
-    Ok(Block { name, parameters, tensors, statements, value })
+    let (statements, value) = body(&content, name, errors);
+    Ok(Block { name: name.clone(), parameters, tensors, statements, value, is_broken: false })
 }
 
 fn parameters(input: ParseStream) -> Result<Vec<Parameter>> {
@@ -167,6 +179,10 @@ pub fn for_loop(input: ParseStream, errors: &mut Errors) -> Result<Statement> {
     let keyword: Token![for] = input.parse()?;
     let help = "write a loop such as `for filters in [32, 64] { … }` or `for _ in 0..3 { … }`";
     let pattern = pattern(input).map_err(|_| Problem::new("expected the variable of the loop").help(help).at(keyword))?;
+    let help = match &pattern {
+        Pattern::One(Some(name)) => format!("write a list or a range after it: `for {name} in [32, 64] {{ … }}`"),
+        _ => help.to_string(),
+    };
     let Ok(word) = input.parse::<Token![in]>() else {
         return Err(Problem::new("expected `in` and the values of the loop").help(help).at(keyword));
     };
@@ -206,23 +222,27 @@ fn variable(input: ParseStream) -> Result<Option<Ident>> {
     }
 }
 
-/// `if condition { statements } else { statements }`.
+/// `if condition { statements } else if condition { statements } else { statements }`.
 ///
 /// # Errors
 /// If a condition or a brace is missing.
 pub fn if_else(input: ParseStream, errors: &mut Errors) -> Result<Statement> {
-    let keyword: Token![if] = input.parse()?;
-    if input.is_empty() || input.peek(token::Brace) {
-        return Err(Problem::new("expected a condition").help("write one such as `if stride > 1 { … }`").at(keyword));
+    let mut branches = Vec::new();
+    loop {
+        let keyword: Token![if] = input.parse()?;
+        if input.is_empty() || input.peek(token::Brace) {
+            return Err(Problem::new("expected a condition").help("write one such as `if stride > 1 { … }`").at(keyword));
+        }
+        let condition = value::read(&Expr::parse_without_eager_brace(input)?)?;
+        branches.push((condition, braces(input, errors)?));
+        if input.parse::<Option<Token![else]>>()?.is_none() {
+            return Ok(Statement::If(If { branches, otherwise: Vec::new() }));
+        }
+        if !input.peek(Token![if]) {
+            let otherwise = braces(input, errors)?;
+            return Ok(Statement::If(If { branches, otherwise }));
+        }
     }
-    let condition = value::read(&Expr::parse_without_eager_brace(input)?)?;
-    let then = braces(input, errors)?;
-    let otherwise = match input.parse::<Option<Token![else]>>()? {
-        Some(_) if input.peek(Token![if]) => vec![if_else(input, errors)?],
-        Some(_) => braces(input, errors)?,
-        None => Vec::new(),
-    };
-    Ok(Statement::If(If { condition, then, otherwise }))
 }
 
 fn braces(input: ParseStream, errors: &mut Errors) -> Result<Vec<Statement>> {

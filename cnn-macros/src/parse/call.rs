@@ -2,13 +2,14 @@
 
 use super::expression::expression;
 use super::skip_token;
-use crate::ast::{Argument, Call, Expression, Outline, Tensors};
+use crate::ast::{Argument, Call, Expression, Given, Outline, Tensors};
 use crate::report::{Errors, Problem, Result};
 use crate::value;
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream, Parser};
-use syn::{Expr, Ident, Token, braced, bracketed, parenthesized, token};
+use syn::{Expr, Ident, Lifetime, Token, braced, bracketed, parenthesized, token};
 
 /// The arguments and tensors of a call of `layer`.
 ///
@@ -31,10 +32,10 @@ fn arguments(input: ParseStream, errors: &mut Errors) -> Option<Vec<Argument>> {
     let mut arguments = Vec::new();
     while !input.is_empty() {
         if let Ok(comma) = input.parse::<Token![,]>() {
-            errors.push(Problem::new("expected an argument before this `,`").at(comma));
+            errors.push(Problem::new("expected an argument before this `,`").help("leave it out").at(comma));
             continue;
         }
-        match argument(input) {
+        match argument(input, errors) {
             Ok(argument) => arguments.push(argument),
             Err(error) => {
                 errors.push(error);
@@ -44,23 +45,52 @@ fn arguments(input: ParseStream, errors: &mut Errors) -> Option<Vec<Argument>> {
             }
         }
         if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-            errors.push(Problem::new("expected `,` before this").at_next(input));
+            errors.push(Problem::new("expected `,` before this").help("write `,` between arguments").at_next(input));
         }
     }
     (errors.len() == before).then_some(arguments)
 }
 
-fn argument(input: ParseStream) -> Result<Argument> {
-    let is_keyword = input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]);
-    if !is_keyword {
-        return Ok(Argument { keyword: None, given: value::read(&input.parse::<Expr>()?)? });
+fn argument(input: ParseStream, errors: &mut Errors) -> Result<Argument> {
+    let is_equals = input.peek2(Token![=]) || input.peek2(Token![:]) && !input.peek2(Token![::]);
+    if !input.peek(Ident::peek_any) || !is_equals {
+        return Ok(Argument { keyword: None, given: given(input)? });
     }
     let keyword = input.call(Ident::parse_any)?;
-    let equals: Token![=] = input.parse()?;
+    let equals = equals(input, &keyword, errors)?;
     if input.is_empty() || input.peek(Token![,]) {
-        return Err(Problem::new(format!("expected a value for `{keyword}`")).at(equals));
+        let help = format!("write one, or leave out `{keyword}`");
+        return Err(Problem::new(format!("expected a value for `{keyword}`")).help(help).at(equals));
     }
-    Ok(Argument { keyword: Some(keyword), given: value::read(&input.parse::<Expr>()?)? })
+    Ok(Argument { keyword: Some(keyword), given: given(input)? })
+}
+
+fn given(input: ParseStream) -> Result<Given> {
+    if input.peek(Lifetime) {
+        let word: Lifetime = input.parse()?;
+        let help = format!("leave out the quote: `{}`, or write `\"{}\"`", word.ident, word.ident);
+        return Err(Problem::new("a word has double quotes or none").help(help).at(word));
+    }
+    value::read(&input.parse::<Expr>()?)
+}
+
+/// `=`, for which people also write `==`, `:` and `:=`.
+///
+/// # Errors
+/// If none of them comes next.
+pub fn equals(input: ParseStream, name: &Ident, errors: &mut Errors) -> Result<TokenStream> {
+    let found = if input.peek(Token![==]) {
+        input.parse::<Token![==]>()?.into_token_stream()
+    } else if input.peek(Token![:]) {
+        let colon: Token![:] = input.parse()?;
+        let equals: Option<Token![=]> = input.parse()?;
+        quote::quote!(#colon #equals)
+    } else {
+        return Ok(input.parse::<Token![=]>()?.into_token_stream());
+    };
+    let text: String = found.clone().into_iter().map(|token| token.to_string()).collect();
+    errors.push(Problem::new(format!("expected `=`, found `{text}`")).help(format!("write `{name} = …`")).at(&found));
+    Ok(found)
 }
 
 /// `x`, `a, b`, `[a, b]` or `(a, b)`, each a name or a layer applied to something.
@@ -91,6 +121,12 @@ pub fn reread(parentheses: &TokenTree, errors: &mut Errors) -> Result<Vec<Expres
     };
     parser.parse2(group.stream())?;
     parsed
+}
+
+/// The tokens in the group that comes next.
+pub fn contents(input: ParseStream) -> syn::Result<Vec<TokenTree>> {
+    let (_, content) = group(input)?;
+    Ok(content.parse::<TokenStream>()?.into_iter().collect())
 }
 
 fn list<T>(input: ParseStream, mut element: impl FnMut(ParseStream) -> Result<T>) -> Result<Vec<T>> {

@@ -2,9 +2,11 @@
 
 use super::{call, skip_token};
 use crate::ast::{Expression, Tensors};
-use crate::report::{Errors, Problem, Result};
-use cnn_spec::Input;
+use crate::report::{Errors, Mistake, Problem, Result};
+use crate::suggest;
+use cnn_spec::{Input, Layer};
 use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::{Ident, Token, token};
 
@@ -36,8 +38,8 @@ fn term(input: ParseStream, errors: &mut Errors) -> Result<Expression> {
         let (_, content) = call::group(input)?;
         return call::whole(&content, |content| expression(content, errors));
     }
-    if !input.peek(Ident) {
-        return Err(Problem::new("expected a layer or a tensor").at_next(input));
+    if !input.peek(Ident) && !input.peek(Token![self]) {
+        return Err(not_a_name(input, "a layer or a tensor"));
     }
     let name = unqualified(input, errors)?;
     if !input.peek(token::Paren) {
@@ -49,16 +51,26 @@ fn term(input: ParseStream, errors: &mut Errors) -> Result<Expression> {
     Ok(Expression::Call(call::call(input, name, errors)?))
 }
 
-/// The name of a layer or tensor, without the module Python code has in front.
+/// That the next token is no name of `what` is expected, which keywords of Rust cannot be.
+pub fn not_a_name(input: ParseStream, what: &str) -> Mistake {
+    match input.fork().call(Ident::parse_any) {
+        Ok(keyword) => Problem::new(format!("`{keyword}` is a keyword of Rust"))
+            .help(format!("use another name, such as `{keyword}_`"))
+            .at_next(input),
+        Err(_) => Problem::new(format!("expected {what}")).at_next(input),
+    }
+}
+
+/// The name of a layer or tensor, without the module that Python code has in front.
+///
+/// # Errors
+/// If it is a function, or a method of a tensor, rather than a layer.
 fn unqualified(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
     let mut path = TokenStream::new();
     loop {
-        let name: Ident = input.parse()?;
+        let name = input.call(Ident::parse_any)?;
         if !input.peek(Token![.]) && !input.peek(Token![::]) {
-            if !path.is_empty() {
-                errors.push(Problem::new("layers have no module").help(format!("write `{name}` alone")).at(path));
-            }
-            return Ok(name);
+            return if path.is_empty() { Ok(name) } else { qualified(path, name, input, errors) };
         }
         path.extend([TokenTree::from(name)]);
         while input.peek(Token![.]) || input.peek(Token![:]) {
@@ -67,7 +79,38 @@ fn unqualified(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
     }
 }
 
+/// What `name` behind the module or tensor `path` stands for.
+fn qualified(path: TokenStream, name: Ident, input: ParseStream, errors: &mut Errors) -> Result<Ident> {
+    let first = path.clone().into_iter().next().map(|first| first.to_string()).unwrap_or_default();
+    let is_layer = name.to_string().starts_with(char::is_uppercase) || input.peek2(token::Paren);
+    let is_module = suggest::is_module(&first);
+    let given = input.fork().call(call::contents).unwrap_or_default();
+    let (tensor, has_more) = match given.first() {
+        Some(TokenTree::Ident(tensor)) if is_module => (tensor.to_string(), given.len() > 1),
+        _ if is_module => ("x".to_string(), !given.is_empty()),
+        _ => (first, !given.is_empty()),
+    };
+    let message = if is_module { "layers have no module" } else { "tensors have no methods" };
+    let mut blamed = path;
+    blamed.extend([TokenTree::from(name.clone())]);
+    if let Some(help) = suggest::function(&name.to_string(), &tensor, has_more).filter(|_| !is_layer && input.peek(token::Paren))
+    {
+        return Err(Problem::new(message).help(format!("write `{help}`")).at(blamed));
+    }
+    let here = suggest::here(&name.to_string()).filter(|_| is_layer);
+    let here = here.map_or_else(|| name.clone(), |here| Ident::new(here, name.span()));
+    errors.push(Problem::new(message).help(format!("write `{here}` alone")).at(blamed));
+    Ok(here)
+}
+
 fn unsupported_operator(input: ParseStream) -> Result<()> {
+    if input.peek(Token![.]) {
+        let dot: Token![.] = input.parse()?;
+        let method =
+            input.fork().call(Ident::parse_any).ok().and_then(|method| suggest::function(&method.to_string(), "…", false));
+        let help = method.map_or_else(|| "bind it, and apply a layer to it".to_string(), |method| format!("write `{method}`"));
+        return Err(Problem::new("tensors have no methods").help(help).at(dot));
+    }
     for (operator, layer, found) in [
         ("-", "Subtract", input.peek(Token![-])),
         ("*", "Multiply", input.peek(Token![*])),
@@ -148,7 +191,10 @@ fn list(input: ParseStream, errors: &mut Errors) -> Result<Vec<crate::ast::Call>
         }
         let name = unqualified(input, errors)?;
         if !input.peek(token::Paren) {
-            return Err(problem.at(name));
+            return Err(match Layer::NAMES.iter().any(|layer| name == layer) {
+                true => Problem::new(format!("layer `{name}` is not called")).help(format!("write `{name}(…)`")).at(name),
+                false => problem.at(name),
+            });
         }
         let call = call::call(input, name, errors)?;
         if let Some(tensors) = &call.tensors {

@@ -77,7 +77,7 @@ impl BatchNormalization {
             }
             Err(error) => return Err(error),
         }
-        if let Err(error) = rules::within("momentum", self.momentum, 0.0, 1.0, "use a number from 0 to 1, such as `0.99`") {
+        if let Err(error) = rules::within("momentum", self.momentum, [0.0, 1.0], "from 0 to 1", "0.99") {
             return Err(error);
         }
         if let Err(error) = epsilon(self.epsilon) {

@@ -64,7 +64,9 @@ const fn with(shape: &Shape, axis: usize, size: Dim) -> Shape {
 
 const fn different(axis: usize, a: &Operand, b: &Operand) -> ShapeError {
     let is_image = a.shape.rank() == 3 && b.shape.rank() == 3;
-    let message = if is_image && axis == 2 {
+    let message = if a.shape.rank() != b.shape.rank() {
+        Text::from("`Concatenate` needs tensors of as many axes; found ")
+    } else if is_image && axis == 2 {
         Text::from("`Concatenate` needs equal heights and widths, only channels may differ; found ")
     } else {
         Text::from("`Concatenate` needs equal sizes but along axis ").num(axis + 1).and("; found ")

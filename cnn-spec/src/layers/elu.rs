@@ -22,7 +22,7 @@ impl ELU {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        match rules::within("alpha", self.alpha, -f64::MAX, f64::MAX, "use a number such as `1.0`") {
+        match rules::within("alpha", self.alpha, [-f64::MAX, f64::MAX], "a number", "1.0") {
             Ok(()) => Ok(Inferred::shape(input.shape)),
             Err(error) => Err(error),
         }

@@ -25,7 +25,7 @@ impl GaussianNoise {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        match rules::within("stddev", self.stddev, 0.0, 1.0, "use a number from 0 to 1, such as `0.1`") {
+        match rules::within("stddev", self.stddev, [0.0, 1.0], "from 0 to 1", "0.1") {
             Ok(()) => Ok(Inferred::shape(input.shape)),
             Err(error) => Err(error),
         }

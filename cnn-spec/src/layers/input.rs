@@ -27,7 +27,7 @@ impl Input {
             if let Dim::Known(0) = self.shape.dims()[axis] {
                 let message = Text::from("an input's sizes must be at least 1, found ").shape(&self.shape);
                 return Err(ShapeError::new(At::Element("shape", axis), message)
-                    .help(Text::from("use 1 or more, or `_` for a size known at run time")));
+                    .help(Text::from("use `1` or more, or `_` for a size known at run time")));
             }
             axis += 1;
         }

@@ -22,7 +22,7 @@ impl LeakyReLU {
             Ok(input) => input,
             Err(error) => return Err(error),
         };
-        match rules::within("negative_slope", self.negative_slope, 0.0, f64::MAX, "use 0 or more, such as `0.3`") {
+        match rules::within("negative_slope", self.negative_slope, [0.0, f64::MAX], "0 or more", "0.3") {
             Ok(()) => Ok(Inferred::shape(input.shape)),
             Err(error) => Err(error),
         }

@@ -35,10 +35,10 @@ impl LocalResponseNormalization {
         if let Err(error) = rules::size("size", self.size) {
             return Err(error);
         }
-        if let Err(error) = rules::within("alpha", self.alpha, 0.0, f64::MAX, "use 0 or more, such as `0.0001`") {
+        if let Err(error) = rules::within("alpha", self.alpha, [0.0, f64::MAX], "0 or more", "0.0001") {
             return Err(error);
         }
-        if let Err(error) = rules::within("beta", self.beta, 0.0, f64::MAX, "use 0 or more, such as `0.75`") {
+        if let Err(error) = rules::within("beta", self.beta, [0.0, f64::MAX], "0 or more", "0.75") {
             return Err(error);
         }
         if self.k > 0.0 && self.k <= f64::MAX {

@@ -54,7 +54,13 @@ impl Permute {
         let order = order.split_at(input.shape.rank()).0;
         let message = Text::from("`Permute` takes each axis of `").and(input.name).and("` once");
         let note = Text::from("`").and(input.name).and("` is ").shape(&input.shape).and(", whose axes are ").tuple(order);
-        let help = Text::from("use these numbers in another order");
+        let mut example = [0; Shape::MAX_RANK];
+        let mut i = 0;
+        while i < order.len() {
+            example[i] = order[order.len() - 1 - i];
+            i += 1;
+        }
+        let help = Text::from("name each of them once, as in `Permute").tuple(example.split_at(order.len()).0).and("`");
         ShapeError::new(at, message).note(note).help(help)
     }
 }

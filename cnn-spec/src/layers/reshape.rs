@@ -51,7 +51,9 @@ impl Reshape {
             match dims[axis] {
                 Dim::Known(0) => {
                     let message = Text::from("a size of `target_shape` must be at least 1, found 0");
-                    return Err(ShapeError::new(at, message).help(Text::from("use 1 or more, or `-1` for the size that follows")));
+                    return Err(
+                        ShapeError::new(at, message).help(Text::from("use `1` or more, or `-1` for the size that follows"))
+                    );
                 }
                 Dim::Known(n) => {
                     if let Err(error) = rules::at_most_the_largest(at, "target_shape", n) {

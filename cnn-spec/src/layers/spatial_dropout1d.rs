@@ -19,9 +19,9 @@ impl SpatialDropout1D {
     /// The shape of its input.
     ///
     /// # Errors
-    /// If the rate is not at least 0 and below 1, or the input is not of length, channels.
+    /// If the rate is not at least 0 and below 1, or the input is not of steps, channels.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        match (rules::of_rank(Self::NAME, "length, channels", 2, inputs), rules::dropout_rate(self.rate)) {
+        match (rules::spatial::<1>(Self::NAME, inputs), rules::dropout_rate(self.rate)) {
             (Ok(input), Ok(())) => Ok(Inferred::shape(input.shape)),
             (Err(error), _) | (_, Err(error)) => Err(error),
         }

@@ -21,7 +21,7 @@ impl SpatialDropout2D {
     /// # Errors
     /// If the rate is not at least 0 and below 1, or the input is not of height, width, channels.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        match (rules::of_rank(Self::NAME, "height, width, channels", 3, inputs), rules::dropout_rate(self.rate)) {
+        match (rules::spatial::<2>(Self::NAME, inputs), rules::dropout_rate(self.rate)) {
             (Ok(input), Ok(())) => Ok(Inferred::shape(input.shape)),
             (Err(error), _) | (_, Err(error)) => Err(error),
         }
