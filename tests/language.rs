@@ -342,3 +342,42 @@ fn data_is_prepared_in_the_model() -> Result<()> {
     assert_eq!(words.forward(&symbols, &Context::inference())?.dims(), [1, 5]);
     Ok(())
 }
+
+const CLASSES: usize = 10;
+
+model! {
+    block conv(filters)(x) {
+        x = Conv2D(4 * filters, 3, same)(x);
+        BatchNormalization()(x)
+    }
+
+    Constants {
+        i = Input(28, 28, 1);
+        x = conv(CLASSES / 2)(i);
+        x = conv(2)(x);
+        x = Flatten()(x);
+        x = Dense(2 * CLASSES, relu)(x);
+        x = Dense(CLASSES, softmax)(x);
+    }
+
+    Classifier<const H: usize, const K: usize> {
+        i = Input(H, H, 3);
+        conv = Conv2D(3, 3, same);
+        x = conv(i);
+        x = conv(x);
+        x = GlobalAveragePooling2D()(x);
+        x = Dense(K, softmax)(x);
+    }
+}
+
+#[test]
+fn sizes_may_be_constants_and_parameters() -> Result<()> {
+    let shapes = |graph: spec::Graph| graph.nodes.iter().map(|node| node.shape.to_string()).collect::<Vec<_>>();
+    assert_eq!(shapes(Constants::GRAPH)[1..], ["28×28×20", "28×28×20", "28×28×8", "28×28×8", "6272", "20", "10"]);
+    assert_eq!(shapes(Classifier::<8, 5>::GRAPH), ["8×8×3", "8×8×3", "8×8×3", "3", "5"]);
+    assert_eq!(Classifier::<8, 5>::GRAPH.count_params(), 84 + 20);
+    let model = Classifier::<12, 7>::new(&Device::Cpu, Seed(1))?;
+    let xs = Tensor::ones((2, 12, 12, 3), DType::F32, &Device::Cpu)?;
+    assert_eq!(model.forward(&xs, &Context::inference())?.dims(), [2, 7]);
+    Ok(())
+}

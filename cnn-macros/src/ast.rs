@@ -2,7 +2,7 @@
 
 use cnn_spec as spec;
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Expr, Ident, Visibility};
+use syn::{Attribute, Expr, Generics, Ident, Visibility};
 
 /// Everything between the braces of `model! { … }`.
 #[derive(Default)]
@@ -38,6 +38,8 @@ pub struct Model {
     pub attrs: Vec<Attribute>,
     pub vis: Visibility,
     pub name: Ident,
+    /// The sizes it is declared for: `<const H: usize>`.
+    pub generics: Generics,
     pub body: Body,
 }
 

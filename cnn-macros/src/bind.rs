@@ -2,18 +2,21 @@
 
 use crate::ast::{Argument, Call, Given, Written};
 use crate::common::COMMON;
-use crate::evaluate::{Parameters, misspelled};
-use crate::report::{Errors, Mistake, Problem, Result, code};
+use crate::evaluate::{Parameters, constant_called, is_in_capitals, misspelled};
+use crate::graph::Constants;
+use crate::report::{Errors, Mistake, Problem, Result, code, spaced};
 use crate::suggest;
 use cnn_spec as spec;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use spec::{Kind, Value};
+use spec::{Constant, Kind, Value};
 use syn::{Expr, ExprField, Member};
 
 /// One argument of a layer as a call gives it.
 #[derive(Clone)]
 pub struct Filled {
+    /// The constants in the value.
+    pub constants: Constants,
     /// The value as the rule book reads it.
     pub value: Value,
     /// What was written.
@@ -240,13 +243,14 @@ const fn example(kind: Kind) -> &'static str {
 
 /// Reads what stands in one place as a value for the rule book; `None` for `None`, and if it cannot be.
 fn fill(place: Place, argument: &spec::Argument, parameters: &Parameters, errors: &mut Errors) -> Option<Filled> {
+    let mut constants = Constants::new();
     let value = match place.given.written {
         // As in Keras, `axis=None` is no axis, which need not be the default.
         Written::Absent if argument.kind == Kind::Axes => Ok(Some(Value::Tuple(Vec::new()))),
-        _ => value(&place.given, argument.kind, parameters),
+        _ => value(&place.given, argument, parameters, &mut constants),
     };
     match value {
-        Ok(value) => Some(Filled { value: value?, given: place.given, label: place.label }),
+        Ok(value) => Some(Filled { value: value?, constants, given: place.given, label: place.label }),
         Err(error) => {
             errors.push(error);
             None
@@ -254,13 +258,17 @@ fn fill(place: Place, argument: &spec::Argument, parameters: &Parameters, errors
     }
 }
 
-fn value(given: &Given, kind: Kind, parameters: &Parameters) -> Result<Option<Value>> {
+fn value(given: &Given, argument: &spec::Argument, parameters: &Parameters, constants: &mut Constants) -> Result<Option<Value>> {
+    let kind = argument.kind;
     let value = match &given.written {
         Written::Value(value) => value.clone(),
         Written::Absent => return Ok(None),
-        Written::Name(word) if !takes_numbers(kind) => Value::Word(word.clone()),
+        Written::Name(word) if !takes_numbers(kind) && !(matches!(kind, Kind::Padding(_)) && is_in_capitals(word)) => {
+            Value::Word(word.clone())
+        }
         Written::Tuple(elements) => {
-            let element = |given| value(given, kind, parameters).map(|value| value.unwrap_or(Value::Word("None".into())));
+            let element =
+                |given| value(given, argument, parameters, constants).map(|value| value.unwrap_or(Value::Word("None".into())));
             Value::Tuple(elements.iter().map(element).collect::<Result<_>>()?)
         }
         Written::Expression(expr) if let Some(word) = last_word(expr, kind.words()) => {
@@ -269,14 +277,26 @@ fn value(given: &Given, kind: Kind, parameters: &Parameters) -> Result<Option<Va
         Written::Name(_) | Written::Expression(_) if let Some(mistake) = misspelled(&given.tokens, parameters) => {
             return Err(mistake);
         }
+        Written::Name(_) | Written::Expression(_) if takes_numbers(kind) || matches!(kind, Kind::Padding(_)) => {
+            let stand_in = format!("{}_{}", argument.name, constants.len());
+            constants.push((stand_in.clone(), constant(given)));
+            Value::Constant(Constant { text: spaced(&given.tokens), stand_in })
+        }
         Written::Name(_) | Written::Expression(_) => {
-            let what = if takes_numbers(kind) { "the number" } else { "the value" };
-            let problem = Problem::new(format!("{what} {} must be written out for now", code(&given.tokens)));
-            let note = "constants and other expressions are not supported yet";
-            return Err(problem.note(note).help(format!("write {what} itself")).at(&given.tokens));
+            let problem = Problem::new(format!("the value {} must be written out", code(&given.tokens)));
+            return Err(problem.help(format!("write it as in `{}={}`", argument.name, example(kind))).at(&given.tokens));
         }
     };
     Ok(Some(value))
+}
+
+/// The tokens of a constant: what was written, or what a parameter stands for, where it was written.
+fn constant(given: &Given) -> TokenStream {
+    match &given.written {
+        Written::Expression(expr) => expr.to_token_stream(),
+        Written::Name(name) => constant_called(name, first_span(&given.tokens)),
+        _ => given.tokens.clone(),
+    }
 }
 
 /// The one of `words` that an expression such as `nn.ReLU()` or `tf.nn.relu` names last.
@@ -284,7 +304,7 @@ fn last_word(expr: &Expr, words: &[&'static str]) -> Option<&'static str> {
     let name = match expr {
         Expr::Field(ExprField { member: Member::Named(name), .. }) => name,
         Expr::MethodCall(call) => &call.method,
-        Expr::Call(call) => return last_word(&call.func, words),
+        Expr::Call(call) if call.args.is_empty() => return last_word(&call.func, words),
         Expr::Path(path) => &path.path.segments.last()?.ident,
         _ => return None,
     };

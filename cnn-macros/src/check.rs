@@ -10,7 +10,7 @@ use crate::bind::{Filled, bind};
 use crate::common;
 use crate::evaluate;
 use crate::fallback::{Field, Sketch};
-use crate::graph::{self, Argument, Edge, Graph, Node, Source, Step};
+use crate::graph::{self, Argument, Blamed, Check, Constants, Described, Edge, Graph, Node, Source, Step};
 use crate::names::Names;
 use crate::report::{Errors, Problem};
 use crate::{parse, suggest};
@@ -116,11 +116,11 @@ struct Slot {
 struct Held<'a> {
     call: &'a Call,
     filled: Vec<Option<Filled>>,
-    layer: Layer,
+    layer: Described,
     /// Its place among the names.
     name: usize,
     frozen: bool,
-    /// Its place among the layers once it has been applied, and the name of the tensor it was applied to.
+    /// The node it was first applied in, and the name of the tensor it was applied to.
     applied: Option<(usize, String)>,
     /// Whether it has been used, rightly or wrongly.
     is_used: bool,
@@ -450,12 +450,13 @@ impl<'a> Checker<'a> {
         let kind = Ident::new(spec::Add::NAME, plus.span());
         let name = self.names.add(self.scope.place, spec::Add::SNAKE_NAME.to_string(), None, plus.span());
         self.slots.push(Slot { name, kind: kind.clone() });
-        let (operands, layer) = (operands?, Layer::Add(spec::Add::new()));
+        let (operands, layer) = (operands?, Described::Known(Layer::Add(spec::Add::new())));
         match self.infer(&layer, &operands) {
             Ok(inferred) => {
                 let (inputs, frozen) = (self.shapes(&operands), self.scope.frozen);
                 self.layers.push(graph::Layer { name, kind, layer, arguments: Vec::new(), inputs, inferred, frozen });
-                Some(self.add_node(self.layers.len() - 1, inferred, operands, target))
+                let check = self.check(&operands, Vec::new(), plus.to_token_stream(), None);
+                Some(self.add_node(self.layers.len() - 1, inferred, operands, target, check))
             }
             Err(error) => {
                 let problem = self.broken_rule(&error, &operands);
@@ -475,12 +476,12 @@ impl<'a> Checker<'a> {
     ) -> Option<Value> {
         held.is_used = true;
         let call = held.call;
-        let table = Layer::arguments(&call.layer.to_string())?;
+        let table = Layer::arguments(&call.layer.to_string()).unwrap_or_default();
+        let is_late = call.tensors.is_none() && blame.is_some();
         let inferred = match self.infer(&held.layer, &operands) {
             Ok(inferred) => inferred,
             Err(error) => {
                 let problem = self.broken_rule(&error, &operands);
-                let is_late = call.tensors.is_none() && blame.is_some();
                 let tokens = match (error.at, blame) {
                     // A layer bound to a name may fit one tensor and not another.
                     (_, Some(blame)) if is_late => blame.to_token_stream(),
@@ -494,53 +495,58 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
-        let layer = match &held.applied {
-            Some((layer, first)) => {
-                self.weights_fit(*layer, first, &inferred, &operands, blame)?;
-                *layer
+        let first = held.applied.clone();
+        let layer = match &first {
+            Some((node, first)) => {
+                self.weights_fit(*node, first, inferred.as_ref(), &operands, blame)?;
+                self.nodes[*node].layer
             }
             None => {
                 let given =
                     table.iter().zip(&held.filled).filter_map(|(argument, filled)| Some((argument.name, filled.as_ref()?)));
                 let arguments =
                     given.map(|(name, filled)| Argument { name, label: filled.label, value: filled.span() }).collect();
-                let (kind, inputs) = (call.layer.clone(), self.shapes(&operands));
-                let Held { name, layer, frozen, .. } = *held;
+                let (kind, inputs, layer) = (call.layer.clone(), self.shapes(&operands), held.layer.clone());
+                let Held { name, frozen, .. } = *held;
                 self.layers.push(graph::Layer { name, kind, layer, arguments, inputs, inferred, frozen });
                 self.layers.len() - 1
             }
         };
-        if held.applied.is_none() {
-            held.applied = Some((layer, operands.first().map_or_else(String::new, |(label, _)| label.clone())));
+        if first.is_none() {
+            held.applied = Some((self.nodes.len(), operands.first().map_or_else(String::new, |(label, _)| label.clone())));
         }
-        Some(self.add_node(layer, inferred, operands, target))
+        let (blamed, otherwise) = match blame {
+            Some(blame) if is_late => (Vec::new(), blame.to_token_stream()),
+            _ => (blamable(call, table, &held.filled), call.layer.to_token_stream()),
+        };
+        let check = self.check(&operands, blamed, otherwise, first);
+        Some(self.add_node(layer, inferred, operands, target, check))
     }
 
     /// That the weights of a layer applied before are those it would have here.
     fn weights_fit(
         &mut self,
-        layer: usize,
+        node: usize,
         first: &str,
-        inferred: &Inferred,
+        inferred: Option<&Inferred>,
         operands: &[(String, Value)],
         blame: Option<&TokenTree>,
     ) -> Option<()> {
-        let earlier = &self.layers[layer];
-        if earlier.inferred.parameters == inferred.parameters {
+        let earlier = &self.layers[self.nodes[node].layer];
+        let (Some(before), Some(inferred), [from, ..]) = (&earlier.inferred, inferred, earlier.inputs.as_deref().unwrap_or(&[]))
+        else {
             return Some(());
+        };
+        let (label, value) = operands.first()?;
+        let here = Operand::new(label, self.shape(value)?);
+        match inferred.shares_weights(before, &earlier.kind.to_string(), &Operand::new(first, *from), &here) {
+            Ok(()) => Some(()),
+            Err(error) => {
+                let problem = Problem::new(error.message.to_string()).note(error.note.to_string());
+                self.errors.push(problem.help(error.help.to_string()).at(blame));
+                None
+            }
         }
-        let sizes = |sizes: &[usize]| sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
-        let pairs = earlier.inferred.parameters.as_slice().iter().zip(inferred.parameters.as_slice());
-        let differ = pairs.map(|(a, b)| (a.name, sizes(a.dims()), sizes(b.dims()))).find(|(_, a, b)| a != b);
-        let note =
-            differ.map_or_else(String::new, |(name, a, b)| format!("`{first}` made its `{name}` {a}, here it would be {b}"));
-        let (label, shape) = (&operands.first()?.0, self.shape(&operands.first()?.1));
-        let message =
-            format!("this `{}` has its weights from `{first}` {}; `{label}` is {shape}", earlier.kind, earlier.inputs.first()?);
-        let problem =
-            Problem::new(message).note(note).help(format!("give `{label}` a layer of its own: `{}(…)({label})`", earlier.kind));
-        self.errors.push(problem.at(blame));
-        None
     }
 
     /// Applies a layer that is bound to a name: `conv(x)`.
@@ -577,22 +583,48 @@ impl<'a> Checker<'a> {
         value
     }
 
-    fn infer(&self, layer: &Layer, operands: &[(String, Value)]) -> Result<Inferred, ShapeError> {
-        let operands: Vec<Operand> = operands.iter().map(|(name, value)| Operand::new(name, self.shape(value))).collect();
-        layer.infer(&operands)
+    /// What follows from a layer, or `None` if only the compiler can find out.
+    fn infer(&self, layer: &Described, operands: &[(String, Value)]) -> Result<Option<Inferred>, ShapeError> {
+        let operand = |(name, value): &'_ (String, Value)| Some((name.clone(), self.shape(value)?));
+        let operands: Option<Vec<(String, spec::Shape)>> = operands.iter().map(operand).collect();
+        let (Some(layer), Some(operands)) = (layer.known(), operands) else { return Ok(None) };
+        let operands: Vec<Operand> = operands.iter().map(|(name, shape)| Operand::new(name, *shape)).collect();
+        layer.infer(&operands).map(Some)
     }
 
-    fn shape(&self, value: &Value) -> spec::Shape {
+    fn shape(&self, value: &Value) -> Option<spec::Shape> {
         self.nodes[value.nodes[0]].shape
     }
 
-    fn shapes(&self, operands: &[(String, Value)]) -> Vec<spec::Shape> {
+    fn shapes(&self, operands: &[(String, Value)]) -> Option<Vec<spec::Shape>> {
         operands.iter().map(|(_, value)| self.shape(value)).collect()
     }
 
-    fn add_node(&mut self, layer: usize, inferred: Inferred, operands: Vec<(String, Value)>, target: &Ident) -> Value {
+    /// What the compiler needs to check an application of a layer.
+    fn check(
+        &self,
+        operands: &[(String, Value)],
+        mut blamed: Vec<(Blamed, TokenStream)>,
+        otherwise: TokenStream,
+        first: Option<(usize, String)>,
+    ) -> Check {
+        blamed.retain(|(_, tokens)| !tokens.is_empty());
+        let labels = operands.iter().map(|(label, _)| label.clone()).collect();
+        Check { labels, blamed, otherwise, place: self.errors.place(), first }
+    }
+
+    fn add_node(
+        &mut self,
+        layer: usize,
+        inferred: Option<Inferred>,
+        operands: Vec<(String, Value)>,
+        target: &Ident,
+        check: Check,
+    ) -> Value {
         let (inputs, operands) = operands.into_iter().map(|(_, value)| (value.nodes[0], value.source)).unzip();
-        self.nodes.push(Node { layer, tensor: target.clone(), inputs, shape: inferred.shape });
+        let check = inferred.is_none().then_some(check);
+        let shape = inferred.map(|inferred| inferred.shape);
+        self.nodes.push(Node { layer, tensor: target.clone(), inputs, shape, check });
         let node = self.nodes.len() - 1;
         Value { nodes: vec![node], source: Source::Apply { node, operands } }
     }
@@ -608,8 +640,17 @@ impl<'a> Checker<'a> {
     }
 
     /// The layer with its arguments, if the rule book takes their values.
-    fn layer(&mut self, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Option<Layer> {
-        match Layer::from_values(&call.layer.to_string(), &self.values(table, filled)) {
+    fn layer(&mut self, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Option<Described> {
+        let (kind, values) = (call.layer.to_string(), self.values(table, filled));
+        let has_constants = values.iter().flatten().any(spec::Value::has_constants);
+        let layer = match has_constants {
+            false => Layer::from_values(&kind, &values).map(Described::Known),
+            true => Layer::sources(&kind, &values).map(|settings| {
+                let constants = filled.iter().flatten().flat_map(|filled| filled.constants.clone());
+                Described::Constants(settings, constants.collect::<Constants>())
+            }),
+        };
+        match layer {
             Ok(layer) => Some(layer),
             Err(refusals) => {
                 for (place, refusal) in refusals {
@@ -673,7 +714,7 @@ impl<'a> Checker<'a> {
     fn not_applied(&mut self, held: usize, name: &Ident) {
         let held = &mut self.held[held];
         if !std::mem::replace(&mut held.is_used, true)
-            && let Err(error) = held.layer.infer(&[])
+            && let Some(Err(error)) = held.layer.known().map(|layer| layer.infer(&[]))
         {
             held.unended.into_iter().for_each(|mistake| self.errors.withdraw(mistake));
             let help = format!("{}, or later by its name: `{name}(…)`", error.help);
@@ -746,7 +787,7 @@ impl<'a> Checker<'a> {
     }
 
     fn is_input(&self, node: usize) -> bool {
-        matches!(self.layers[self.nodes[node].layer].layer, Layer::Input(_))
+        self.layers[self.nodes[node].layer].kind == spec::Input::NAME
     }
 
     /// Reports every name of the scope that nothing uses, and every layer that is applied to nothing.
@@ -823,6 +864,34 @@ fn sibling(kind: &str, axes: usize, sizes: usize) -> Option<&'static str> {
     Layer::NAMES.iter().copied().find(|known| *known == name && name != kind)
 }
 
+/// The tokens of everything in a call that an error of the rule book may be about.
+fn blamable(call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Vec<(Blamed, TokenStream)> {
+    let mut blamable = Vec::new();
+    for (argument, filled) in table.iter().zip(filled) {
+        let Some(filled) = filled else { continue };
+        if let spec::Value::Tuple(values) = &filled.value {
+            let element = |i| (Blamed::Element(argument.name, i), filled.given.element(i).clone());
+            blamable.extend((0..values.len()).map(element));
+        }
+        blamable.push((Blamed::Argument(argument.name), filled.given.tokens.clone()));
+    }
+    if let Some(tensors) = &call.tensors {
+        let tokens = tensors.expressions.iter().map(token_of);
+        blamable.extend(tokens.enumerate().map(|(i, tokens)| (Blamed::Input(i), tokens)));
+        blamable.push((Blamed::Inputs, tensors.parentheses.to_token_stream()));
+    }
+    blamable
+}
+
+/// The token that an expression is known by.
+fn token_of(expression: &Expression) -> TokenStream {
+    match expression {
+        Expression::Tensor(name) => name.to_token_stream(),
+        Expression::Call(call) => call.layer.to_token_stream(),
+        Expression::Sum { plus, .. } => plus.to_token_stream(),
+    }
+}
+
 /// The tokens that an error of the rule book is about.
 fn blamed(at: At, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> TokenStream {
     let given = |name: &str| {
@@ -832,11 +901,7 @@ fn blamed(at: At, call: &Call, table: &[spec::Argument], filled: &[Option<Filled
     let tokens = match (at, &call.tensors) {
         (At::Argument(name), _) => given(name).map(|given| given.tokens.clone()),
         (At::Element(name, index), _) => given(name).map(|given| given.element(index).clone()),
-        (At::Input(index), Some(tensors)) => tensors.expressions.get(index).map(|expression| match expression {
-            Expression::Tensor(name) => name.to_token_stream(),
-            Expression::Call(call) => call.layer.to_token_stream(),
-            Expression::Sum { plus, .. } => plus.to_token_stream(),
-        }),
+        (At::Input(index), Some(tensors)) => tensors.expressions.get(index).map(token_of),
         (At::Inputs, Some(tensors)) => Some(tensors.parentheses.to_token_stream()),
         _ => None,
     };

@@ -6,7 +6,7 @@ use crate::report::{Mistake, Problem, Result, code};
 use crate::suggest;
 use crate::value::{read, too_large};
 use cnn_spec::Value;
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{BinOp, Expr, ExprBinary, ExprCall, ExprRange, ExprUnary, RangeLimits, UnOp};
 
@@ -28,15 +28,18 @@ impl Parameters {
     }
 }
 
+/// Whether a name is written as that of a constant.
+pub fn is_in_capitals(name: &str) -> bool {
+    !name.contains(char::is_lowercase)
+}
+
 /// That a name in `tokens` is that of no parameter, but nearly.
 pub fn misspelled(tokens: &TokenStream, parameters: &Parameters) -> Option<Mistake> {
     tokens.clone().into_iter().find_map(|token| match token {
         TokenTree::Group(group) => misspelled(&group.stream(), parameters),
         TokenTree::Ident(name) => {
             let (word, known) = (name.to_string(), parameters.0.iter().rev().map(|(known, _)| known.as_str()));
-            // A name in capitals is that of a constant.
-            let is_constant = word.chars().all(|c| !c.is_lowercase());
-            let nearest = suggest::nearest(&word, known).filter(|nearest| *nearest != word && !is_constant)?;
+            let nearest = suggest::nearest(&word, known).filter(|nearest| *nearest != word && !is_in_capitals(&word))?;
             Some(Problem::new(format!("unknown parameter `{word}`")).help(format!("did you mean `{nearest}`?")).at(name))
         }
         _ => None,
@@ -70,7 +73,50 @@ pub fn compute(expr: &Expr, parameters: &Parameters) -> Result<Written> {
         Expr::Call(call) => named(call, parameters)?,
         _ => None,
     };
-    Ok(value.map_or_else(|| Written::Expression(Box::new(expr.clone())), Written::Value))
+    Ok(value.map_or_else(|| Written::Expression(Box::new(substituted(expr, parameters))), Written::Value))
+}
+
+/// `expr`, whose value only the compiler knows, with every parameter in it replaced by what it stands for.
+fn substituted(expr: &Expr, parameters: &Parameters) -> Expr {
+    syn::parse2(with_values(expr.to_token_stream(), parameters)).unwrap_or_else(|_| expr.clone())
+}
+
+/// The tokens of a name, which may be a raw one such as `r#type`, at `span`.
+pub fn constant_called(name: &str, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    name.parse::<TokenStream>().map(|tokens| tokens.into_iter().map(at).collect()).unwrap_or_default()
+}
+
+fn with_values(tokens: TokenStream, parameters: &Parameters) -> TokenStream {
+    let mut follows_dot = false;
+    let replaced = |token: TokenTree| {
+        let is_member =
+            std::mem::replace(&mut follows_dot, matches!(&token, TokenTree::Punct(punct) if ".:".contains(punct.as_char())));
+        match &token {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), with_values(group.stream(), parameters));
+                inner.set_span(group.span());
+                TokenTree::from(inner).into()
+            }
+            TokenTree::Ident(name) if !is_member => match parameters.get(&name.to_string()) {
+                Some(Written::Value(Value::Int(n))) => {
+                    let mut number = Literal::i128_unsuffixed(*n);
+                    number.set_span(name.span());
+                    TokenTree::from(number).into()
+                }
+                Some(Written::Name(constant)) => constant_called(constant, name.span()),
+                Some(Written::Expression(expr)) => {
+                    TokenTree::from(Group::new(Delimiter::Parenthesis, expr.to_token_stream())).into()
+                }
+                _ => token.into(),
+            },
+            _ => token.into(),
+        }
+    };
+    tokens.into_iter().map(replaced).collect()
 }
 
 fn operand(expr: &Expr, parameters: &Parameters) -> Result<Written> {

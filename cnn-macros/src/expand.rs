@@ -1,46 +1,52 @@
 //! From the checked network to the Rust code that a person would have written for it.
 
+mod checks;
+
 use crate::ast::Model;
-use crate::graph::{Graph, Layer, Source, Step};
+use crate::graph::{Constants, Described, Graph, Layer, Source, Step};
 use cnn_spec::{FromValue, Shape};
-use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::Index;
 
 /// The type of the network, what it can do, and its graph as a constant.
 pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
-    let Model { attrs, vis, name, .. } = model;
+    let Model { attrs, vis, name, generics, .. } = model;
+    let (parameters, arguments, _) = generics.split_for_impl();
     let allow = allow_any_case(graph);
     let doc = model_doc(model, graph);
     let fields = graph.layers.iter().map(|layer| field(graph, layer));
     let constructors = constructors();
     let forward = forward(graph);
-    let constant = constant(&name.to_string(), graph);
+    let (constant, constants) = (constant(model, graph), checks::constants(model, graph));
+    let checks = checks::free_checks(model, graph);
     let build = build(graph);
     let call = call(&name.to_string(), graph);
-    let module = (graph.inputs.len() == 1 && graph.outputs.len() == 1).then(|| module(name));
+    let module = (graph.inputs.len() == 1 && graph.outputs.len() == 1).then(|| module(model));
     quote_spanned! {Span::mixed_site()=>
         #(#attrs)*
         #doc
         #allow
-        #vis struct #name {
+        #vis struct #name #generics {
             #(#fields,)*
         }
 
         #allow
-        impl #name {
+        impl #parameters #name #arguments {
             #constructors
             #forward
+            #constants
         }
 
         #allow
-        impl ::cnn_runtime::Network for #name {
+        impl #parameters ::cnn_runtime::Network for #name #arguments {
             #constant
             #build
             #call
         }
 
         #module
+        #checks
     }
 }
 
@@ -71,9 +77,10 @@ pub fn constructors() -> TokenStream {
 }
 
 /// candle's own trait, for a network of one input and one output.
-pub fn module(name: &Ident) -> TokenStream {
+pub fn module(Model { name, generics, .. }: &Model) -> TokenStream {
+    let (parameters, arguments, _) = generics.split_for_impl();
     quote_spanned! {Span::mixed_site()=>
-        impl ::cnn_runtime::candle_nn::ModuleT for #name {
+        impl #parameters ::cnn_runtime::candle_nn::ModuleT for #name #arguments {
             fn forward_t(
                 &self,
                 xs: &::cnn_runtime::candle_core::Tensor,
@@ -95,27 +102,32 @@ fn allow_any_case(graph: &Graph) -> Option<TokenStream> {
 
 /// What is known about the whole network, after the user's own words.
 fn model_doc(model: &Model, graph: &Graph) -> TokenStream {
-    let inputs: Vec<String> = graph.inputs.iter().map(|node| graph.nodes[*node].shape.to_string()).collect();
-    let outputs: Vec<String> = graph.outputs.iter().map(|edge| graph.nodes[edge.node].shape.to_string()).collect();
-    let facts = format!("{} → {}, {} parameters.", inputs.join(", "), outputs.join(", "), grouped(graph.count_parameters()));
+    let inputs: Vec<String> = graph.inputs.iter().map(|node| known_or_open(graph.nodes[*node].shape.as_ref())).collect();
+    let outputs: Vec<String> = graph.outputs.iter().map(|edge| known_or_open(graph.nodes[edge.node].shape.as_ref())).collect();
+    let parameters = graph.count_parameters().map_or_else(String::new, |count| format!(", {} parameters", grouped(count)));
+    let facts = format!("{} → {}{parameters}.", inputs.join(", "), outputs.join(", "));
     let gap = model.attrs.iter().any(|attribute| attribute.path().is_ident("doc")).then(|| doc(""));
     let facts = doc(&facts);
     quote_spanned!(Span::mixed_site()=> #gap #facts)
 }
 
 fn field(graph: &Graph, layer: &Layer) -> TokenStream {
-    let Layer { kind, inputs, inferred, .. } = layer;
+    let Layer { kind, inputs, inferred, layer: described, .. } = layer;
     let name = graph.name(layer);
     let path = if name.field == name.path { String::new() } else { format!("`{}`, ", name.path) };
-    let of: Vec<String> = inputs.iter().map(Shape::to_string).collect();
+    let of: Vec<String> = inputs.iter().flatten().map(Shape::to_string).collect();
     let of = if of.is_empty() { String::new() } else { format!("{} → ", of.join(", ")) };
-    let parameters = match inferred.parameters.count() {
-        0 => String::new(),
-        count => format!(", {} parameters", grouped(count)),
+    let parameters = match inferred.map(|inferred| inferred.parameters.count()) {
+        None | Some(0) => String::new(),
+        Some(count) => format!(", {} parameters", grouped(count)),
     };
-    let doc = doc(&format!("{path}`{kind}`: {of}{}{parameters}.", inferred.shape));
+    let facts = inferred.map_or_else(String::new, |inferred| format!(": {of}{}{parameters}", inferred.shape));
+    let doc = doc(&format!("{path}`{kind}`{facts}."));
     let field = &name.field;
-    quote_spanned!(Span::mixed_site()=> #doc pub #field: ::cnn_runtime::layers::#kind)
+    match described {
+        Described::Model => quote_spanned!(Span::mixed_site()=> #doc pub #field: #kind),
+        _ => quote_spanned!(Span::mixed_site()=> #doc pub #field: ::cnn_runtime::layers::#kind),
+    }
 }
 
 /// `forward`: the statements of the model.
@@ -157,7 +169,7 @@ fn forward(graph: &Graph) -> TokenStream {
 }
 
 fn forward_doc(graph: &Graph) -> String {
-    let tensor = |name: &Ident, node: usize| format!("`{name}` N×{}", graph.nodes[node].shape);
+    let tensor = |name: &Ident, node: usize| format!("`{name}` N×{}", known_or_open(graph.nodes[node].shape.as_ref()));
     let inputs: Vec<String> = graph.inputs.iter().map(|node| tensor(&graph.nodes[*node].tensor, *node)).collect();
     let outputs: Vec<String> = graph.outputs.iter().map(|edge| tensor(&edge.tensor, edge.node)).collect();
     format!("Runs the network on a batch: {} → {}.", inputs.join(", "), outputs.join(", "))
@@ -218,22 +230,25 @@ fn apply(graph: &Graph, node: usize, operands: &[Source]) -> TokenStream {
         [_] => quote_spanned!(Span::mixed_site()=> #(&#values)*),
         _ => quote_spanned!(Span::mixed_site()=> &[#(&#values),*]),
     };
-    let cx = match graph.is_last(node) {
-        true => quote_spanned!(Span::mixed_site()=> &cx.last()),
-        false => quote_spanned!(Span::mixed_site()=> cx),
+    let is_model = matches!(graph.layer(node).layer, Described::Model);
+    let cx = match (graph.is_last(node), is_model) {
+        (true, false) => quote_spanned!(Span::mixed_site()=> &cx.last()),
+        (false, true) => quote_spanned!(Span::mixed_site()=> &cx.inner()),
+        (false, false) | (true, true) => quote_spanned!(Span::mixed_site()=> cx),
     };
     quote_spanned!(Span::mixed_site()=> self.#field.forward(#inputs, #cx)?)
 }
 
 /// `GRAPH`: the network as data.
-fn constant(name: &str, graph: &Graph) -> TokenStream {
-    let nodes = graph.nodes.iter().map(|node| {
+fn constant(model: &Model, graph: &Graph) -> TokenStream {
+    let (name, required) = (model.name.to_string(), checks::required(model, graph));
+    let nodes = graph.nodes.iter().enumerate().map(|(index, node)| {
         let applied = &graph.layers[node.layer];
-        let (name, tensor, kind, frozen) = (&graph.name(applied).path, node.tensor.to_string(), &applied.kind, applied.frozen);
-        let (layer, shape) = (layer(applied), shape(&node.shape));
+        let (name, tensor, frozen) = (&graph.name(applied).path, node.tensor.to_string(), applied.frozen);
+        let (layer, shape) = (checks::described(graph, index), checks::shape_of(graph, index));
         let inputs = node.inputs.iter().map(|input| Literal::usize_unsuffixed(*input));
         quote_spanned! {Span::mixed_site()=>
-            spec::Node { name: #name, tensor: #tensor, layer: spec::Layer::#kind(#layer), inputs: &[#(#inputs),*], shape: #shape, frozen: #frozen }
+            spec::Node { name: #name, tensor: #tensor, layer: #layer, inputs: &[#(#inputs),*], shape: #shape, frozen: #frozen }
         }
     });
     let inputs = graph.inputs.iter().map(|node| Literal::usize_unsuffixed(*node));
@@ -241,6 +256,7 @@ fn constant(name: &str, graph: &Graph) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         const GRAPH: ::cnn_runtime::spec::Graph = {
             use ::cnn_runtime::spec;
+            #required
             spec::Graph { name: #name, nodes: &[#(#nodes),*], inputs: &[#(#inputs),*], outputs: &[#(#outputs),*] }
         };
     }
@@ -297,16 +313,24 @@ fn call(name: &str, graph: &Graph) -> TokenStream {
     }
 }
 
-/// The layer as the rule book has it: `spec::layers::Conv2D::new(32, [3, 3]).strides([2, 2])`.
+/// The layer as the rule book has it: `spec::Layer::Conv2D(spec::layers::Conv2D::new(32, [3, 3]).strides([2, 2]))`.
 ///
 /// The name of the layer, its arguments and their values keep their places in the source, so that editors can follow them.
 fn layer(layer: &Layer) -> TokenStream {
     let kind = &layer.kind;
+    let no_constants = Constants::new();
+    let (settings, constants) = match &layer.layer {
+        Described::Known(layer) => (layer.settings(), &no_constants),
+        Described::Constants(settings, constants) => (settings.clone(), constants),
+        Described::Model => {
+            return quote_spanned!(Span::mixed_site()=> spec::Layer::Model(&<#kind as ::cnn_runtime::Network>::GRAPH));
+        }
+    };
     let (mut required, mut methods) = (Vec::new(), Vec::new());
-    for setting in layer.layer.settings() {
+    for setting in settings {
         let written = layer.arguments.iter().find(|argument| argument.name == setting.argument);
         let span = |span: fn(&crate::graph::Argument) -> Span| written.map_or_else(Span::mixed_site, span);
-        let value = rust(&setting.rust, span(|argument| argument.value));
+        let value = rust(&setting.rust, span(|argument| argument.value), constants);
         if setting.required {
             required.push(value);
         } else {
@@ -314,31 +338,45 @@ fn layer(layer: &Layer) -> TokenStream {
             methods.push(quote_spanned!(Span::mixed_site()=> .#method(#value)));
         }
     }
-    quote_spanned!(Span::mixed_site()=> spec::layers::#kind::new(#(#required),*) #(#methods)*)
+    quote_spanned!(Span::mixed_site()=> spec::Layer::#kind(spec::layers::#kind::new(#(#required),*) #(#methods)*))
 }
 
 fn shape(shape: &Shape) -> TokenStream {
-    rust(&shape.to_rust(), Span::mixed_site())
+    rust(&shape.to_rust(), Span::mixed_site(), &Constants::new())
 }
 
-/// A value the rule book has written as Rust, at `span`, its types found through `spec`.
-fn rust(value: &str, span: Span) -> TokenStream {
-    qualified(value.parse().expect("the rule book writes Rust"), span)
+/// A shape, or `…` if only the compiler knows it.
+fn known_or_open(shape: Option<&Shape>) -> String {
+    shape.map_or_else(|| "…".into(), Shape::to_string)
+}
+
+/// A value the rule book has written as Rust, at `span`, its types found through `spec`, with the constants in their places.
+fn rust(value: &str, span: Span, constants: &Constants) -> TokenStream {
+    qualified(value.parse().expect("the rule book writes Rust"), span, constants)
 }
 
 /// `tokens` at `span`, with `spec::` before every path.
-fn qualified(tokens: TokenStream, span: Span) -> TokenStream {
+fn qualified(tokens: TokenStream, span: Span, constants: &Constants) -> TokenStream {
     let mut qualified = TokenStream::new();
     let mut trees = tokens.into_iter().peekable();
     let is_colon = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ':');
     let mut follows_colon = false;
     while let Some(mut tree) = trees.next() {
+        if let Some((_, constant)) = constants.iter().find(|(name, _)| matches!(&tree, TokenTree::Ident(ident) if ident == name))
+        {
+            match constant.clone().into_iter().count() {
+                1 => qualified.extend(constant.clone()),
+                _ => qualified.extend([TokenTree::from(Group::new(Delimiter::Parenthesis, constant.clone()))]),
+            }
+            follows_colon = false;
+            continue;
+        }
         let starts_path = matches!(tree, TokenTree::Ident(_)) && !follows_colon && trees.peek().is_some_and(is_colon);
         follows_colon = is_colon(&tree);
         if starts_path {
             qualified.extend(quote_spanned!(Span::mixed_site()=> spec::));
         } else if let TokenTree::Group(group) = &tree {
-            tree = Group::new(group.delimiter(), self::qualified(group.stream(), span)).into();
+            tree = Group::new(group.delimiter(), self::qualified(group.stream(), span, constants)).into();
         }
         tree.set_span(if starts_path { Span::mixed_site() } else { span });
         qualified.extend([tree]);

@@ -23,7 +23,8 @@ pub struct Field {
 
 /// The type without its network.
 pub fn expand(model: &Model, sketch: &Sketch) -> TokenStream {
-    let Model { attrs, vis, name, .. } = model;
+    let Model { attrs, vis, name, generics, .. } = model;
+    let (parameters, arguments, _) = generics.split_for_impl();
     let fields = sketch
         .fields
         .iter()
@@ -35,15 +36,15 @@ pub fn expand(model: &Model, sketch: &Sketch) -> TokenStream {
         [output] => quote_spanned!(Span::mixed_site()=> #output),
         outputs => quote_spanned!(Span::mixed_site()=> (#(#outputs),*)),
     };
-    let module = (sketch.inputs == 1 && sketch.outputs == 1).then(|| module(name));
+    let module = (sketch.inputs == 1 && sketch.outputs == 1).then(|| module(model));
     let text = name.to_string();
     quote_spanned! {Span::mixed_site()=>
         #(#attrs)*
-        #vis struct #name {
+        #vis struct #name #generics {
             #(#fields,)*
         }
 
-        impl #name {
+        impl #parameters #name #arguments {
             #constructors
 
             pub fn forward(
@@ -55,7 +56,7 @@ pub fn expand(model: &Model, sketch: &Sketch) -> TokenStream {
             }
         }
 
-        impl ::cnn_runtime::Network for #name {
+        impl #parameters ::cnn_runtime::Network for #name #arguments {
             const GRAPH: ::cnn_runtime::spec::Graph =
                 ::cnn_runtime::spec::Graph { name: #text, nodes: &[], inputs: &[], outputs: &[] };
 

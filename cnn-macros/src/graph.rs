@@ -3,7 +3,8 @@
 
 use crate::names::Name;
 use cnn_spec::{self as spec, Inferred, Shape};
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+use spec::Setting;
 use syn::Ident;
 
 /// A network without mistakes, its nodes in an order in which each comes after its inputs.
@@ -26,14 +27,60 @@ pub struct Layer {
     pub name: usize,
     /// The layer's name as written.
     pub kind: Ident,
-    pub layer: spec::Layer,
+    pub layer: Described,
     /// The arguments that were given.
     pub arguments: Vec<Argument>,
-    /// The shapes it is built for: those of its first inputs.
-    pub inputs: Vec<Shape>,
-    pub inferred: Inferred,
+    /// The shapes it is built for, those of its first inputs, if the macro knows them.
+    pub inputs: Option<Vec<Shape>>,
+    /// What follows from them, if the macro knows it.
+    pub inferred: Option<Inferred>,
     /// Whether training leaves it as it is.
     pub frozen: bool,
+}
+
+/// A layer, as far as the macro knows it.
+#[derive(Clone)]
+pub enum Described {
+    Known(spec::Layer),
+    /// The arguments that were given, in some of which constants stand for numbers.
+    Constants(Vec<Setting>, Constants),
+    /// Another model, by its type.
+    Model,
+}
+
+/// Identifiers, and the constant expressions they stand for.
+pub type Constants = Vec<(String, TokenStream)>;
+
+impl Described {
+    /// The layer, if all of it is known.
+    pub fn known(&self) -> Option<&spec::Layer> {
+        match self {
+            Described::Known(layer) => Some(layer),
+            _ => None,
+        }
+    }
+}
+
+/// What the compiler is to check of a node, because the macro cannot.
+pub struct Check {
+    /// What each input is called in messages.
+    pub labels: Vec<String>,
+    /// The tokens that each argument or input was written with.
+    pub blamed: Vec<(Blamed, TokenStream)>,
+    /// The tokens for everything else.
+    pub otherwise: TokenStream,
+    /// Where it happens, when the tokens alone do not say.
+    pub place: String,
+    /// The node that gave the layer its weights, and what its input is called.
+    pub first: Option<(usize, String)>,
+}
+
+/// What an error may be about.
+pub enum Blamed {
+    Argument(&'static str),
+    Element(&'static str, usize),
+    Input(usize),
+    Inputs,
 }
 
 /// One application of a layer.
@@ -44,7 +91,9 @@ pub struct Node {
     pub tensor: Ident,
     /// The nodes it is applied to.
     pub inputs: Vec<usize>,
-    pub shape: Shape,
+    /// The shape of its output, if the macro knows it; if not, there is a check.
+    pub shape: Option<Shape>,
+    pub check: Option<Check>,
 }
 
 /// Where an argument was written.
@@ -103,9 +152,9 @@ impl Graph {
         self.outputs.iter().any(|output| output.node == node) && !feeds_a_layer()
     }
 
-    /// How many values the network trains or could train.
-    pub fn count_parameters(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.inferred.parameters.count()).sum()
+    /// How many values the network trains or could train, if the macro knows.
+    pub fn count_parameters(&self) -> Option<u64> {
+        self.layers.iter().map(|layer| Some(layer.inferred?.parameters.count())).sum()
     }
 }
 

@@ -13,7 +13,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Generics, Ident, Token, Visibility, token};
+use syn::{Attribute, GenericParam, Generics, Ident, Token, Type, Visibility, token};
 
 /// Parses everything between the braces of `model! { … }`; what cannot be parsed is in `errors`.
 pub fn parse(tokens: TokenStream, errors: &mut Errors) -> Source {
@@ -39,6 +39,7 @@ fn source(input: ParseStream, errors: &mut Errors) -> Source {
             attrs: Vec::new(),
             vis: Visibility::Inherited,
             name: Ident::new("Model", Span::call_site()),
+            generics: Generics::default(),
             body: body(input, errors),
         };
         return Source { blocks, models: vec![model], is_expression: true };
@@ -94,19 +95,30 @@ fn model(input: ParseStream, errors: &mut Errors) -> Result<Model> {
         let before = attrs.last().map_or_else(|| vis.to_token_stream(), ToTokens::to_token_stream);
         if input.is_empty() { problem.at(before) } else { problem.at_next(input) }
     })?;
-    let has_parameters = input.peek(Token![<]);
-    if has_parameters {
-        errors.push(Problem::new("parameters of a model are not supported yet").at(input.parse::<Generics>()?));
-    }
+    let generics = parameters(input, errors)?;
     if !input.peek(token::Brace) {
         return Err(Problem::new(format!("expected the layers of `{name}` in braces"))
             .help(format!("declare it as `{name} {{ i = Input(28, 28, 1); … }}`"))
             .at(&name));
     }
     let (_, content) = call::group(input)?;
-    let mut body = body(&content, errors);
-    body.is_whole &= !has_parameters;
-    Ok(Model { attrs, vis, name, body })
+    let body = body(&content, errors);
+    Ok(Model { attrs, vis, name, generics, body })
+}
+
+/// `<const H: usize, const W: usize>`, the sizes a model is declared for.
+fn parameters(input: ParseStream, errors: &mut Errors) -> Result<Generics> {
+    let mut generics: Generics = input.parse()?;
+    let is_size = |parameter: &GenericParam| match parameter {
+        GenericParam::Const(parameter) => matches!(&parameter.ty, Type::Path(ty) if ty.path.is_ident("usize")),
+        _ => false,
+    };
+    for parameter in generics.params.iter().filter(|parameter| !is_size(parameter)) {
+        let problem = Problem::new("the parameters of a model are sizes");
+        errors.push(problem.help("declare each as in `<const CLASSES: usize>`").at(parameter));
+    }
+    generics.params = generics.params.into_iter().filter(is_size).collect();
+    Ok(generics)
 }
 
 fn body(input: ParseStream, errors: &mut Errors) -> Body {

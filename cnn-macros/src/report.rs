@@ -185,13 +185,18 @@ pub struct Errors {
 impl Errors {
     /// Adds one; its number is how many there were.
     pub fn push(&mut self, mut mistake: Mistake) {
-        mistake.problem.trace = (!self.trace.is_empty()).then(|| self.trace.iter().rev().cloned().collect::<Vec<_>>().join(", "));
+        mistake.problem.trace = Some(self.place()).filter(|place| !place.is_empty());
         self.mistakes.push(mistake);
     }
 
     /// Says of all errors until [`Self::leave`] where they happen, such as "in `residual(64)`".
     pub fn enter(&mut self, place: String) {
         self.trace.push(place);
+    }
+
+    /// Where it happens: "in `residual(64)`, where `filters` is 64"; empty outside of blocks and loops.
+    pub fn place(&self) -> String {
+        self.trace.iter().rev().cloned().collect::<Vec<_>>().join(", ")
     }
 
     /// Ends what the last [`Self::enter`] began.

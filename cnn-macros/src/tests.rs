@@ -136,8 +136,10 @@ fn other_mistakes() {
         ("i = Input(4)(j);", "j: unknown tensor `j`"),
         ("i = Input(4); x = Dense()(i);", "(): `units` of `Dense` is missing"),
         ("i = Input(4); x = Dense(None)(i);", "(None): `units` of `Dense` is missing"),
-        ("i = Input(4); x = Dense(CLASSES)(i);", "CLASSES: the number `CLASSES` must be written out for now"),
-        ("i = Input(4); x = Dense(units=3 + n)(i);", "3 + n: the number `3 + n` must be written out for now"),
+        (
+            "i = Input(4); x = Dense(3, kernel_regularizer=L2(FACTOR))(i);",
+            "L2(FACTOR): the value `L2(FACTOR)` must be written out\n  help: write it as in `kernel_regularizer=L2(0.001)`",
+        ),
         ("i = Input(4); x = Dense(3 / 0)(i);", "3 / 0: division by zero"),
         ("i = Input(4); x = Dense(99999999999999999999999999)(i);", "99999999999999999999999999: number too large"),
         ("i = Input(4); x = Dense(9999999999999999999)(i);", "9999999999999999999: `units` may not exceed 1000000000"),
@@ -216,6 +218,31 @@ fn the_lecture_becomes_plain_code() {
         "impl ::cnn_runtime::candle_nn::ModuleT for FashionCnn {",
     ] {
         assert!(rust.contains(line), "{line}\n\n{rust}");
+    }
+}
+
+#[test]
+fn what_only_the_compiler_knows_is_left_to_it() {
+    let rust = rust(
+        "pub Net<const K: usize> {
+            i = Input(8, 8, 3);
+            x = Conv2D(2 * F, (3, K), padding=PAD)(i);
+            x = Dense(10)(x);
+        }",
+    );
+    let rust: String = rust.split_whitespace().collect();
+    for part in [
+        "pubstructNet<constK:usize>{",
+        "impl<constK:usize>::cnn_runtime::NetworkforNet<K>{",
+        "const__layer_1:::cnn_runtime::spec::Layer={use::cnn_runtime::spec;spec::Layer::Conv2D(\
+         spec::layers::Conv2D::new((2*F),[3,K]).padding(spec::Padding::Explicit([[PAD;2];2])),)};",
+        "spec::Checked::of(&Self::__layer_1,[(\"i\",Some(spec::Shape::new([8,8,3])))])",
+        "spec::Checked::of(&spec::Layer::Dense(spec::layers::Dense::new(10)),[(\"x\",Self::__node_1.shape())],)",
+        "iferror.is_about_element(\"kernel_size\",1usize){::cnn_runtime::spec::refuse(&error,\"\");}",
+        "let()=Self::__check_1;let()=Self::__check_2;",
+        "shape:Self::__node_2.shape_or_none()",
+    ] {
+        assert!(rust.contains(part), "{part}\n\n{rust}");
     }
 }
 

@@ -83,13 +83,14 @@ impl Checked {
 }
 
 impl ShapeError {
-    /// Whether element `index` of `argument`, or all of it, is to blame.
-    pub const fn is_about(&self, argument: &str, index: usize) -> bool {
-        match self.at {
-            At::Argument(name) => is_same(name, argument),
-            At::Element(name, element) => is_same(name, argument) && element == index,
-            _ => false,
-        }
+    /// Whether `argument`, or an element of it, is to blame.
+    pub const fn is_about(&self, argument: &str) -> bool {
+        matches!(self.at, At::Argument(name) | At::Element(name, _) if is_same(name, argument))
+    }
+
+    /// Whether element `index` of `argument` is to blame.
+    pub const fn is_about_element(&self, argument: &str, index: usize) -> bool {
+        matches!(self.at, At::Element(name, element) if element == index && is_same(name, argument))
     }
 
     /// Whether the tensor that comes `index`-th is to blame.
@@ -143,7 +144,8 @@ impl Inferred {
         }
         let message = Text::from("this `").and(layer).and("` has its weights from `").and(from.name).and("` ").shape(&from.shape);
         let message = message.and("; `").and(here.name).and("` is ").shape(&here.shape);
-        let help = Text::from("use a layer of its own, with weights of its own");
+        let help = Text::from("give `").and(here.name).and("` a layer of its own: `").and(layer).and("(…)(").and(here.name);
+        let help = help.and(")`");
         Err(ShapeError::new(At::Inputs, message).note(note).help(help))
     }
 }
@@ -249,7 +251,8 @@ mod tests {
     fn one_mistake_is_one_error() {
         assert_eq!(IMAGE.shape(), Some(Shape::new([28, 28, 1])));
         let error = BROKEN.error().unwrap();
-        assert!(error.is_about("kernel_size", 1) && !error.is_about("kernel_size", 0) && !error.is_about("kernel", 1));
+        assert!(error.is_about("kernel_size") && !error.is_about("kernel"));
+        assert!(error.is_about_element("kernel_size", 1) && !error.is_about_element("kernel_size", 0));
         assert!(AFTER.error().is_none() && AFTER.shape().is_none());
     }
 

@@ -162,15 +162,17 @@ macro_rules! layer {
             /// The arguments that were given, as Rust source, where constants may stand for numbers.
             ///
             /// # Errors
-            /// The place of the first argument whose value is refused, with the reason.
-            pub fn sources(values: &[Option<$crate::Value>]) -> Result<Vec<$crate::Setting>, (usize, $crate::Refusal)> {
-                #[allow(unused_mut, unused_variables)]
-                let mut given = values.iter().enumerate();
+            /// As of [`Self::from_values`].
+            pub fn sources(values: &[Option<$crate::Value>]) -> Result<Vec<$crate::Setting>, Vec<(usize, $crate::Refusal)>> {
                 #[allow(unused_mut)]
-                let mut settings = Vec::new();
-                $( settings.extend($crate::layer::source::<$required_type>(given.next(), stringify!($required), true)?); )*
-                $( settings.extend($crate::layer::source::<$optional_type>(given.next(), stringify!($optional), false)?); )*
-                Ok(settings)
+                let mut reader = $crate::layer::Reader::new(values);
+                let required: Vec<Option<$crate::Setting>> =
+                    vec![$( reader.source::<$required_type>(stringify!($required), true) ),*];
+                let optional: Vec<Option<$crate::Setting>> =
+                    vec![$( reader.source::<$optional_type>(stringify!($optional), false) ),*];
+                reader.close()?;
+                let required: Vec<$crate::Setting> = required.into_iter().collect::<Option<_>>().ok_or_else(Vec::new)?;
+                Ok(required.into_iter().chain(optional.into_iter().flatten()).collect())
             }
 
             /// The arguments that differ from their defaults, as Rust source.
@@ -214,24 +216,16 @@ impl<'a> Reader<'a> {
         T::from_value(value.as_ref()?, name).map_err(|refusal| self.refusals.push((place, refusal))).ok()
     }
 
+    /// The source of the next value, unless there is none, or it is refused.
+    pub(crate) fn source<T: crate::FromValue>(&mut self, argument: &'static str, required: bool) -> Option<crate::Setting> {
+        let (place, value) = self.given.next()?;
+        let rust = T::source(value.as_ref()?, argument).map_err(|refusal| self.refusals.push((place, refusal))).ok()?;
+        Some(crate::Setting { argument, rust, required })
+    }
+
     /// The places and reasons of all that was refused, if anything was.
     pub(crate) fn close(self) -> Result<(), Vec<(usize, crate::Refusal)>> {
         if self.refusals.is_empty() { Ok(()) } else { Err(self.refusals) }
-    }
-}
-
-/// The source of the value in one place of an argument list.
-pub(crate) fn source<T: crate::FromValue>(
-    given: Option<(usize, &Option<crate::Value>)>,
-    argument: &'static str,
-    required: bool,
-) -> Result<Option<crate::Setting>, (usize, crate::Refusal)> {
-    match given {
-        Some((place, Some(value))) => {
-            let rust = T::source(value, argument).map_err(|refusal| (place, refusal))?;
-            Ok(Some(crate::Setting { argument, rust, required }))
-        }
-        _ => Ok(None),
     }
 }
 
@@ -301,11 +295,11 @@ macro_rules! layers {
             /// The arguments given to the layer called `name`, as Rust source, where constants may stand for numbers.
             ///
             /// # Errors
-            /// The place of the first argument whose value is refused, with the reason.
+            /// As of [`Self::from_values`].
             ///
             /// # Panics
             /// If there is no such layer.
-            pub fn sources(name: &str, values: &[Option<Value>]) -> Result<Vec<Setting>, (usize, Refusal)> {
+            pub fn sources(name: &str, values: &[Option<Value>]) -> Result<Vec<Setting>, Vec<(usize, Refusal)>> {
                 match name { $( $name::NAME => $name::sources(values), )* _ => panic!("no layer `{name}`") }
             }
 

@@ -1,6 +1,7 @@
 //! What is said when a call breaks a rule of its layer: how the shapes came about, and what else is wrong with it.
 
 use super::{Checker, Held, Value, blamed};
+use crate::graph::{Described, Node};
 use crate::report::Problem;
 use cnn_spec as spec;
 use spec::{At, Kind, Layer, ShapeError};
@@ -24,7 +25,8 @@ impl Checker<'_> {
             seen.push(place);
             tries = tries.iter().flat_map(|values| mended(values, place, &table[place])).take(MOST_TRIES).collect();
             let layers = tries.iter().filter_map(|values| Layer::from_values(&kind, values).ok());
-            let found: Vec<Option<ShapeError>> = layers.map(|layer| self.infer(&layer, operands).err()).collect();
+            let found: Vec<Option<ShapeError>> =
+                layers.map(|layer| self.infer(&Described::Known(layer), operands).err()).collect();
             let is_still_blamed = |found: &ShapeError| matches!(found.at, At::Argument(at) | At::Element(at, _) if at == name);
             let found: Vec<Option<ShapeError>> =
                 found.into_iter().filter(|found| !found.as_ref().is_some_and(is_still_blamed)).collect();
@@ -73,7 +75,10 @@ impl Checker<'_> {
     /// The layers of a way with the shapes they give, when there are several.
     fn steps(&self, way: &[usize]) -> Option<String> {
         const MOST: usize = 7;
-        let step = |node: &usize| format!("{} {}", self.layers[self.nodes[*node].layer].layer.name(), self.nodes[*node].shape);
+        let step = |node: &usize| {
+            let Node { layer, shape, .. } = &self.nodes[*node];
+            format!("{} {}", self.layers[*layer].kind, shape.map_or_else(String::new, |shape| shape.to_string()))
+        };
         let mut steps: Vec<String> = way.iter().map(step).collect();
         if steps.len() > MOST {
             steps.splice(1..=steps.len() - MOST + 1, ["…".to_string()]);

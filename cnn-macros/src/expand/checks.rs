@@ -1,0 +1,191 @@
+//! The constants by which the compiler checks what the macro could not: sizes that are constants or parameters of the model.
+//!
+//! Each such node becomes a constant that holds what the rule book infers, and each a check that fails on the tokens to
+//! blame. Checks of a model without parameters are constants of their own, so that each mistake is one error whether or not
+//! the model is used; those of a model with parameters are part of its graph, and so made wherever the model is used.
+
+use super::{layer, shape};
+use crate::ast::Model;
+use crate::graph::{Blamed, Check, Graph};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote_spanned};
+
+/// The constants of a model: what is inferred of its layers, and where it has parameters, the checks.
+pub fn constants(model: &Model, graph: &Graph) -> TokenStream {
+    let layers = graph.layers.iter().enumerate().filter(|(_, layer)| layer.layer.known().is_none());
+    let layers = layers.map(|(index, described)| {
+        let (name, layer) = (layer_name(index), layer(described));
+        quote_spanned!(Span::mixed_site()=> const #name: ::cnn_runtime::spec::Layer = { use ::cnn_runtime::spec; #layer };)
+    });
+    let nodes = checked(graph).map(|(index, check)| inferred(graph, index, check));
+    let checks = checked(graph).filter(|_| has_parameters(model)).map(|(index, check)| {
+        let (name, body) = (check_name(index), body(&quote_spanned!(Span::mixed_site()=> Self), graph, index, check));
+        quote_spanned!(Span::mixed_site()=> const #name: () = #body;)
+    });
+    quote_spanned!(Span::mixed_site()=> #(#layers)* #(#nodes)* #(#checks)*)
+}
+
+/// The checks of a model without parameters.
+pub fn free_checks(model: &Model, graph: &Graph) -> TokenStream {
+    let name = &model.name;
+    let checks = checked(graph).filter(|_| !has_parameters(model));
+    checks
+        .map(|(index, check)| {
+            let body = body(&quote_spanned!(Span::mixed_site()=> #name), graph, index, check);
+            quote_spanned!(Span::mixed_site()=> const _: () = #body;)
+        })
+        .collect()
+}
+
+/// What a graph evaluates first: the checks of a model with parameters.
+pub fn required(model: &Model, graph: &Graph) -> TokenStream {
+    let names = checked(graph).filter(|_| has_parameters(model)).map(|(index, _)| check_name(index));
+    quote_spanned!(Span::mixed_site()=> #(let () = Self::#names;)*)
+}
+
+/// The layer of node `index` as a value of the rule book.
+pub fn described(graph: &Graph, index: usize) -> TokenStream {
+    let place = graph.nodes[index].layer;
+    match graph.layers[place].layer.known() {
+        Some(_) => {
+            let layer = layer(&graph.layers[place]);
+            quote_spanned!(Span::mixed_site()=> #layer)
+        }
+        None => {
+            let name = layer_name(place);
+            quote_spanned!(Span::mixed_site()=> Self::#name)
+        }
+    }
+}
+
+/// The shape of the output of node `index`.
+pub fn shape_of(graph: &Graph, index: usize) -> TokenStream {
+    match &graph.nodes[index].shape {
+        Some(known) => shape(known),
+        None => {
+            let name = node_name(index);
+            quote_spanned!(Span::mixed_site()=> Self::#name.shape_or_none())
+        }
+    }
+}
+
+fn has_parameters(model: &Model) -> bool {
+    !model.generics.params.is_empty()
+}
+
+fn checked(graph: &Graph) -> impl Iterator<Item = (usize, &Check)> {
+    graph.nodes.iter().enumerate().filter_map(|(index, node)| Some((index, node.check.as_ref()?)))
+}
+
+fn layer_name(index: usize) -> Ident {
+    format_ident!("__layer_{index}")
+}
+
+fn node_name(index: usize) -> Ident {
+    format_ident!("__node_{index}")
+}
+
+fn check_name(index: usize) -> Ident {
+    format_ident!("__check_{index}")
+}
+
+/// The shape of the output of node `index`, if nothing is wrong up to there.
+fn sound_shape(model: &TokenStream, graph: &Graph, index: usize) -> TokenStream {
+    match &graph.nodes[index].shape {
+        Some(known) => {
+            let shape = shape(known);
+            quote_spanned!(Span::mixed_site()=> Some(#shape))
+        }
+        None => {
+            let name = node_name(index);
+            quote_spanned!(Span::mixed_site()=> #model::#name.shape())
+        }
+    }
+}
+
+/// What the rule book infers of one node.
+fn inferred(graph: &Graph, index: usize, check: &Check) -> TokenStream {
+    let (name, layer, node) = (node_name(index), described(graph, index), &graph.nodes[index]);
+    let this = quote_spanned!(Span::mixed_site()=> Self);
+    let inputs: Vec<TokenStream> = (node.inputs.iter().zip(&check.labels))
+        .map(|(input, label)| {
+            let shape = sound_shape(&this, graph, *input);
+            quote_spanned!(Span::mixed_site()=> (#label, #shape))
+        })
+        .collect();
+    let sharing = check.first.as_ref().map(|(first, label)| {
+        let (here, from) = (&inputs[0], sound_shape(&this, graph, graph.nodes[*first].inputs[0]));
+        let earlier = match graph.nodes[*first].check {
+            Some(_) => {
+                let name = node_name(*first);
+                quote_spanned!(Span::mixed_site()=> Self::#name)
+            }
+            None => quote_spanned!(Span::mixed_site()=> spec::Checked::of(&#layer, [(#label, #from)])),
+        };
+        quote_spanned!(Span::mixed_site()=> .sharing(&#layer, (#label, #from, #earlier), #here))
+    });
+    quote_spanned! {Span::mixed_site()=>
+        const #name: ::cnn_runtime::spec::Checked = {
+            use ::cnn_runtime::spec;
+            spec::Checked::of(&#layer, [#(#inputs),*]) #sharing
+        };
+    }
+}
+
+/// What fails on the tokens to blame if a node breaks a rule.
+fn body(model: &TokenStream, graph: &Graph, index: usize, check: &Check) -> TokenStream {
+    let (name, place) = (node_name(index), &check.place);
+    let way = way(model, graph, index);
+    let blamed = check.blamed.iter().map(|(about, tokens)| {
+        let condition = match about {
+            Blamed::Argument(name) => quote_spanned!(Span::mixed_site()=> is_about(#name)),
+            Blamed::Element(name, element) => quote_spanned!(Span::mixed_site()=> is_about_element(#name, #element)),
+            Blamed::Input(input) => quote_spanned!(Span::mixed_site()=> is_about_input(#input)),
+            Blamed::Inputs => quote_spanned!(Span::mixed_site()=> is_about_inputs()),
+        };
+        let refuse = refuse(tokens, place);
+        quote_spanned!(Span::mixed_site()=> if error.#condition { #refuse })
+    });
+    let otherwise = refuse(&check.otherwise, place);
+    quote_spanned! {Span::mixed_site()=>
+        {
+            use ::cnn_runtime::spec;
+            if let Some(error) = #model::#name.error() {
+                let error = error.after(&[#(#way),*]);
+                #(#blamed)*
+                #otherwise
+            }
+        }
+    }
+}
+
+/// A call of the rule book's `refuse` that stands where `tokens` do.
+fn refuse(tokens: &TokenStream, place: &str) -> TokenStream {
+    let spans: Vec<Span> = tokens.clone().into_iter().map(|token| token.span()).collect();
+    let at = |span: Option<&Span>| span.copied().unwrap_or_else(Span::call_site);
+    let (first, last) = (at(spans.first()), at(spans.last()));
+    let path = quote_spanned!(first=> ::cnn_runtime::spec::refuse);
+    let mut arguments = Group::new(Delimiter::Parenthesis, quote_spanned!(Span::mixed_site()=> &error, #place));
+    arguments.set_span(last);
+    let arguments = TokenTree::from(arguments);
+    quote_spanned!(Span::mixed_site()=> #path #arguments;)
+}
+
+/// The layers on the way to the first input of node `index`, with their shapes.
+fn way(model: &TokenStream, graph: &Graph, index: usize) -> Vec<TokenStream> {
+    const MOST: usize = 7;
+    let back = |node: &usize| graph.nodes[*node].inputs.first().copied();
+    let mut way: Vec<usize> = std::iter::successors(back(&index), back).collect();
+    way.reverse();
+    let mut steps: Vec<TokenStream> = way
+        .into_iter()
+        .map(|node| {
+            let (kind, shape) = (graph.layer(node).kind.to_string(), sound_shape(model, graph, node));
+            quote_spanned!(Span::mixed_site()=> (#kind, #shape))
+        })
+        .collect();
+    if steps.len() > MOST {
+        steps.splice(1..=steps.len() - MOST + 1, [quote_spanned!(Span::mixed_site()=> ("…", None))]);
+    }
+    steps
+}
