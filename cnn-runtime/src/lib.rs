@@ -43,6 +43,43 @@ pub mod zoo;
 /// assert_eq!(Classifier::GRAPH.nodes[1].shape.to_string(), "13×13×32");
 /// assert_eq!(Classifier::GRAPH.count_params(), 54_410);
 /// ```
+///
+/// Sizes may be constants, and parameters of the model; the compiler then applies the same rules where the model is used.
+///
+/// ```
+/// # use cnn_runtime::prelude::*;
+/// const CLASSES: usize = 10;
+///
+/// model! {
+///     /// A classifier of square images.
+///     pub Square<const SIDE: usize> {
+///         i = Input(SIDE, SIDE, 3);
+///         x = Conv2D(32, 5, stride=2, relu)(i);
+///         x = Conv2D(64, 5, relu)(x);
+///         x = GlobalAveragePooling2D()(x);
+///         x = Dense(CLASSES, softmax)(x);
+///     }
+/// }
+///
+/// let model = Square::<13>::new(&Device::Cpu, Seed(42))?;
+/// # Ok::<(), cnn_runtime::Error>(())
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use cnn_runtime::prelude::*;
+/// # model! {
+/// #     pub Square<const SIDE: usize> {
+/// #         i = Input(SIDE, SIDE, 3);
+/// #         x = Conv2D(32, 5, stride=2, relu)(i);
+/// #         x = Conv2D(64, 5, relu)(x);
+/// #         x = GlobalAveragePooling2D()(x);
+/// #         x = Dense(10, softmax)(x);
+/// #     }
+/// # }
+/// // error: kernel 5×5 does not fit the 4×4 image `x`, after Input 12×12×3 → Conv2D 4×4×32
+/// let model = Square::<12>::new(&Device::Cpu, Seed(42))?;
+/// # Ok::<(), cnn_runtime::Error>(())
+/// ```
 pub use cnn_macros::model;
 pub use cnn_spec as spec;
 pub use context::Context;

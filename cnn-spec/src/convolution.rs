@@ -84,12 +84,9 @@ impl<const N: usize> Convolution<N> {
     const fn even_groups(&self, input: &Operand, channels: usize) -> Result<(), ShapeError> {
         let groups = self.groups;
         if !channels.is_multiple_of(groups) {
-            let message = Text::from("the ").num(channels).and(if channels == 1 { " channel of `" } else { " channels of `" });
-            let message = message
-                .and(input.name)
-                .and(if channels == 1 { "` does not divide into " } else { "` do not divide into " })
-                .num(groups)
-                .and(" groups");
+            let (noun, verb) = if channels == 1 { (" channel of `", "` does") } else { (" channels of `", "` do") };
+            let message = Text::from("the ").num(channels).and(noun).and(input.name).and(verb);
+            let message = message.and(" not divide into ").num(groups).and(" groups");
             let help = Text::from("use `groups=").num(common_divisor(channels, self.filters)).and("`");
             return Err(ShapeError::new(At::Argument("groups"), message).help(help));
         }
