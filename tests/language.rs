@@ -381,3 +381,75 @@ fn sizes_may_be_constants_and_parameters() -> Result<()> {
     assert_eq!(model.forward(&xs, &Context::inference())?.dims(), [2, 7]);
     Ok(())
 }
+
+model! {
+    /// What finds features.
+    pub Backbone {
+        i = Input(_, _, 3);
+        x = Conv2D(8, 3, relu)(i);
+        x = BatchNormalization()(x);
+        x = Dropout(0.5)(x);
+        x = GlobalAveragePooling2D()(x);
+        x = Dense(6, softmax)(x);
+    }
+
+    /// The same network twice, one of them kept as it is.
+    pub Twins {
+        a = Input(12, 9, 3);
+        b = Input(7, 7, 3);
+        f = Backbone(frozen)(a);
+        g = Backbone(name=other)(b);
+        x = Dense(4)(f + g);
+        y = Backbone()(a);
+        Model([a, b], [x, y])
+    }
+}
+
+#[test]
+fn a_model_is_a_layer_of_another() -> Result<()> {
+    let shapes: Vec<String> = Twins::GRAPH.nodes.iter().map(|node| node.shape.to_string()).collect();
+    assert_eq!(shapes, ["12×9×3", "7×7×3", "6", "6", "6", "4", "6"]);
+    let names: Vec<String> = Twins::GRAPH.parameters().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names[0], "backbone.conv2d.weight");
+    assert_eq!(names.iter().filter(|name| name.starts_with("other.batch_normalization.")).count(), 4);
+    assert!(names.contains(&"backbone_1.dense.bias".to_string()) && names.contains(&"dense.weight".to_string()));
+    let alone = Backbone::GRAPH.count_params();
+    assert_eq!(Twins::GRAPH.count_params(), 3 * alone + 28);
+    assert_eq!(Twins::GRAPH.count_trained(), 2 * alone + 28);
+
+    let model = Twins::new(&Device::Cpu, Seed(5))?;
+    let made: Vec<&String> = model.variables().iter().map(|(name, _)| name).collect();
+    assert_eq!(made, names.iter().collect::<Vec<_>>());
+    let a = Tensor::rand(0f32, 1., (2, 12, 9, 3), &Device::Cpu)?;
+    let b = Tensor::rand(0f32, 1., (2, 7, 7, 3), &Device::Cpu)?;
+    let cx = Context::inference().with_logits();
+    let (x, y) = model.forward(&a, &b, &cx)?;
+    assert_eq!((x.dims(), y.dims()), (&[2, 4][..], &[2, 6][..]));
+    // Only what is last leaves its softmax to the loss.
+    let inner = (model.backbone.forward(&a, &Context::inference())? + model.other.forward(&b, &Context::inference())?)?;
+    let outer = model.dense.forward(&inner, &Context::inference())?;
+    assert!((x - outer)?.abs()?.max_all()?.to_scalar::<f32>()? < 1e-6);
+    assert!((y.sum(1)? - 1.)?.abs()?.min_all()?.to_scalar::<f32>()? > 1e-3);
+    Ok(())
+}
+
+#[test]
+fn a_network_inside_takes_the_weights_of_its_own_file() -> Result<()> {
+    let directory = tempfile::tempdir().expect("a place for the file");
+    let path = directory.path().join("backbone.safetensors");
+    let alone = Backbone::new(&Device::Cpu, Seed(1))?;
+    alone.save(&path)?;
+    let mut twins = Twins::new(&Device::Cpu, Seed(2))?;
+    let values = |tensor: &Tensor| tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<f32>());
+    let before = values(&twins.other.conv2d.weight)?;
+    twins.load_layer("backbone", &path)?;
+    assert_eq!(values(&twins.backbone.conv2d.weight)?, values(&alone.conv2d.weight)?);
+    assert_eq!(values(&twins.other.conv2d.weight)?, before);
+    let error = twins.load_layer("backbones", &path).unwrap_err().to_string();
+    assert!(
+        error.starts_with("`Twins` has no layer `backbones` with weights\n  help: those with weights are `backbone`, `"),
+        "{error}"
+    );
+    assert!(twins.load_layer("dense", &path).unwrap_err().to_string().contains("conv2d.weight"));
+    Ok(())
+}

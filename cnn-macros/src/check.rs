@@ -5,13 +5,13 @@ mod block;
 mod broken;
 mod scope;
 
-use crate::ast::{Block, Call, Expression, For, Given, If, Model, Outline, Statement};
+use crate::ast::{self, Block, Call, Expression, For, Given, If, Model, Outline, Statement};
 use crate::bind::{Filled, bind};
 use crate::common;
 use crate::evaluate;
 use crate::fallback::{Field, Sketch};
 use crate::graph::{self, Argument, Blamed, Check, Constants, Described, Edge, Graph, Node, Source, Step};
-use crate::names::Names;
+use crate::names::{Names, snake};
 use crate::report::{Errors, Problem};
 use crate::{parse, suggest};
 use cnn_spec as spec;
@@ -27,9 +27,14 @@ use syn::Ident;
 /// # Errors
 /// As much as is known of a model with a mistake. All mistakes are in `errors`, each once: what depends on a bad statement
 /// is not checked.
-pub fn check(model: &Model, blocks: &[Block], used: &mut HashSet<String>, errors: &mut Errors) -> Result<Graph, Sketch> {
+pub fn check(
+    model: &Model,
+    ast::Source { blocks, models, .. }: &ast::Source,
+    used: &mut HashSet<String>,
+    errors: &mut Errors,
+) -> Result<Graph, Sketch> {
     let before = errors.len();
-    let mut checker = Checker::new(model, blocks, errors);
+    let mut checker = Checker::new(model, blocks, models, errors);
     checker.statements(&model.body.statements);
     let ends = checker.ends(model.body.outline.as_ref());
     checker.unused();
@@ -78,6 +83,9 @@ const MOST_BLOCKS: usize = 32;
 struct Checker<'a> {
     errors: &'a mut Errors,
     blocks: &'a [Block],
+    /// The models declared beside this one, and itself.
+    models: &'a [Model],
+    name: &'a Ident,
     strict: bool,
     scope: Scope<'a>,
     names: Names,
@@ -135,10 +143,12 @@ struct Value {
 }
 
 impl<'a> Checker<'a> {
-    fn new(model: &'a Model, blocks: &'a [Block], errors: &'a mut Errors) -> Self {
+    fn new(model: &'a Model, blocks: &'a [Block], models: &'a [Model], errors: &'a mut Errors) -> Self {
         Self {
             errors,
             blocks,
+            models,
+            name: &model.name,
             strict: model.body.strict,
             scope: Scope::default(),
             names: Names::default(),
@@ -167,7 +177,7 @@ impl<'a> Checker<'a> {
         for Slot { name, kind } in &self.slots {
             let name = names[*name].field.clone();
             if fields.iter().all(|field| field.name != name) {
-                fields.push(Field { name, layer: kind.clone() });
+                fields.push(Field { name, layer: kind.clone(), is_model: Layer::arguments(&kind.to_string()).is_none() });
             }
         }
         let inputs = self.slots.iter().filter(|slot| slot.kind == spec::Input::NAME).count().max(1);
@@ -304,7 +314,7 @@ impl<'a> Checker<'a> {
         if let (Expression::Call(call), [name]) = (expression, names)
             && call.tensors.is_none()
             && call.layer != spec::Input::NAME
-            && Layer::arguments(&call.layer.to_string()).is_some()
+            && (Layer::arguments(&call.layer.to_string()).is_some() || self.is_model(call))
         {
             let bound = match self.hold(call) {
                 Some(held) => {
@@ -357,7 +367,7 @@ impl<'a> Checker<'a> {
         if let Some(block) = self.blocks.iter().find(|block| block.name == call.layer) {
             return self.block(block, call, target);
         }
-        if Layer::arguments(&kind).is_none() {
+        if Layer::arguments(&kind).is_none() && !self.is_model(call) {
             self.operands(call, target);
             let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
             self.errors.push(unknown_layer(call, &blocks).at(&call.layer));
@@ -370,6 +380,15 @@ impl<'a> Checker<'a> {
         }
         let blame = call.tensors.as_ref().map(|tensors| tensors.parentheses.clone());
         self.apply(&mut held, operands?, blame.as_ref(), target)
+    }
+
+    /// Whether `call` is that of another model: one declared here, or a name like none that is known.
+    fn is_model(&self, call: &Call) -> bool {
+        let name = call.layer.to_string();
+        let is_declared = self.models.iter().any(|model| model.name == call.layer);
+        let is_like_one = name.starts_with(char::is_uppercase) && !suggest::is_like_a_layer(&name);
+        let has_no_arguments = call.arguments.as_ref().is_some_and(|arguments| arguments.iter().all(common::is_common));
+        Layer::arguments(&name).is_none() && (is_declared || (is_like_one && has_no_arguments))
     }
 
     /// That an input may be bound to `target` here.
@@ -393,8 +412,13 @@ impl<'a> Checker<'a> {
     /// The layer of `call` with its arguments, not yet applied.
     fn hold(&mut self, call: &'a Call) -> Option<Held<'a>> {
         let kind = call.layer.to_string();
-        let table = Layer::arguments(&kind)?;
-        let snake = Layer::snake_name_of(&kind).unwrap_or_default().to_string();
+        let table = Layer::arguments(&kind).unwrap_or_default();
+        let snake = Layer::snake_name_of(&kind).map_or_else(|| snake(&kind), str::to_string);
+        if call.layer == *self.name {
+            let problem = Problem::new(format!("model `{kind}` is made of itself"));
+            self.errors.push(problem.help("declare what repeats as a block, and repeat it with a loop").at(&call.layer));
+            return None;
+        }
         let arguments = common::arguments(call, &self.scope.parameters, self.errors);
         let (common, arguments) = arguments.map_or((None, None), |(common, own)| (Some(common), Some(own)));
         let common = common.unwrap_or_default();
@@ -642,6 +666,9 @@ impl<'a> Checker<'a> {
     /// The layer with its arguments, if the rule book takes their values.
     fn layer(&mut self, call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) -> Option<Described> {
         let (kind, values) = (call.layer.to_string(), self.values(table, filled));
+        if Layer::arguments(&kind).is_none() {
+            return Some(Described::Model);
+        }
         let has_constants = values.iter().flatten().any(spec::Value::has_constants);
         let layer = match has_constants {
             false => Layer::from_values(&kind, &values).map(Described::Known),

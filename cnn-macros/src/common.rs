@@ -50,6 +50,14 @@ pub fn arguments(call: &Call, parameters: &Parameters, errors: &mut Errors) -> O
     (errors.len() == before).then_some((common, own))
 }
 
+/// Whether an argument is one that every layer takes.
+pub fn is_common(argument: &Argument) -> bool {
+    match (&argument.keyword, argument.given.word()) {
+        (Some(keyword), _) => COMMON.iter().any(|common| keyword == common.name),
+        (None, word) => word == Some(spec::Argument::FROZEN.name),
+    }
+}
+
 /// The arguments that every layer and every block takes besides its own.
 pub const COMMON: [spec::Argument; 3] = [spec::Argument::NAME, spec::Argument::FROZEN, spec::Argument::TRAINABLE];
 

@@ -19,16 +19,18 @@ pub struct Sketch {
 pub struct Field {
     pub name: Ident,
     pub layer: Ident,
+    /// Whether it is another model.
+    pub is_model: bool,
 }
 
 /// The type without its network.
 pub fn expand(model: &Model, sketch: &Sketch) -> TokenStream {
     let Model { attrs, vis, name, generics, .. } = model;
     let (parameters, arguments, _) = generics.split_for_impl();
-    let fields = sketch
-        .fields
-        .iter()
-        .map(|Field { name, layer }| quote_spanned!(Span::mixed_site()=> pub #name: ::cnn_runtime::layers::#layer));
+    let fields = sketch.fields.iter().map(|Field { name, layer, is_model }| match is_model {
+        true => quote_spanned!(Span::mixed_site()=> pub #name: #layer),
+        false => quote_spanned!(Span::mixed_site()=> pub #name: ::cnn_runtime::layers::#layer),
+    });
     let constructors = constructors();
     let tensor = quote_spanned!(Span::mixed_site()=> ::cnn_runtime::candle_core::Tensor);
     let (inputs, outputs) = (vec![&tensor; sketch.inputs], vec![&tensor; sketch.outputs]);

@@ -54,7 +54,7 @@ fn compile(input: TokenStream, errors: &mut Errors) -> TokenStream {
     let source = parse::parse(input, errors);
     check::blocks(&source.blocks, errors);
     let mut used = HashSet::new();
-    let expand = |model: &ast::Model| match check::check(model, &source.blocks, &mut used, errors) {
+    let expand = |model: &ast::Model| match check::check(model, &source, &mut used, errors) {
         Ok(graph) => expand::expand(model, &graph),
         Err(sketch) => fallback::expand(model, &sketch),
     };

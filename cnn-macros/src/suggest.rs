@@ -95,6 +95,11 @@ pub fn layer(name: &str, blocks: &[String]) -> String {
     }
 }
 
+/// Whether `name` is, or is nearly, that of a layer or an activation here or elsewhere.
+pub fn is_like_a_layer(name: &str) -> bool {
+    here(name).is_some() || nearest(name, Layer::NAMES.iter().copied()).is_some() || activation(name).is_some()
+}
+
 /// What the layer called `name` here or elsewhere is called here.
 pub fn here(name: &str) -> Option<&'static str> {
     let elsewhere = || LAYERS.iter().find(|(elsewhere, _)| elsewhere.eq_ignore_ascii_case(name)).map(|(_, here)| *here);

@@ -87,7 +87,7 @@ fn half_typed_statements_are_one_error_and_the_rest_is_checked() {
         ("x: [26, 26, 32] = Conv2D(32, 3)(i);", ": [26, 26, 32]"),
         ("let x = Conv2D(32, 3)(i);", "let"),
         ("Conv2D(32, 3)(i);", "Conv2D"),
-        ("(x, y) = Split()(i);", "Split"),
+        ("(x, y) = Split(2)(i);", "Split"),
         ("(x, b) = Flatten()(i);", "x b"),
         ("(x, 3) = Flatten()(i); x = i;", "3"),
         ("while true { x = Flatten()(i); }", "while"),

@@ -51,27 +51,55 @@ impl<N: Network> Model<N> {
     /// If the file cannot be read or is damaged, or if it lacks a tensor, has one too many, or has one of another shape;
     /// the error lists them all, and the model is as it was.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let bytes = fs::read(path).map_err(Error::io("read", path))?;
-        let damaged = |error| Error::file(path, format!("is not a whole safetensors file: {error}"));
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-        let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let [epoch, step] = counters(&metadata).map_err(|problem| Error::file(path, problem))?;
-        let differences = differences(&self.state.variables, &file);
-        if !differences.is_empty() {
-            let saved_from = metadata.get("model").map(|name| format!("note: it was saved from `{name}`"));
-            let differences = differences.into_iter().chain(saved_from).collect();
-            return Err(Error::Checkpoint { path: path.into(), model: N::GRAPH.name, differences });
-        }
-        let values = self.state.variables.iter().map(|(name, variable)| read(&file, name, variable));
-        let values = values.collect::<Result<Vec<Tensor>>>()?;
-        for ((_, variable), value) in self.state.variables.iter().zip(&values) {
-            variable.set(value)?;
-        }
-        (self.state.epoch, self.state.step) = (epoch, step);
+        [self.state.epoch, self.state.step] = load(&self.state.variables, N::GRAPH.name, path.as_ref())?;
         Ok(())
     }
+
+    /// Gives the layer called `name` the values of a file of its own: a network inside this one, those that
+    /// [`Self::save`] wrote of a model of it alone.
+    ///
+    /// # Errors
+    /// If there is no such layer, and as [`Self::load`]; the model is then as it was.
+    pub fn load_layer(&mut self, name: &str, path: impl AsRef<Path>) -> Result<()> {
+        let of_layer = |(path, variable): &(String, Var)| {
+            let own = path.strip_prefix(name)?.strip_prefix('.')?;
+            Some((own.to_string(), variable.clone()))
+        };
+        let variables: Vec<(String, Var)> = self.state.variables.iter().filter_map(of_layer).collect();
+        if variables.is_empty() {
+            let names: BTreeSet<&str> =
+                self.state.variables.iter().filter_map(|(path, _)| Some(path.split_once('.')?.0)).collect();
+            let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+            return Err(Error::Mismatch(format!(
+                "`{}` has no layer `{name}` with weights\n  help: those with weights are {}",
+                N::GRAPH.name,
+                names.join(", ")
+            )));
+        }
+        load(&variables, name, path.as_ref()).map(|_| ())
+    }
+}
+
+/// Gives the variables of `model` the values of a file, and tells the epochs and steps of its metadata.
+fn load(variables: &[(String, Var)], model: &str, path: &Path) -> Result<[u64; 2]> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let damaged = |error| Error::file(path, format!("is not a whole safetensors file: {error}"));
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let counters = counters(&metadata).map_err(|problem| Error::file(path, problem))?;
+    let differences = differences(variables, &file);
+    if !differences.is_empty() {
+        let saved_from = metadata.get("model").map(|name| format!("note: it was saved from `{name}`"));
+        let differences = differences.into_iter().chain(saved_from).collect();
+        return Err(Error::Checkpoint { path: path.into(), model: model.into(), differences });
+    }
+    let values = variables.iter().map(|(name, variable)| read(&file, name, variable));
+    let values = values.collect::<Result<Vec<Tensor>>>()?;
+    for ((_, variable), value) in variables.iter().zip(&values) {
+        variable.set(value)?;
+    }
+    Ok(counters)
 }
 
 /// The value of a variable in a file that has been checked to hold it.

@@ -50,6 +50,11 @@ impl Context {
         Self { last: true, ..*self }
     }
 
+    /// The same pass for a network inside a network whose output other layers take: it gives no logits.
+    pub const fn inner(&self) -> Self {
+        Self { leave_logits: false, ..*self }
+    }
+
     /// Whether the pass trains.
     pub const fn is_training(&self) -> bool {
         self.training.is_some()

@@ -73,8 +73,8 @@ pub enum Error {
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// The name of the model it was to be loaded into.
-        model: &'static str,
+        /// The name of the model or the layer it was to be loaded into.
+        model: String,
         /// Every tensor that is missing, unexpected, or of another shape or type.
         differences: Vec<String>,
     },

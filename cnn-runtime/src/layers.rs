@@ -85,7 +85,7 @@ mod zero_padding3d;
 
 use crate::kernels::{self, Taps};
 use crate::spec::{self, Graph, Inferred, Operand, Resampling, Shape, ShapeError};
-use crate::{Context, Seed, Weights};
+use crate::{Context, Network, Seed, Weights};
 use candle_core::{Result, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -98,6 +98,13 @@ pub trait FromSpec: Sized {
     /// # Errors
     /// If `spec` is of another layer, does not fit the inputs, or `weights` lacks a tensor of the right shape.
     fn from_spec(spec: &spec::Layer, inputs: &[Shape], weights: &Weights) -> Result<Self>;
+}
+
+/// A network is a layer of another one.
+impl<N: Network> FromSpec for N {
+    fn from_spec(_: &spec::Layer, _: &[Shape], weights: &Weights) -> Result<Self> {
+        N::build(weights)
+    }
 }
 
 /// The layer that node `index` of `graph` applies, with the tensors that `weights` has under its name.

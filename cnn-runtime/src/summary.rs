@@ -43,7 +43,7 @@ fn table(graph: &Graph) -> Table {
     table.set_header(header.into_iter().chain(branches.then_some("Connected to")));
     for (index, (node, field)) in graph.nodes.iter().zip(graph.receptive_fields()).enumerate() {
         let inferred = graph.inferred(index).ok();
-        let params = inferred.map_or(0, |inferred| inferred.parameters.count());
+        let params = graph.count_params_of(index);
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let mut row = vec![
             Cell::new(format!("{} ({})", node.name, node.layer.name())),

@@ -66,14 +66,30 @@ impl Graph {
         trained
     }
 
-    fn parameters_of(&self, is_wanted: impl Fn(&Node) -> bool) -> Vec<(String, Parameter)> {
+    fn parameters_of(&self, is_wanted: impl Fn(&Node) -> bool + Copy) -> Vec<(String, Parameter)> {
         let is_first = |index: &usize| self.nodes[..*index].iter().all(|node| node.name != self.nodes[*index].name);
+        let wanted = (0..self.nodes.len()).filter(is_first).filter(|index| is_wanted(&self.nodes[*index]));
         let named = |index: usize| {
-            let parameters = self.inferred(index).map(|inferred| inferred.parameters.as_slice().to_vec()).unwrap_or_default();
-            let name = self.nodes[index].name;
-            parameters.into_iter().map(move |parameter| (format!("{name}.{}", parameter.name), parameter))
+            let node = &self.nodes[index];
+            let parameters: Vec<(String, Parameter)> = match node.layer {
+                Layer::Model(network) => network.parameters_of(is_wanted),
+                _ => self.own_parameters(index).into_iter().map(|parameter| (parameter.name.to_string(), parameter)).collect(),
+            };
+            parameters.into_iter().map(move |(name, parameter)| (format!("{}.{name}", node.name), parameter))
         };
-        (0..self.nodes.len()).filter(is_first).filter(|index| is_wanted(&self.nodes[*index])).flat_map(named).collect()
+        wanted.flat_map(named).collect()
+    }
+
+    fn own_parameters(&self, index: usize) -> Vec<Parameter> {
+        self.inferred(index).map(|inferred| inferred.parameters.as_slice().to_vec()).unwrap_or_default()
+    }
+
+    /// The number of values in the weights and biases of the layer of node `index`; of a network, those of its layers.
+    pub fn count_params_of(&self, index: usize) -> u64 {
+        match self.nodes[index].layer {
+            Layer::Model(network) => network.count_params(),
+            _ => self.own_parameters(index).iter().filter(|parameter| !parameter.is_statistic).map(Parameter::count).sum(),
+        }
     }
 
     /// The number of values in weights and biases and their like: what papers and PyTorch count.
@@ -98,13 +114,30 @@ impl Graph {
 
     /// The receptive field of every node (Araujo, Norris & Sim, "Computing receptive fields of CNNs", 2019).
     pub fn receptive_fields(&self) -> Vec<Field> {
+        self.fields().into_iter().map(|(field, _)| field).collect()
+    }
+
+    /// How far an output cell sees, where the whole network is one layer.
+    fn reach(&self) -> Reach {
+        let fields = self.fields();
+        match self.outputs.iter().map(|output| fields[*output]).reduce(wider) {
+            Some((Field::Cells(span), strides)) => Reach::Window { span, strides },
+            _ => Reach::Whole,
+        }
+    }
+
+    /// The receptive field of every node, and the cells of the input from one of its cells to the next.
+    fn fields(&self) -> Vec<(Field, [usize; 2])> {
         let mut fields: Vec<(Field, [usize; 2])> = Vec::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {
             let start = node.inputs.iter().map(|input| fields[*input]).reduce(wider).unwrap_or((Field::Cells([1, 1]), [1, 1]));
-            let reach = self.inferred(index).map_or(Reach::Cell, |inferred| inferred.reach);
+            let reach = match node.layer {
+                Layer::Model(network) => network.reach(),
+                _ => self.inferred(index).map_or(Reach::Cell, |inferred| inferred.reach),
+            };
             fields.push(widen(start, reach));
         }
-        fields.into_iter().map(|(field, _)| field).collect()
+        fields
     }
 }
 

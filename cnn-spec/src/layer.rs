@@ -238,6 +238,8 @@ macro_rules! layers {
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Layer {
             $( #[doc = concat!("A [`struct@", stringify!($name), "`] layer.")] $name($name), )*
+            /// Another network.
+            Model(&'static Graph),
         }
 
         impl Layer {
@@ -246,12 +248,12 @@ macro_rules! layers {
 
             /// The layer's name in the language, such as `Conv2D`.
             pub const fn name(&self) -> &'static str {
-                match self { $( Layer::$name(_) => $name::NAME, )* }
+                match self { $( Layer::$name(_) => $name::NAME, )* Layer::Model(graph) => graph.name }
             }
 
             /// What the layer is called when it is given no name, such as `conv2d`.
             pub const fn snake_name(&self) -> &'static str {
-                match self { $( Layer::$name(_) => $name::SNAKE_NAME, )* }
+                match self { $( Layer::$name(_) => $name::SNAKE_NAME, )* Layer::Model(_) => "model" }
             }
 
             /// What layers called `name` are called when they are given no name.
@@ -264,7 +266,7 @@ macro_rules! layers {
             /// # Errors
             /// If an argument or an input breaks a rule of the layer.
             pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-                let inferred = match self { $( Layer::$name(layer) => layer.infer(inputs), )* };
+                let inferred = match self { $( Layer::$name(layer) => layer.infer(inputs), )* Layer::Model(graph) => graph.infer(inputs) };
                 let inferred = match inferred {
                     Ok(inferred) => inferred,
                     Err(error) => return Err(error),
@@ -305,7 +307,7 @@ macro_rules! layers {
 
             /// The arguments that differ from their defaults, as Rust source.
             pub fn settings(&self) -> Vec<Setting> {
-                match self { $( Layer::$name(layer) => layer.settings(), )* }
+                match self { $( Layer::$name(layer) => layer.settings(), )* Layer::Model(_) => Vec::new() }
             }
         }
     };

@@ -30,6 +30,7 @@ mod layer;
 pub mod layers;
 mod list;
 mod merge;
+mod nested;
 mod normalization;
 mod parameter;
 mod pooling;
