@@ -263,9 +263,7 @@ fn value(given: &Given, argument: &spec::Argument, parameters: &Parameters, cons
     let value = match &given.written {
         Written::Value(value) => value.clone(),
         Written::Absent => return Ok(None),
-        Written::Name(word) if !takes_numbers(kind) && !(matches!(kind, Kind::Padding(_)) && is_in_capitals(word)) => {
-            Value::Word(word.clone())
-        }
+        Written::Name(word) if takes_word(kind, word) => Value::Word(word.clone()),
         Written::Tuple(elements) => {
             let element =
                 |given| value(given, argument, parameters, constants).map(|value| value.unwrap_or(Value::Word("None".into())));
@@ -317,6 +315,14 @@ const fn takes_numbers(kind: Kind) -> bool {
         kind,
         Kind::Padding(_) | Kind::Flag | Kind::Activation | Kind::Initializer | Kind::Regularizer | Kind::Word(_) | Kind::Name
     )
+}
+
+/// Whether a bare name is a word of the language to an argument of this kind, rather than a constant.
+fn takes_word(kind: Kind, name: &str) -> bool {
+    match kind {
+        Kind::Padding(_) => !is_in_capitals(name),
+        kind => !takes_numbers(kind),
+    }
 }
 
 /// The words that stand for `argument` or a value of it without a keyword.

@@ -474,7 +474,7 @@ impl<'a> Checker<'a> {
         let kind = Ident::new(spec::Add::NAME, plus.span());
         let name = self.names.add(self.scope.place, spec::Add::SNAKE_NAME.to_string(), None, plus.span());
         self.slots.push(Slot { name, kind: kind.clone() });
-        let (operands, layer) = (operands?, Described::Known(Layer::Add(spec::Add::new())));
+        let (operands, layer) = (operands?, Described::Known(Box::new(Layer::Add(spec::Add::new()))));
         match self.infer(&layer, &operands) {
             Ok(inferred) => {
                 let (inputs, frozen) = (self.shapes(&operands), self.scope.frozen);
@@ -671,7 +671,7 @@ impl<'a> Checker<'a> {
         }
         let has_constants = values.iter().flatten().any(spec::Value::has_constants);
         let layer = match has_constants {
-            false => Layer::from_values(&kind, &values).map(Described::Known),
+            false => Layer::from_values(&kind, &values).map(|layer| Described::Known(Box::new(layer))),
             true => Layer::sources(&kind, &values).map(|settings| {
                 let constants = filled.iter().flatten().flat_map(|filled| filled.constants.clone());
                 Described::Constants(settings, constants.collect::<Constants>())

@@ -41,7 +41,7 @@ pub struct Layer {
 /// A layer, as far as the macro knows it.
 #[derive(Clone)]
 pub enum Described {
-    Known(spec::Layer),
+    Known(Box<spec::Layer>),
     /// The arguments that were given, in some of which constants stand for numbers.
     Constants(Vec<Setting>, Constants),
     /// Another model, by its type.

@@ -1,7 +1,7 @@
 //! Checkpoints: a model's variables in a safetensors file, with the names and layouts PyTorch and candle use.
 
 use crate::error::sizes;
-use crate::spec::{Graph, Setting};
+use crate::spec::{Graph, Layer, Setting};
 use crate::{Error, Model, Network, Result};
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor, Var};
@@ -25,21 +25,49 @@ impl<N: Network> Model<N> {
     /// # Errors
     /// If the file cannot be written; a file of that name is then as it was.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        self.write(&self.state.variables, &N::GRAPH, path.as_ref())
+    }
+
+    /// Writes the variables of the layer called `name`, a network inside this one, to a file of its own, as [`Self::save`]
+    /// would of a model of that network alone.
+    ///
+    /// # Errors
+    /// If there is no such network, and as [`Self::save`].
+    pub fn save_layer(&self, name: &str, path: impl AsRef<Path>) -> Result<()> {
+        let network = N::GRAPH.nodes.iter().find_map(|node| match node.layer {
+            Layer::Model(network) if node.name == name => Some(network),
+            _ => None,
+        });
+        let Some(network) = network else {
+            return Err(Error::Mismatch(format!("`{}` has no network `{name}` inside", N::GRAPH.name)));
+        };
+        self.write(&self.variables_of(name), network, path.as_ref())
+    }
+
+    fn write(&self, variables: &[(String, Var)], graph: &Graph, path: &Path) -> Result<()> {
         let state = &self.state;
         let metadata = HashMap::from([
             ("format".into(), "pt".into()),
             ("format_version".into(), FORMAT_VERSION.to_string()),
-            ("model".into(), N::GRAPH.name.into()),
-            ("architecture".into(), architecture(&N::GRAPH)),
+            ("model".into(), graph.name.into()),
+            ("architecture".into(), architecture(graph)),
             ("seed".into(), state.seed.0.to_string()),
             ("epoch".into(), state.epoch.to_string()),
             ("step".into(), state.step.to_string()),
         ]);
-        let tensors = state.variables.iter().map(|(name, variable)| (name, variable.as_tensor()));
+        let tensors = variables.iter().map(|(name, variable)| (name, variable.as_tensor()));
         let bytes = safetensors::serialize(tensors, Some(metadata))
             .map_err(|error| Error::file(path, format!("cannot be written: {error}")))?;
         write_atomically(path, &sorted_header(&bytes)).map_err(Error::io("write", path))
+    }
+
+    /// The variables of the layer called `name`, by the names they have in it.
+    fn variables_of(&self, name: &str) -> Vec<(String, Var)> {
+        let of_layer = |(path, variable): &(String, Var)| {
+            let own = path.strip_prefix(name)?.strip_prefix('.')?;
+            Some((own.to_string(), variable.clone()))
+        };
+        self.state.variables.iter().filter_map(of_layer).collect()
     }
 
     /// Gives the variables the values of a safetensors file, and the model the epochs and steps of its metadata.
@@ -61,11 +89,7 @@ impl<N: Network> Model<N> {
     /// # Errors
     /// If there is no such layer, and as [`Self::load`]; the model is then as it was.
     pub fn load_layer(&mut self, name: &str, path: impl AsRef<Path>) -> Result<()> {
-        let of_layer = |(path, variable): &(String, Var)| {
-            let own = path.strip_prefix(name)?.strip_prefix('.')?;
-            Some((own.to_string(), variable.clone()))
-        };
-        let variables: Vec<(String, Var)> = self.state.variables.iter().filter_map(of_layer).collect();
+        let variables = self.variables_of(name);
         if variables.is_empty() {
             let names: BTreeSet<&str> =
                 self.state.variables.iter().filter_map(|(path, _)| Some(path.split_once('.')?.0)).collect();

@@ -26,7 +26,7 @@ impl Checker<'_> {
             tries = tries.iter().flat_map(|values| mended(values, place, &table[place])).take(MOST_TRIES).collect();
             let layers = tries.iter().filter_map(|values| Layer::from_values(&kind, values).ok());
             let found: Vec<Option<ShapeError>> =
-                layers.map(|layer| self.infer(&Described::Known(layer), operands).err()).collect();
+                layers.map(|layer| self.infer(&Described::Known(Box::new(layer)), operands).err()).collect();
             let is_still_blamed = |found: &ShapeError| matches!(found.at, At::Argument(at) | At::Element(at, _) if at == name);
             let found: Vec<Option<ShapeError>> =
                 found.into_iter().filter(|found| !found.as_ref().is_some_and(is_still_blamed)).collect();
