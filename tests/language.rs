@@ -453,3 +453,20 @@ fn a_network_inside_takes_the_weights_of_its_own_file() -> Result<()> {
     assert!(twins.load_layer("dense", &path).unwrap_err().to_string().contains("conv2d.weight"));
     Ok(())
 }
+
+#[test]
+fn shapes_may_be_stated() {
+    model! {
+        Stated<const SIDE: usize> {
+            i = Input(SIDE, 28, 1);
+            x: [_, 13, 32] = Conv2D(32, 3, stride=2)(i);
+            x: [CLASSES + 3, 13, 32] = Activation(relu)(x);
+            x: [5408] = Flatten()(x);
+            j: [28, 28, 1] = Input(28, 28, 1);
+            y: [CLASSES - 8] = Dense(2)(Flatten()(j));
+            Model([i, j], [x, y])
+        }
+    }
+    let shapes: Vec<String> = Stated::<28>::GRAPH.nodes.iter().map(|node| node.shape.to_string()).collect();
+    assert_eq!(shapes, ["28×28×1", "13×13×32", "13×13×32", "5408", "28×28×1", "784", "2"]);
+}

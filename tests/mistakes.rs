@@ -2070,6 +2070,35 @@ fn shapes_spatial_dropout_of_a_vector() -> Result<()> {
 }
 
 #[test]
+fn shapes_a_stated_shape_is_another_one() -> Result<()> {
+    let net = model! {
+        i = Input(28, 28, 1);
+        x: [13, 13, 32] = Conv2D(32, 3, stride=2)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn shapes_a_shape_is_asked_for() -> Result<()> {
+    let net = model! {
+        i = Input(28, 20, 1);
+        x = Conv2D(32, 3, stride=2)(i);
+        x: [4, 3, 32] = MaxPooling2D(3)(x);
+        x = Flatten()(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn shapes_a_stated_shape_is_no_list() -> Result<()> {
+    let net = model! {
+        i = Input(28, 28, 1);
+        x: [13, 13, 32] = Conv2D(32, 3, stride=2)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
 fn statements_a_tensor_bound_with_let() -> Result<()> {
     let net = model! {
         i = Input(28, 28, 1);

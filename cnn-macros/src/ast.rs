@@ -55,8 +55,8 @@ pub struct Body {
 
 /// One statement of a model or a block.
 pub enum Statement {
-    /// `name = expression;` or `(a, b) = expression;`
-    Bind(Vec<Ident>, Expression),
+    /// `name = expression;`, `name: shape = expression;` or `(a, b) = expression;`
+    Bind(Vec<Ident>, Option<Given>, Expression),
     For(For),
     If(If),
     /// One without its `;`, and the number of the mistake that says so if nothing worse is known of it.
@@ -89,7 +89,7 @@ impl Statement {
     /// The names that it or a statement inside it may bind.
     pub fn names(&self) -> Vec<&Ident> {
         match self {
-            Statement::Bind(names, _) | Statement::Broken(names) => names.iter().collect(),
+            Statement::Bind(names, ..) | Statement::Broken(names) => names.iter().collect(),
             Statement::Unended(statement, _) => statement.names(),
             Statement::For(For { statements, .. }) => statements.iter().flat_map(Statement::names).collect(),
             Statement::If(If { branches, otherwise }) => {

@@ -2,14 +2,14 @@
 
 use crate::ast::{Argument, Call, Given, Written};
 use crate::common::COMMON;
-use crate::evaluate::{Parameters, constant_called, is_in_capitals, misspelled};
+use crate::evaluate::{Parameters, constant_called, evaluate, is_in_capitals, misspelled};
 use crate::graph::Constants;
 use crate::report::{Errors, Mistake, Problem, Result, code, spaced};
 use crate::suggest;
 use cnn_spec as spec;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use spec::{Constant, Kind, Value};
+use spec::{Constant, FromValue, Kind, Shape, Value};
 use syn::{Expr, ExprField, Member};
 
 /// One argument of a layer as a call gives it.
@@ -286,6 +286,25 @@ fn value(given: &Given, argument: &spec::Argument, parameters: &Parameters, cons
         }
     };
     Ok(Some(value))
+}
+
+/// The sizes that are stated of a tensor, with the constants in them; `None` for `_`, which asks for them.
+///
+/// # Errors
+/// If they are no shape.
+pub fn shape(given: &Given, parameters: &Parameters) -> Result<Option<(Value, Constants)>> {
+    const SHAPE: spec::Argument = spec::Argument { name: "shape", aliases: &[], kind: Kind::Shape, default: None };
+    let (given, mut constants) = (evaluate(given, parameters)?, Constants::new());
+    match value(&given, &SHAPE, parameters, &mut constants)? {
+        None | Some(Value::Unknown) => Ok(None),
+        Some(value) => match Shape::source(&value, SHAPE.name) {
+            Ok(_) => Ok(Some((value, constants))),
+            Err(refusal) => {
+                let tokens = refusal.element.map_or(&given.tokens, |element| given.element(element));
+                Err(Problem::new(refusal.message).help(refusal.help.unwrap_or_default()).at(tokens))
+            }
+        },
+    }
 }
 
 /// The tokens of a constant: what was written, or what a parameter stands for, where it was written.

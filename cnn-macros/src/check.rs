@@ -6,11 +6,11 @@ mod broken;
 mod scope;
 
 use crate::ast::{self, Block, Call, Expression, For, Given, If, Model, Outline, Statement};
-use crate::bind::{Filled, bind};
+use crate::bind::{self, Filled, bind};
 use crate::common;
 use crate::evaluate;
 use crate::fallback::{Field, Sketch};
-use crate::graph::{self, Argument, Blamed, Check, Constants, Described, Edge, Graph, Node, Source, Step};
+use crate::graph::{self, Argument, Blamed, Check, Constants, Described, Edge, Graph, Node, Source, Stated, Step};
 use crate::names::{Names, snake};
 use crate::report::{Errors, Problem};
 use crate::{parse, suggest};
@@ -18,7 +18,7 @@ use cnn_spec as spec;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use scope::{Binding, Bound, Scope};
-use spec::{At, Inferred, Layer, Operand, ShapeError};
+use spec::{At, FromValue, Inferred, Layer, Operand, ShapeError};
 use std::collections::HashSet;
 use syn::Ident;
 
@@ -200,9 +200,12 @@ impl<'a> Checker<'a> {
             return self.poison(statement);
         }
         match statement {
-            Statement::Bind(names, expression) => {
+            Statement::Bind(names, stated, expression) => {
                 let before = self.errors.len();
                 self.bind(names, expression);
+                if let (Some(stated), [name]) = (stated, names.as_slice()) {
+                    self.stated(name, stated);
+                }
                 if self.errors.len() > before {
                     self.broken.insert(statement);
                 }
@@ -345,6 +348,63 @@ impl<'a> Checker<'a> {
             self.scope.bind(name, Bound::Tensor(nodes.as_ref().map(|nodes| nodes[index])));
         }
         self.scope.last = names.len();
+    }
+
+    /// Checks the shape that a statement says its tensor has, or answers what it is.
+    fn stated(&mut self, name: &'a Ident, given: &Given) {
+        let Some(Bound::Tensor(Some(node))) = self.scope.bindings.last().map(|binding| binding.bound) else {
+            return self.use_everything();
+        };
+        let stated = match bind::shape(given, &self.scope.parameters) {
+            Ok(stated) => stated,
+            Err(error) => {
+                self.errors.push(error);
+                return self.use_everything();
+            }
+        };
+        let known = match &stated {
+            None => Some(None),
+            Some((value, _)) => spec::Shape::from_value(value, "shape").ok().map(Some),
+        };
+        match (self.inferred(node), known) {
+            (Some(inferred), Some(known)) => {
+                if let Err(error) = inferred.is_stated(&name.to_string(), known.as_ref()) {
+                    let error = error.after(&self.shapes_on_the_way(node));
+                    let problem = Problem::new(error.message.to_string()).note(error.note.to_string());
+                    self.errors.push(problem.help(error.help.to_string()).at(&given.tokens));
+                }
+            }
+            _ => self.state_later(node, name, given, stated),
+        }
+    }
+
+    /// Leaves it to the compiler to check the shape that is stated of a node.
+    fn state_later(&mut self, node: usize, name: &Ident, given: &Given, stated: Option<(spec::Value, Constants)>) {
+        let source = |(value, constants)| match spec::Shape::source(&value, "shape") {
+            Ok(source) => Some(Stated { source, constants }),
+            Err(_) => None,
+        };
+        let labels = self.nodes[node].inputs.iter().map(|input| self.nodes[*input].tensor.to_string()).collect();
+        let place = self.errors.place();
+        let check = self.nodes[node].check.get_or_insert_with(|| Check {
+            labels,
+            blamed: Vec::new(),
+            otherwise: name.to_token_stream(),
+            place,
+            first: None,
+            stated: Vec::new(),
+        });
+        check.stated.push((name.to_string(), stated.and_then(source)));
+        check.blamed.push((Blamed::Stated, given.tokens.clone()));
+    }
+
+    /// What follows from the layer of a node, if the macro knows it.
+    fn inferred(&self, node: usize) -> Option<Inferred> {
+        let Node { layer, inputs, .. } = &self.nodes[node];
+        let operand = |input: &usize| Some((self.nodes[*input].tensor.to_string(), self.nodes[*input].shape?));
+        let operands: Vec<(String, spec::Shape)> = inputs.iter().map(operand).collect::<Option<_>>()?;
+        let operands: Vec<Operand> = operands.iter().map(|(name, shape)| Operand::new(name, *shape)).collect();
+        self.layers[*layer].layer.known()?.infer(&operands).ok()
     }
 
     /// The tensors of an expression that is bound to `target`, unless something about it is wrong or unknown.
@@ -634,7 +694,7 @@ impl<'a> Checker<'a> {
     ) -> Check {
         blamed.retain(|(_, tokens)| !tokens.is_empty());
         let labels = operands.iter().map(|(label, _)| label.clone()).collect();
-        Check { labels, blamed, otherwise, place: self.errors.place(), first }
+        Check { labels, blamed, otherwise, place: self.errors.place(), first, stated: Vec::new() }
     }
 
     fn add_node(

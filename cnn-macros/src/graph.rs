@@ -73,6 +73,14 @@ pub struct Check {
     pub place: String,
     /// The node that gave the layer its weights, and what its input is called.
     pub first: Option<(usize, String)>,
+    /// The shapes that are stated of its output, and by which name; none for a question.
+    pub stated: Vec<(String, Option<Stated>)>,
+}
+
+/// A shape as Rust source, and the constants in it.
+pub struct Stated {
+    pub source: String,
+    pub constants: Constants,
 }
 
 /// What an error may be about.
@@ -81,6 +89,7 @@ pub enum Blamed {
     Element(&'static str, usize),
     Input(usize),
     Inputs,
+    Stated,
 }
 
 /// One application of a layer.

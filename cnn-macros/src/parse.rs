@@ -6,14 +6,15 @@ mod expression;
 
 pub use call::reread as tensors_of;
 
-use crate::ast::{Block, Body, Expression, Model, Outline, Source, Statement};
+use crate::ast::{Block, Body, Expression, Given, Model, Outline, Source, Statement, Written};
 use crate::report::{Errors, Mistake, Problem, Result};
-use crate::suggest;
+use crate::{suggest, value};
+use cnn_spec::Value;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, GenericParam, Generics, Ident, Token, Type, Visibility, token};
+use syn::{Attribute, Expr, GenericParam, Generics, Ident, Token, Type, Visibility, token};
 
 /// Parses everything between the braces of `model! { … }`; what cannot be parsed is in `errors`.
 pub fn parse(tokens: TokenStream, errors: &mut Errors) -> Source {
@@ -131,7 +132,7 @@ fn body(input: ParseStream, errors: &mut Errors) -> Body {
         }
         if statements.is_empty() && outline.is_none() && calls(input, "Sequential") {
             match expression::sequential_body(input, errors).and_then(|layers| only(input).map(|()| layers)) {
-                Ok(layers) => statements.extend(layers.into_iter().map(|(name, layer)| Statement::Bind(vec![name], layer))),
+                Ok(layers) => statements.extend(layers.into_iter().map(|(name, layer)| Statement::Bind(vec![name], None, layer))),
                 Err(error) => {
                     errors.push(error);
                     input.parse::<TokenStream>().expect("tokens are left");
@@ -203,8 +204,8 @@ fn statement(input: ParseStream, errors: &mut Errors) -> Statement {
             Statement::Broken(Vec::new())
         });
     }
-    let names = match bound_names(input, errors) {
-        Ok(names) => names,
+    let (names, stated) = match bound_names(input, errors) {
+        Ok(bound) => bound,
         Err(error) => {
             errors.push(error);
             skip_statement(input);
@@ -214,13 +215,13 @@ fn statement(input: ParseStream, errors: &mut Errors) -> Statement {
     let before = errors.len();
     let ended = bound_expression(input, &names[0], errors).and_then(|expression| Ok((end(input, &expression)?, expression)));
     match ended {
-        Ok((None, expression)) => Statement::Bind(names, expression),
+        Ok((None, expression)) => Statement::Bind(names, stated, expression),
         Ok((Some(missing), expression)) => {
             let number = (errors.len() == before).then_some(before);
             if number.is_some() {
                 errors.push(missing);
             }
-            Statement::Unended(Box::new(Statement::Bind(names, expression)), number)
+            Statement::Unended(Box::new(Statement::Bind(names, stated, expression)), number)
         }
         Err(error) => {
             errors.push(error);
@@ -230,8 +231,8 @@ fn statement(input: ParseStream, errors: &mut Errors) -> Statement {
     }
 }
 
-/// `name =` or `(a, b) =`, with what people write in its place.
-fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
+/// `name =`, `name: shape =` or `(a, b) =`, with what people write in its place.
+fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<(Vec<Ident>, Option<Given>)> {
     for attribute in input.call(Attribute::parse_outer)? {
         errors
             .push(Problem::new("attributes of statements are not supported yet").help("write a comment with `//`").at(attribute));
@@ -247,7 +248,7 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
         let group: TokenTree = input.fork().parse()?;
         let names = block::names(input)?;
         return match input.peek(Token![=]) {
-            true => Ok(names),
+            true => Ok((names, None)),
             false => Err(Problem::new("expected `=` after these names").at(group)),
         };
     }
@@ -263,19 +264,32 @@ fn bound_names(input: ParseStream, errors: &mut Errors) -> Result<Vec<Ident>> {
         };
         return Err(problem.at(&name));
     }
-    if input.peek(Token![:]) && !is_meant_as_equals(input) {
-        let mut shape = TokenStream::new();
-        while !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![;]) {
-            shape.extend([input.parse::<TokenTree>()?]);
-        }
-        errors.push(Problem::new("stating a shape is not supported yet").help("leave it out").at(shape));
-    }
+    let states = input.peek(Token![:]) && !is_meant_as_equals(input);
+    let stated = if states { Some(stated(input, &name)?) } else { None };
     if !input.peek(Token![=]) && !input.peek(Token![:]) {
         return Err(Problem::new(format!("expected `=` after `{name}`"))
             .help(format!("bind it to a layer: `{name} = Conv2D(32, 3)(x);`"))
             .at(&name));
     }
-    Ok(vec![name])
+    Ok((vec![name], stated))
+}
+
+/// `: [13, 13, 32]`, the shape that a tensor is said to have, or `: _`, the question what it is.
+fn stated(input: ParseStream, name: &Ident) -> Result<Given> {
+    let colon: Token![:] = input.parse()?;
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![=]) && !input.peek(Token![;]) {
+        tokens.extend([input.parse::<TokenTree>()?]);
+    }
+    let given = syn::parse2::<Expr>(tokens.clone()).ok().map(|expr| value::read(&expr)).transpose()?;
+    match given {
+        Some(given) if matches!(given.written, Written::Tuple(_) | Written::Value(Value::Unknown)) => Ok(given),
+        _ => {
+            let help = format!("list its sizes, as in `{name}: [13, 13, 32] = …`, or ask for them: `{name}: _ = …`");
+            let blamed = if tokens.is_empty() { colon.to_token_stream() } else { tokens };
+            Err(Problem::new(format!("expected the shape of `{name}`")).help(help).at(blamed))
+        }
+    }
 }
 
 /// What is said of tokens that begin no statement.

@@ -48,10 +48,10 @@ impl Checked {
         }
     }
 
-    /// The same, where the source says that the output has the shape `stated`.
-    pub const fn stated(self, tensor: &str, stated: &Shape) -> Self {
+    /// The same, where the source says that the output has the shape `stated`, or asks what it is.
+    pub const fn stated(self, tensor: &str, stated: Option<&Shape>) -> Self {
         let Self::Sound(inferred) = self else { return self };
-        match inferred.shape.is_stated(tensor, stated) {
+        match inferred.is_stated(tensor, stated) {
             Ok(()) => self,
             Err(error) => Self::Broken(error),
         }
@@ -98,6 +98,11 @@ impl ShapeError {
         matches!(self.at, At::Input(input) if input == index)
     }
 
+    /// Whether the shape that the source states is to blame.
+    pub const fn is_about_the_statement(&self) -> bool {
+        matches!(self.at, At::Stated)
+    }
+
     /// Whether the tensors as a whole are to blame.
     pub const fn is_about_inputs(&self) -> bool {
         matches!(self.at, At::Inputs)
@@ -105,10 +110,10 @@ impl ShapeError {
 
     /// The same error with the layers and shapes on the way to where it is, if it is about a size that came that way.
     pub const fn after(mut self, way: &[(&str, Option<Shape>)]) -> Self {
-        if !matches!(self.at, At::Element(..)) || self.note.is_empty() || way.len() < 2 {
+        if !matches!(self.at, At::Element(..) | At::Stated) || way.len() < 2 && !self.note.is_empty() {
             return self;
         }
-        self.note = self.note.and(", after ");
+        self.note = if self.note.is_empty() { self.note } else { self.note.and(", ") }.and("after ");
         let mut i = 0;
         while i < way.len() {
             let (layer, shape) = way[i];
@@ -150,27 +155,44 @@ impl Inferred {
     }
 }
 
-impl Shape {
-    /// That a tensor of this shape has the shape that is `stated` of it; an open size may be any.
+impl Inferred {
+    /// That the output, bound to `tensor`, has the shape that is `stated` of it, where an open size may be any; if none is,
+    /// that is a question, and the error answers it.
     ///
     /// # Errors
-    /// If it has another.
-    pub const fn is_stated(&self, tensor: &str, stated: &Shape) -> Result<(), ShapeError> {
-        let (found, expected) = (self.dims(), stated.dims());
-        let mut is_same = found.len() == expected.len();
+    /// If it has another, or is asked for.
+    pub const fn is_stated(&self, tensor: &str, stated: Option<&Shape>) -> Result<(), ShapeError> {
+        let text = Text::from("`").and(tensor);
+        let Some(stated) = stated else {
+            let help = Text::from("write `").and(tensor).and(": [").list(&self.shape).and("]`, or leave the question out");
+            return Err(ShapeError::new(At::Stated, text.and("` is ").shape(&self.shape)).note(self.sum).help(help));
+        };
+        if stated.admits(&self.shape) {
+            return Ok(());
+        }
+        let message = text.and("` is stated to be ").shape(stated).and(", and is ").shape(&self.shape);
+        let help = Text::from("state `[").list(&self.shape).and("]`, or change the layer");
+        Err(ShapeError::new(At::Stated, message).note(self.sum).help(help))
+    }
+}
+
+impl Shape {
+    /// Whether `other` has these sizes; an open one here may be any.
+    const fn admits(&self, other: &Self) -> bool {
+        let (sizes, found) = (self.dims(), other.dims());
+        if sizes.len() != found.len() {
+            return false;
+        }
         let mut i = 0;
-        while is_same && i < expected.len() {
-            if let Some(size) = expected[i].known() {
-                is_same = matches!(found[i].known(), Some(found) if found == size);
+        while i < sizes.len() {
+            match (sizes[i].known(), found[i].known()) {
+                (Some(size), Some(found)) if size == found => {}
+                (None, _) => {}
+                _ => return false,
             }
             i += 1;
         }
-        if is_same {
-            return Ok(());
-        }
-        let message = Text::from("`").and(tensor).and("` is stated to be ").shape(stated).and(" and is ").shape(self);
-        let help = Text::from("state `[").list(self).and("]`, or change the layer");
-        Err(ShapeError::new(At::Layer, message).help(help))
+        true
     }
 }
 
@@ -266,14 +288,20 @@ mod tests {
     }
 
     #[test]
-    fn a_stated_shape_is_verified() {
-        let shape = Shape::new([13, 13, 32]);
-        assert!(shape.is_stated("x", &shape).is_ok());
-        assert!(shape.is_stated("x", &Shape::of(&[Dim::Unknown, Dim::Unknown, Dim::Known(32)])).is_ok());
-        let error = shape.is_stated("x", &Shape::new([14, 14, 32])).unwrap_err();
-        assert_eq!(error.message.as_str(), "`x` is stated to be 14×14×32 and is 13×13×32");
+    fn a_stated_shape_is_verified_and_an_open_one_told() {
+        let layer = Layer::Conv2D(Conv2D::new(32, [3, 3]).strides([2, 2]));
+        let inferred = layer.infer(&[Operand::new("i", Shape::new([28, 28, 1]))]).unwrap();
+        let is = |stated: Shape| inferred.is_stated("x", Some(&stated));
+        assert!(is(Shape::new([13, 13, 32])).is_ok());
+        assert!(is(Shape::of(&[Dim::Unknown, Dim::Unknown, Dim::Known(32)])).is_ok());
+        assert!(is(Shape::new([13])).is_err());
+        let error = is(Shape::new([14, 14, 32])).unwrap_err();
+        assert_eq!(error.message.as_str(), "`x` is stated to be 14×14×32, and is 13×13×32");
+        assert_eq!(error.note.as_str(), "(28 + 2·0 − 3)/2 + 1 = 13.5 rounded down");
         assert_eq!(error.help.as_str(), "state `[13, 13, 32]`, or change the layer");
-        assert!(Shape::new([13]).is_stated("x", &shape).is_err());
+        let answer = inferred.is_stated("x", None).unwrap_err();
+        assert_eq!(answer.message.as_str(), "`x` is 13×13×32");
+        assert_eq!(answer.at, At::Stated);
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl<const N: usize> Convolution<N> {
     /// If the input has other axes, the kernel does not fit it, or `groups` divides its channels or the filters unevenly.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
         match self.checked(inputs) {
-            Ok((output, channels)) => Ok(self.inferred(output, channels)),
+            Ok((output, channels)) => Ok(self.inferred(output, channels).sum(self.window.sums(&inputs[0]))),
             Err(error) => Err(error),
         }
     }

@@ -60,7 +60,7 @@ impl<const N: usize> DepthwiseConvolution<N> {
             return Err(error);
         }
         match self.window.output(input) {
-            Ok(output) => Ok(self.inferred(output, channels)),
+            Ok(output) => Ok(self.inferred(output, channels).sum(self.window.sums(input))),
             Err(error) => Err(error),
         }
     }
@@ -122,7 +122,7 @@ impl<const N: usize> SeparableConvolution<N> {
             (Some(first), Some(second)) => Some(first.saturating_add(second)),
             _ => None,
         };
-        Inferred { parameters, macs, reach: first.reach, ..second }
+        Inferred { parameters, macs, reach: first.reach, sum: first.sum, ..second }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum At {
     Input(usize),
     /// All the tensors the layer is applied to.
     Inputs,
+    /// The shape that the source states of its output.
+    Stated,
 }
 
 /// A rule of a layer that its arguments or inputs break.

@@ -1,6 +1,6 @@
 //! What every layer has in common: the facts a rule infers, and the declarations that give a layer its arguments.
 
-use crate::{Activation, Dim, Parameters, Shape};
+use crate::{Activation, Dim, Parameters, Shape, Text};
 
 /// What follows from a layer's arguments and the shapes of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,16 +15,30 @@ pub struct Inferred {
     pub reach: Reach,
     /// The function its output ends in.
     pub ends_in: Activation,
+    /// How the sizes of its output come about, such as `(28 + 2·0 − 3)/1 + 1 = 26`; empty where nothing is to be added up.
+    pub sum: Text,
 }
 
 impl Inferred {
     /// A layer without parameters or multiplications, each of whose output cells sees one cell of its input.
     pub(crate) const fn shape(shape: Shape) -> Self {
-        Self { shape, parameters: Parameters::NONE, macs: Some(0), reach: Reach::Cell, ends_in: Activation::Linear }
+        Self {
+            shape,
+            parameters: Parameters::NONE,
+            macs: Some(0),
+            reach: Reach::Cell,
+            ends_in: Activation::Linear,
+            sum: Text::new(),
+        }
     }
 
     pub(crate) const fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
+        self
+    }
+
+    pub(crate) const fn sum(mut self, sum: Text) -> Self {
+        self.sum = sum;
         self
     }
 

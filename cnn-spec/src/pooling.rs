@@ -41,7 +41,8 @@ pub(crate) const fn sliding<const N: usize>(
     }
     match window.output(input) {
         Ok(output) => Ok(Inferred::shape(image_of(output, input.shape.channels()))
-            .reach(Reach::Window { span: height_and_width(window.size), strides: height_and_width(window.strides) })),
+            .reach(Reach::Window { span: height_and_width(window.size), strides: height_and_width(window.strides) })
+            .sum(window.sums(input))),
         Err(error) => Err(error),
     }
 }

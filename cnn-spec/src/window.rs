@@ -259,6 +259,32 @@ impl<const N: usize> Sliding<N> {
         described::<N>(text.and(between), input)
     }
 
+    /// The sum of each axis that differs from the first, one after the other.
+    pub(crate) const fn sums(&self, input: &Operand) -> Text {
+        let mut text = Text::new();
+        let mut axis = 0;
+        while axis < N {
+            if let Dim::Known(n) = input.shape.dims()[axis]
+                && (axis == 0 || !self.is_as_the_first(axis, n, input.shape.dims()[0]))
+            {
+                text = if text.is_empty() { text } else { text.and(", ") }.text(&self.sum(axis, n));
+                let [before, after] = self.padding_at(axis, n);
+                if !(n + before + after - self.span(axis)).is_multiple_of(self.strides[axis]) {
+                    text = text.and(" rounded down");
+                }
+            }
+            axis += 1;
+        }
+        text
+    }
+
+    const fn is_as_the_first(&self, axis: usize, n: usize, first: Dim) -> bool {
+        let Dim::Known(first) = first else { return false };
+        let ([before, after], [before_first, after_first]) = (self.padding_at(axis, n), self.padding_at(0, first));
+        let is_window_same = self.span(axis) == self.span(0) && self.strides[axis] == self.strides[0];
+        n == first && is_window_same && before == before_first && after == after_first
+    }
+
     /// The sum of one axis: `(N + 2·P − F)/S + 1 = …`.
     const fn sum(&self, axis: usize, n: usize) -> Text {
         let [before, after] = self.padding_at(axis, n);

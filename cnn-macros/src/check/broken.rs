@@ -64,6 +64,16 @@ impl Checker<'_> {
         Problem::new(message).note(notes.collect::<Vec<_>>().join(separator)).help(error.help.to_string())
     }
 
+    /// The layers on the way to what `node` is applied to, with their shapes.
+    pub(super) fn shapes_on_the_way(&self, node: usize) -> Vec<(&'static str, Option<spec::Shape>)> {
+        let Some(input) = self.nodes[node].inputs.first() else { return Vec::new() };
+        let step = |node: usize| {
+            let Node { layer, shape, .. } = &self.nodes[node];
+            (self.layers[*layer].layer.known().map_or("…", |layer| layer.name()), *shape)
+        };
+        self.way(*input).into_iter().map(step).collect()
+    }
+
     /// The nodes from the input to `node`, each the first input of the next.
     fn way(&self, node: usize) -> Vec<usize> {
         let back = |node: &usize| self.nodes[*node].inputs.first().copied();

@@ -4,9 +4,9 @@
 //! blame. Checks of a model without parameters are constants of their own, so that each mistake is one error whether or not
 //! the model is used; those of a model with parameters are part of its graph, and so made wherever the model is used.
 
-use super::{layer, shape};
+use super::{layer, rust, shape};
 use crate::ast::Model;
-use crate::graph::{Blamed, Check, Graph};
+use crate::graph::{Blamed, Check, Graph, Stated};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote_spanned};
 
@@ -124,10 +124,20 @@ fn inferred(graph: &Graph, index: usize, check: &Check) -> TokenStream {
         };
         quote_spanned!(Span::mixed_site()=> .sharing(&#layer, (#label, #from, #earlier), #here))
     });
+    let stated = check.stated.iter().map(|(tensor, stated)| {
+        let stated = match stated {
+            Some(Stated { source, constants }) => {
+                let shape = rust(source, Span::mixed_site(), constants);
+                quote_spanned!(Span::mixed_site()=> Some(&#shape))
+            }
+            None => quote_spanned!(Span::mixed_site()=> None),
+        };
+        quote_spanned!(Span::mixed_site()=> .stated(#tensor, #stated))
+    });
     quote_spanned! {Span::mixed_site()=>
         const #name: ::cnn_runtime::spec::Checked = {
             use ::cnn_runtime::spec;
-            spec::Checked::of(&#layer, [#(#inputs),*]) #sharing
+            spec::Checked::of(&#layer, [#(#inputs),*]) #sharing #(#stated)*
         };
     }
 }
@@ -142,6 +152,7 @@ fn body(model: &TokenStream, graph: &Graph, index: usize, check: &Check) -> Toke
             Blamed::Element(name, element) => quote_spanned!(Span::mixed_site()=> is_about_element(#name, #element)),
             Blamed::Input(input) => quote_spanned!(Span::mixed_site()=> is_about_input(#input)),
             Blamed::Inputs => quote_spanned!(Span::mixed_site()=> is_about_inputs()),
+            Blamed::Stated => quote_spanned!(Span::mixed_site()=> is_about_the_statement()),
         };
         let refuse = refuse(tokens, place);
         quote_spanned!(Span::mixed_site()=> if error.#condition { #refuse })
