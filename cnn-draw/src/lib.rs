@@ -27,6 +27,7 @@ mod panel;
 mod svg;
 mod table;
 mod text;
+mod volumes;
 
 pub use architecture::{Architecture, Layer};
 pub use family::Family;

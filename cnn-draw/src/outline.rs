@@ -1,6 +1,7 @@
 //! A network, or a part of it, in few words: blocks as one item each, and runs of equal ones as one item with their count.
 
 use crate::architecture::{Architecture, Layer};
+use crate::family::Family;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -63,6 +64,62 @@ enum Operand {
     Outside(usize),
 }
 
+impl Item {
+    /// Whether it is one layer of those that may be drawn under the layer before.
+    pub fn is_strip(&self, net: &Architecture) -> bool {
+        self.block.is_none() && self.repeats == 1 && Family::of(&net.layers[self.first.start].kind).is_strip()
+    }
+}
+
+impl Outline {
+    /// The outline in pieces of about `length` boxes from top to bottom, cut where one tensor alone goes on; with each, its part.
+    pub fn pieces(self, net: &Architecture, length: usize) -> Vec<(Outline, Part)> {
+        let ranks = self.ranks(net);
+        let total = ranks.iter().max().map_or(0, |rank| rank + 1);
+        let count = total.div_ceil(length).max(1);
+        let mut cuts = vec![0];
+        for piece in 1..count {
+            let wanted = piece * total / count;
+            let later = cuts[cuts.len() - 1] + 1;
+            let fits = (later..self.items.len()).filter(|at| self.is_bridge(*at, net));
+            cuts.extend(fits.min_by_key(|at| ranks[*at].abs_diff(wanted)));
+        }
+        let ends = cuts[1..].iter().copied().chain([self.items.len()]);
+        cuts.iter().zip(ends).map(|(start, end)| self.piece(*start..end)).collect()
+    }
+
+    /// How far down each item is, strips beside what they are under.
+    fn ranks(&self, net: &Architecture) -> Vec<usize> {
+        let mut ranks: Vec<usize> = vec![0; self.items.len()];
+        for to in 0..ranks.len() {
+            let above = self.edges.iter().filter(|edge| edge.to == to).filter_map(|edge| edge.from);
+            let step = usize::from(!self.items[to].is_strip(net));
+            ranks[to] = above.map(|from| ranks[from] + step).max().unwrap_or(0);
+        }
+        ranks
+    }
+
+    /// Whether the items from `at` on take one tensor alone, which the item before gives, and do not begin with a strip.
+    fn is_bridge(&self, at: usize, net: &Architecture) -> bool {
+        let mut crossing = self.edges.iter().filter(|edge| edge.to >= at && edge.from.is_some_and(|from| from < at));
+        let Some(first) = crossing.next() else { return false };
+        let goes_on = first.from == Some(at - 1) && crossing.all(|edge| edge.source == first.source);
+        goes_on && !self.items[at].is_strip(net)
+    }
+
+    fn piece(&self, range: Range<usize>) -> (Outline, Part) {
+        let items = self.items[range.clone()].to_vec();
+        let inside = |edge: &Edge| Edge {
+            from: edge.from.and_then(|from| from.checked_sub(range.start)),
+            to: edge.to - range.start,
+            source: edge.source,
+        };
+        let edges = self.edges.iter().filter(|edge| range.contains(&edge.to)).map(inside).collect();
+        let layers = items[0].layers.start..items[items.len() - 1].layers.end;
+        (Outline { items, edges }, Part { layers, level: 0 })
+    }
+}
+
 impl Architecture {
     /// The whole network.
     pub(crate) fn whole(&self) -> Part {
@@ -110,6 +167,13 @@ impl Architecture {
     pub(crate) fn last_name(&self, item: &Item) -> &str {
         let name = &self.layers[item.layers.end - 1].name;
         item.block.and_then(|level| prefix(name, level)).unwrap_or(name)
+    }
+
+    /// The layers of a range whose outputs leave it.
+    pub(crate) fn leaving(&self, layers: &Range<usize>) -> Vec<usize> {
+        let after = &self.layers[layers.end..];
+        let leaves = |index: &usize| self.outputs.contains(index) || after.iter().any(|layer| layer.inputs.contains(index));
+        layers.clone().filter(leaves).collect()
     }
 
     pub(crate) fn pattern(&self, item: &Item) -> Pattern<'_> {
@@ -279,6 +343,17 @@ pub mod tests {
         let mut net = residual();
         net.outputs.push(3);
         assert_eq!(net.outline(&net.whole(), 0, Fold::Everything).items.len(), 5);
+    }
+
+    #[test]
+    fn a_long_outline_is_cut_where_one_tensor_goes_on() {
+        let net = residual();
+        let pieces = net.outline(&net.whole(), 1, Fold::Nothing).pieces(&net, 4);
+        let starts: Vec<_> = pieces.iter().map(|(_, part)| part.layers.clone()).collect();
+        assert_eq!(starts, [0..4, 4..11]);
+        let edges: Vec<_> = pieces[1].0.edges.iter().map(|edge| (edge.from, edge.to)).collect();
+        assert_eq!(edges[..4], [(None, 0), (Some(0), 1), (Some(1), 2), (None, 2)]);
+        assert_eq!(net.outline(&net.whole(), 1, Fold::Nothing).pieces(&net, 11).len(), 1);
     }
 
     #[test]

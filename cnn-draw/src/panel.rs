@@ -22,6 +22,8 @@ const TEXT: f64 = 12.;
 pub const SMALL: f64 = 10.5;
 /// How far an arrow runs straight on before it bends.
 const STRAIGHT: f64 = 15.;
+/// The length of an arrow that leaves.
+const EXIT: f64 = RANK_GAP - 8.;
 /// The corners of lines that go around.
 const BEND: f64 = 8.;
 
@@ -29,21 +31,24 @@ const BEND: f64 = 8.;
 pub struct Panel {
     pub size: Size,
     pub svg: String,
+    /// Where the first arrow begins.
+    pub entry: (f64, f64),
+    /// Where the last arrow ends.
+    pub exit: (f64, f64),
 }
 
 /// What `outline` says of a part, which stands for all of `instances`; of what differs among them only the place is drawn.
 pub fn panel(net: &Architecture, outline: &Outline, instances: &[Part]) -> Panel {
     let mut drawing = Drawing::new(net, outline, instances);
     let panel = drawing.draw();
-    if panel.size.width <= WIDE {
-        return panel;
-    }
-    for row in
-        drawing.stacks.iter_mut().flat_map(|stack| &mut stack.rows).filter(|row| row.height == ROW && !row.arguments.is_empty())
-    {
+    let rows =
+        drawing.stacks.iter_mut().flat_map(|stack| &mut stack.rows).filter(|row| row.height == ROW && !row.arguments.is_empty());
+    let mut is_same = true;
+    for row in rows.filter(|row| panel.size.width > WIDE || row.width() > WIDEST) {
         row.height = TALL_ROW;
+        is_same = false;
     }
-    drawing.draw()
+    if is_same { panel } else { drawing.draw() }
 }
 
 /// A box: a layer with the strips that follow it, a block, or, without rows, a tensor that enters.
@@ -105,14 +110,13 @@ impl<'a> Drawing<'a> {
 
     /// The item under which this one is a strip.
     fn glued(&self, outline: &Outline, index: usize) -> Option<usize> {
-        let is_layer = |item: &Item| item.block.is_none() && item.repeats == 1;
         let item = &outline.items[index];
         let mut above = outline.edges.iter().filter(|edge| edge.to == index);
         let (before, more) = (above.next()?.from?, above.next());
-        let family = |item: &Item| Family::of(&self.net.layers[item.first.start].kind);
         let is_alone = outline.edges.iter().filter(|edge| edge.from == Some(before)).count() == 1;
         let over = &outline.items[before];
-        let fits = is_layer(item) && is_layer(over) && family(item).is_strip() && family(over) != Family::Input;
+        let is_layer = over.block.is_none() && over.repeats == 1 && !self.net.layers[over.first.start].inputs.is_empty();
+        let fits = item.is_strip(self.net) && is_layer;
         (fits && more.is_none() && is_alone && !self.leaves(over.layers.start)).then_some(before)
     }
 
@@ -192,7 +196,10 @@ impl<'a> Drawing<'a> {
         let _ = write!(svg, r#"<path d="{lines}" fill="none" stroke="currentColor" stroke-opacity=".6" stroke-width="1.2"/>"#);
         let _ = write!(svg, r#"<path d="{heads}" fill="currentColor" fill-opacity=".75"/>"#);
         let _ = write!(svg, r#"<g font-size="{SMALL}" fill="currentColor" fill-opacity=".75">{labels}</g>"#);
-        Panel { size, svg }
+        let middle = |index: usize| layout.corners[index].0 + sizes[index].width / 2.;
+        let last = self.stacks.len() - 1;
+        let bottom = layout.corners[last].1 + sizes[last].height;
+        Panel { size, svg, entry: (middle(0), 3.5), exit: (middle(last), bottom + EXIT) }
     }
 
     fn link(&self, index: usize) -> Link {
@@ -258,8 +265,8 @@ impl<'a> Drawing<'a> {
                 (0..self.links.len()).any(|link| self.links[link].0 == index && matches!(layout.routes[link], Route::Down(_)));
             let leaving = stack.layers.iter().any(|layer| self.leaves(*layer));
             if leaving && !goes_down {
-                let _ = write!(lines, "M{x:.1} {y:.1}v{:.1}", RANK_GAP - 12.);
-                let _ = write!(heads, "M{x:.1} {:.1}l-3.5-7h7z", y + RANK_GAP - 8.);
+                let _ = write!(lines, "M{x:.1} {y:.1}v{:.1}", EXIT - 4.);
+                let _ = write!(heads, "M{x:.1} {:.1}l-3.5-7h7z", y + EXIT);
             } else if leaving {
                 let (x, y) = (layout.corners[index].0 + sizes[index].width, layout.corners[index].1 + sizes[index].height * 0.7);
                 let _ = write!(lines, "M{x:.1} {y:.1}h12");
@@ -278,7 +285,7 @@ impl<'a> Drawing<'a> {
                 label(x + sizes[from].width + 4., y + sizes[from].height * 0.7 - 4., &self.shape(source));
             }
         }
-        size.height = size.height.max(layout.size.height + if self.has_exit_below(layout) { RANK_GAP - 6. } else { 0. });
+        size.height = size.height.max(layout.size.height + if self.has_exit_below(layout) { EXIT + 2. } else { 0. });
         labels
     }
 
@@ -396,7 +403,7 @@ fn draw_words(row: &Row, (middle, base): (f64, f64), room: f64, svg: &mut String
 }
 
 /// What pointing at a layer shows, in lines.
-fn tooltip(net: &Architecture, layer: &Layer) -> String {
+pub fn tooltip(net: &Architecture, layer: &Layer) -> String {
     let inputs: Vec<String> = layer.inputs.iter().map(|input| shape(net.layers[*input].shape)).collect();
     let shapes = if inputs.is_empty() { shape(layer.shape) } else { format!("{} → {}", inputs.join(", "), shape(layer.shape)) };
     let facts = facts(layer.parameters, layer.macs);

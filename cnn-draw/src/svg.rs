@@ -5,6 +5,7 @@ use crate::layered::Size;
 use crate::outline::{Fold, Item, Outline, Part, Pattern, stem};
 use crate::panel::{Panel, SMALL, panel};
 use crate::text::{escaped, fitted, width};
+use crate::volumes::volumes;
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -14,9 +15,13 @@ const FEW: usize = 12;
 const TOO_FEW: usize = 5;
 /// With more boxes than this, equal layers in a row become one.
 const MANY: usize = 40;
+/// A trunk of more boxes than this from top to bottom goes on in another column.
+const LONG: usize = 17;
 /// What rustdoc gives a picture without making it smaller.
 const PAGE_WIDTH: f64 = 940.;
 const MARGIN: f64 = 8.;
+/// The space between the insides of blocks.
+const GAP: f64 = 16.;
 const FRAME: f64 = 14.;
 const TITLE: f64 = 34.;
 
@@ -52,10 +57,14 @@ struct Group {
 
 impl Page {
     fn new(net: &Architecture) -> Self {
+        if let Some(chain) = volumes(net, PAGE_WIDTH - 2. * MARGIN) {
+            return arranged(chain, &[]);
+        }
         let whole = net.whole();
         let trunk = trunk(net, &whole);
         let groups = groups(net, &trunk);
-        let main = panel(net, &trunk, &[whole]);
+        let pieces = trunk.pieces(net, LONG).into_iter().map(|(outline, part)| panel(net, &outline, &[part]));
+        let main = side_by_side(pieces.collect());
         let details: Vec<Panel> =
             groups.iter().map(|group| framed(group, panel(net, &inside(net, &group.parts[0]), &group.parts))).collect();
         arranged(main, &details)
@@ -137,32 +146,88 @@ fn framed(group: &Group, inner: Panel) -> Panel {
     let _ = write!(svg, r#"<text x="{FRAME}" y="36" font-size="{SMALL}" fill-opacity=".65">{said}</text></g>"#);
     let left = FRAME + (wide - inner.size.width) / 2.;
     let _ = write!(svg, r#"<g transform="translate({left:.1} {:.1})">{}</g>"#, FRAME + title, inner.svg);
-    Panel { size, svg }
+    Panel { size, svg, ..inner }
 }
 
-/// The trunk on the left, and the insides of blocks in columns beside it.
-fn arranged(main: Panel, details: &[Panel]) -> Page {
-    let tallest = details.iter().map(|panel| panel.size.height).fold(main.size.height, f64::max);
-    let left = main.size.width + 2. * MARGIN + 28.;
-    let mut height = tallest;
-    let mut places = columns(details, left, height);
-    while places.1 > PAGE_WIDTH && height < 4. * tallest {
-        height *= 1.2;
-        places = columns(details, left, height);
+/// The pieces of the trunk, with a dotted line from the end of each to the beginning of the next.
+fn side_by_side(pieces: Vec<Panel>) -> Panel {
+    const GUTTER: f64 = 34.;
+    let mut pieces = pieces.into_iter();
+    let mut all = pieces.next().unwrap_or(Panel {
+        size: Size { width: 0., height: 0. },
+        svg: String::new(),
+        entry: (0., 0.),
+        exit: (0., 0.),
+    });
+    for piece in pieces {
+        let (x, gutter) = (all.size.width + GUTTER, all.size.width + GUTTER / 2.);
+        let (from, to) = (all.exit, (x + piece.entry.0, piece.entry.1));
+        let _ = write!(all.svg, r#"<g transform="translate({x:.1} 0)">{}</g>"#, piece.svg);
+        let _ = write!(
+            all.svg,
+            r#"<path d="M{:.1} {:.1}v4q0 6 6 6H{:.1}q6 0 6-6V{:.1}q0-6 6-6H{:.1}" fill="none" stroke="currentColor" stroke-opacity=".6" stroke-dasharray="2 3"/>"#,
+            from.0,
+            from.1,
+            gutter - 6.,
+            to.1 + 6.,
+            to.0 - 4.
+        );
+        all.size = Size { width: x + piece.size.width, height: all.size.height.max(piece.size.height).max(from.1 + 12.) };
+        all.exit = (x + piece.exit.0, piece.exit.1);
     }
+    all
+}
+
+/// The trunk, and the insides of blocks beside it, or under it where it is wide.
+fn arranged(main: Panel, details: &[Panel]) -> Page {
+    let widest = details.iter().map(|panel| panel.size.width).fold(0., f64::max);
+    let left = main.size.width + 2. * MARGIN + 28.;
+    let (places, width) = match left + widest <= PAGE_WIDTH {
+        true => beside(details, left, main.size.height),
+        false => under(details, main.size.height + 28., widest.max(main.size.width)),
+    };
     let mut svg = format!(r#"<g transform="translate({MARGIN} {MARGIN})">{}</g>"#, main.svg);
     let mut bottom = main.size.height;
-    for (panel, (x, y)) in details.iter().zip(&places.0) {
+    for (panel, (x, y)) in details.iter().zip(&places) {
         let _ = write!(svg, r#"<g transform="translate({x:.1} {:.1})">{}</g>"#, y + MARGIN, panel.svg);
         bottom = bottom.max(y + panel.size.height);
     }
-    let width = if details.is_empty() { main.size.width + 2. * MARGIN } else { places.1 + MARGIN };
+    let width = width.max(main.size.width + MARGIN) + MARGIN;
     Page { size: Size { width, height: bottom + 2. * MARGIN }, svg }
+}
+
+/// Where panels stand in columns from `left` on, taller than `height` only as far as a page is too narrow, and where the last ends.
+fn beside(panels: &[Panel], left: f64, height: f64) -> (Vec<(f64, f64)>, f64) {
+    let tallest = panels.iter().map(|panel| panel.size.height).fold(height, f64::max);
+    let mut limit = tallest;
+    let mut placed = columns(panels, left, limit);
+    while placed.1 > PAGE_WIDTH && limit < 4. * tallest {
+        limit *= 1.2;
+        placed = columns(panels, left, limit);
+    }
+    placed
+}
+
+/// Where panels stand in rows from `top` on, no wider than the page or `least`, and where the widest row ends.
+fn under(panels: &[Panel], top: f64, least: f64) -> (Vec<(f64, f64)>, f64) {
+    let room = PAGE_WIDTH.max(least + 2. * MARGIN);
+    let (mut x, mut y, mut below, mut width) = (MARGIN, top, top, 0_f64);
+    let place = |panel: &Panel| {
+        if x > MARGIN && x + panel.size.width > room {
+            (x, y) = (MARGIN, below);
+        }
+        let at = (x, y);
+        x += panel.size.width;
+        (width, below) = (width.max(x), below.max(y + panel.size.height + GAP));
+        x += GAP;
+        at
+    };
+    let places = panels.iter().map(place).collect();
+    (places, width)
 }
 
 /// Where panels stand in columns no taller than `height`, each in the first with room for it, and where the last column ends.
 fn columns(panels: &[Panel], left: f64, height: f64) -> (Vec<(f64, f64)>, f64) {
-    const GAP: f64 = 16.;
     let mut columns: Vec<(f64, f64)> = Vec::new();
     let mut chosen = Vec::new();
     for panel in panels {

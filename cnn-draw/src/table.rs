@@ -47,7 +47,8 @@ fn row(net: &Architecture, outline: &Outline, place: usize, item: &Item) -> [Str
     let mut sources: Vec<usize> = if is_next { Vec::new() } else { sources.into_iter().flatten().collect() };
     sources.dedup();
     let sources = sources.into_iter().map(|source| format!("`{}`", net.last_name(&outline.items[source])));
-    [name, escaped(&what), shape(last.shape), number(parameters), field(last.field), sources.collect::<Vec<_>>().join(", ")]
+    let given: Vec<String> = net.leaving(&item.layers).into_iter().map(|layer| shape(net.layers[layer].shape)).collect();
+    [name, escaped(&what), given.join(", "), number(parameters), field(last.field), sources.collect::<Vec<_>>().join(", ")]
 }
 
 /// The rows, those in the middle as one if there are too many.
