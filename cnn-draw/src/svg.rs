@@ -243,3 +243,92 @@ fn columns(panels: &[Panel], left: f64, height: f64) -> (Vec<(f64, f64)>, f64) {
     let x = |place: usize| left + columns[..place].iter().map(|(wide, _)| wide + GAP).sum::<f64>();
     (chosen.into_iter().map(|(place, y)| (x(place), y)).collect(), x(columns.len()) - GAP)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outline::tests::{network, residual};
+
+    /// Checks that every element is closed, and gives their names with their attributes.
+    fn elements(svg: &str) -> Vec<&str> {
+        let (mut open, mut all) = (Vec::new(), Vec::new());
+        for tag in svg.split('<').skip(1).map(|rest| rest.split_once('>').expect("a tag ends").0) {
+            let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or_default();
+            if tag.starts_with('/') {
+                assert_eq!(open.pop(), Some(name), "{svg}");
+                continue;
+            }
+            assert!(tag.matches('"').count() % 2 == 0, "{tag}");
+            all.push(tag);
+            if !tag.ends_with('/') {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?}\n{svg}");
+        all
+    }
+
+    fn boxes(svg: &str) -> usize {
+        elements(svg).iter().filter(|element| element.starts_with("rect") && !element.contains("fill-opacity=\".03\"")).count()
+    }
+
+    /// A network of so many layers in a row, without blocks.
+    fn chain(length: usize) -> Architecture {
+        let line = |at: usize| format!("dense_{at} Dense({at}) < {}", at - 1);
+        let mut net = network(&["i Input".to_string()].into_iter().chain((1..length).map(line)).collect::<Vec<_>>().join("\n"));
+        net.layers[0].shape = Some(cnn_spec::Shape::new([784]));
+        net
+    }
+
+    #[test]
+    fn a_picture_is_one_line_of_closed_elements() {
+        for net in [residual(), chain(3), chain(60), network("input Input\nconv2d Conv2D(4) < 0")] {
+            let svg = picture(&net);
+            assert!(!svg.contains('\n') && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+            elements(&svg);
+            elements(&standalone(&net));
+        }
+    }
+
+    #[test]
+    fn a_small_network_is_drawn_whole() {
+        let svg = picture(&residual());
+        // The activation under each convolution is a strip of its box.
+        assert_eq!(boxes(&svg), 11);
+        assert_eq!(svg.matches("<title>residual_1.").count(), 3);
+    }
+
+    #[test]
+    fn blocks_of_a_larger_network_are_boxes_with_their_insides_beside() {
+        let mut lines = vec!["input Input".to_string()];
+        for block in 0..9 {
+            let at = lines.len();
+            let filters = if block < 6 { 4 } else { 8 };
+            lines.push(format!("res_{block}.conv2d Conv2D({filters}) < {}", at - 1));
+            lines.push(format!("res_{block}.add Add < {at} {}", at - 1));
+            lines.push(format!("max_pooling2d_{block} MaxPooling2D < {}", at + 1));
+        }
+        let svg = picture(&network(&lines.join("\n")));
+        // The input, a box for each block and each pooling, and the two layers inside one block.
+        assert_eq!(boxes(&svg), 1 + 2 * 9 + 2);
+        assert!(svg.contains(">Conv2D</text>") && svg.contains(">(…)</text>"), "{svg}");
+        assert!(svg.contains("stroke-dasharray"), "the trunk goes on in another column");
+    }
+
+    #[test]
+    fn names_and_arguments_are_text_and_not_markup() {
+        let mut net = residual();
+        net.layers[1].arguments[0].text = "A < B && \"c\"".into();
+        let svg = picture(&net);
+        elements(&svg);
+        assert!(svg.contains("Conv2D(A &lt; B &amp;&amp; &quot;c&quot;)"), "{svg}");
+    }
+
+    #[test]
+    fn no_text_is_wider_than_its_box() {
+        let mut net = residual();
+        net.layers[1].arguments[0].text = "w".repeat(200);
+        let svg = picture(&net);
+        assert!(svg.contains("www…</text>"), "{svg}");
+    }
+}

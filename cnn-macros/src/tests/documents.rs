@@ -105,32 +105,6 @@ fn every_network_of_the_zoo_is_documented_on_a_screen() {
     assert!(count >= 19, "{count}");
 }
 #[test]
-fn dump_pictures() {
-    for file in
-        ["alexnet", "densenet", "googlenet", "inception", "lenet", "mobilenet", "resnet", "squeezenet", "unet", "vgg", "xception"]
-    {
-        for source in zoo(&format!("{file}.rs")) {
-            let start = Instant::now();
-            let source: proc_macro2::TokenStream = source.parse().unwrap();
-            let mut errors = crate::report::Errors::default();
-            let source = crate::parse::parse(source, &mut errors);
-            for model in &source.models {
-                let graph = crate::check::check(model, &source.blocks, &mut Default::default(), &mut errors).ok().unwrap();
-                let checked = start.elapsed();
-                let a = crate::document::architecture(&model.name.to_string(), &graph);
-                let t0 = Instant::now();
-                let t = cnn_draw::table(&a);
-                let t1 = t0.elapsed();
-                let s = cnn_draw::standalone(&a);
-                println!("{} check {checked:?} table {t1:?} svg {:?} {} bytes", model.name, t0.elapsed() - t1, s.len());
-                std::fs::write(format!("/tmp/pic/{}.svg", model.name), s).unwrap();
-                std::fs::write(format!("/tmp/pic/{}.md", model.name), t).unwrap();
-            }
-        }
-    }
-}
-
-#[test]
 fn what_only_the_compiler_knows_is_left_open() {
     let rust =
         rust("Net<const K: usize> { i = Input(8, 8, 3); x = Conv2D(4 * K, 3, relu)(i); x = Flatten()(x); x = Dense(10)(x); }");
