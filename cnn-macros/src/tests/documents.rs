@@ -15,14 +15,19 @@ fn zoo(file: &str) -> Vec<String> {
     source.split("\nmodel! {").skip(1).map(|rest| rest.split("\n}\n").next().unwrap_or_default().to_string()).collect()
 }
 
-/// The types that models become.
+/// The types that models become; prints the time it takes.
 fn structs(models: &str) -> Vec<ItemStruct> {
     let mut errors = Errors::default();
-    let expansion = compile(models.parse().expect("the source is made of tokens"), &mut errors);
+    let source = models.parse().expect("the source is made of tokens");
+    let start = Instant::now();
+    let expansion = compile(source, &mut errors);
+    let time = start.elapsed();
     assert_eq!(errors.len(), 0);
     let file: syn::File = syn::parse2(expansion).expect("the expansion is Rust");
     let structs = file.items.into_iter().filter_map(|item| if let Item::Struct(item) = item { Some(item) } else { None });
-    structs.collect()
+    let structs: Vec<ItemStruct> = structs.collect();
+    println!("{time:9.1?} for {}", structs.iter().map(|item| item.ident.to_string()).collect::<Vec<_>>().join(", "));
+    structs
 }
 
 fn text(meta: &Meta) -> Option<String> {
@@ -85,14 +90,7 @@ fn every_network_of_the_zoo_is_documented_on_a_screen() {
     let mut count = 0;
     for entry in std::fs::read_dir(directory).expect("the zoo is beside this crate") {
         for models in zoo(&entry.expect("the zoo can be read").file_name().to_string_lossy()) {
-            let start = Instant::now();
-            let structs = structs(&models);
-            println!(
-                "{:9.1?} for {}",
-                start.elapsed(),
-                structs.iter().map(|item| item.ident.to_string()).collect::<Vec<_>>().join(", ")
-            );
-            for item in structs {
+            for item in structs(&models) {
                 let rows = lines(&item).iter().filter(|line| line.starts_with(" |")).count();
                 assert!((6..=28).contains(&rows), "{}: {rows} rows", item.ident);
                 let picture = picture(&item);
