@@ -22,6 +22,9 @@ const TEXT: f64 = 12.;
 pub const SMALL: f64 = 10.5;
 /// How far an arrow runs straight on before it bends.
 const STRAIGHT: f64 = 15.;
+/// How far down the side of a box lines come in and go out.
+const IN: f64 = 0.3;
+const OUT: f64 = 0.7;
 /// The length of an arrow that leaves.
 const EXIT: f64 = RANK_GAP - 8.;
 /// The corners of lines that go around.
@@ -192,7 +195,8 @@ impl<'a> Drawing<'a> {
         for (index, route) in layout.routes.iter().enumerate() {
             self.draw_link(index, route, &layout, &sizes, (&mut lines, &mut heads));
         }
-        let labels = self.draw_shapes(&layout, &sizes, (&mut lines, &mut heads), &mut size);
+        self.draw_exits(&layout, &sizes, (&mut lines, &mut heads), &mut size);
+        let labels = self.shapes(&layout, &sizes, &mut size);
         let _ = write!(svg, r#"<path d="{lines}" fill="none" stroke="currentColor" stroke-opacity=".6" stroke-width="1.2"/>"#);
         let _ = write!(svg, r#"<path d="{heads}" fill="currentColor" fill-opacity=".75"/>"#);
         let _ = write!(svg, r#"<g font-size="{SMALL}" fill="currentColor" fill-opacity=".75">{labels}</g>"#);
@@ -238,7 +242,7 @@ impl<'a> Drawing<'a> {
             }
             Route::Around(x) => {
                 let (right, left) = (x0 + sizes[from].width, x1 + sizes[to].width);
-                let (top, bottom) = (y0 + sizes[from].height * 0.7, y1 + 0.3 * sizes[to].height);
+                let (top, bottom) = (y0 + sizes[from].height * OUT, y1 + sizes[to].height * IN);
                 let _ = write!(lines, "M{right:.1} {top:.1}H{:.1}q{BEND} 0 {BEND} {BEND}", x - BEND);
                 let _ = write!(lines, "V{:.1}q0 {BEND} -{BEND} {BEND}H{:.1}", bottom - BEND, left + 5.);
                 let _ = write!(heads, "M{left:.1} {bottom:.1}l7-3.5v7z");
@@ -246,54 +250,50 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    /// The shapes of tensors beside the arrows that carry them, and the arrows of those that leave.
-    fn draw_shapes(
-        &self,
-        layout: &Layout,
-        sizes: &[Size],
-        (lines, heads): (&mut String, &mut String),
-        size: &mut Size,
-    ) -> String {
+    /// The arrows of tensors that leave: down where nothing else goes down, and else to the side.
+    fn draw_exits(&self, layout: &Layout, sizes: &[Size], (lines, heads): (&mut String, &mut String), size: &mut Size) {
+        for (index, _) in self.stacks.iter().enumerate().filter(|(_, stack)| self.has_exit(stack)) {
+            let ((x, y), Size { width, height }) = (layout.corners[index], sizes[index]);
+            let goes_down = |link: usize| self.links[link].0 == index && matches!(layout.routes[link], Route::Down(_));
+            if (0..self.links.len()).any(goes_down) {
+                let (x, y) = (x + width, y + height * OUT);
+                let _ = write!(lines, "M{x:.1} {y:.1}h12");
+                let _ = write!(heads, "M{:.1} {y:.1}l-7-3.5v7z", x + 18.);
+                size.width = size.width.max(x + 20.);
+            } else {
+                let (x, y) = (x + width / 2., y + height);
+                let _ = write!(lines, "M{x:.1} {y:.1}v{:.1}", EXIT - 4.);
+                let _ = write!(heads, "M{x:.1} {:.1}l-3.5-7h7z", y + EXIT);
+                size.height = size.height.max(y + EXIT + 2.);
+            }
+        }
+    }
+
+    fn has_exit(&self, stack: &Stack) -> bool {
+        stack.layers.iter().any(|layer| self.leaves(*layer))
+    }
+
+    /// The shapes of tensors beside the arrows that carry them.
+    fn shapes(&self, layout: &Layout, sizes: &[Size], size: &mut Size) -> String {
         let mut labels = String::new();
         let mut label = |x: f64, y: f64, text: &str| {
             size.width = size.width.max(x + width(text, SMALL));
             let _ = write!(labels, r#"<text x="{x:.1}" y="{y:.1}">{text}</text>"#);
         };
-        for (index, stack) in self.stacks.iter().enumerate() {
-            let (x, y) = (layout.corners[index].0 + sizes[index].width / 2., layout.corners[index].1 + sizes[index].height);
-            let goes_down =
-                (0..self.links.len()).any(|link| self.links[link].0 == index && matches!(layout.routes[link], Route::Down(_)));
-            let leaving = stack.layers.iter().any(|layer| self.leaves(*layer));
-            if leaving && !goes_down {
-                let _ = write!(lines, "M{x:.1} {y:.1}v{:.1}", EXIT - 4.);
-                let _ = write!(heads, "M{x:.1} {:.1}l-3.5-7h7z", y + EXIT);
-            } else if leaving {
-                let (x, y) = (layout.corners[index].0 + sizes[index].width, layout.corners[index].1 + sizes[index].height * 0.7);
-                let _ = write!(lines, "M{x:.1} {y:.1}h12");
-                let _ = write!(heads, "M{:.1} {y:.1}l-7-3.5v7z", x + 18.);
-                label(x + 20., y + 3.5, "");
-            }
-            let text = self.said_below(index).map(|layer| self.shape(layer)).unwrap_or_default();
-            if !text.is_empty() {
-                label(x + 6., y + STRAIGHT - 2., &text);
+        for (index, (x, y)) in layout.corners.iter().enumerate() {
+            let text = self.said_below(index).map(|layer| self.shape(layer)).filter(|text| !text.is_empty());
+            if let Some(text) = text {
+                label(x + sizes[index].width / 2. + 6., y + sizes[index].height + STRAIGHT - 2., &text);
             }
         }
         for (index, route) in layout.routes.iter().enumerate() {
             let (from, _, source) = self.links[index];
             if let (Route::Around(_), true) = (route, self.link(index).label > 0.) {
                 let (x, y) = layout.corners[from];
-                label(x + sizes[from].width + 4., y + sizes[from].height * 0.7 - 4., &self.shape(source));
+                label(x + sizes[from].width + 4., y + sizes[from].height * OUT - 4., &self.shape(source));
             }
         }
-        size.height = size.height.max(layout.size.height + if self.has_exit_below(layout) { EXIT + 2. } else { 0. });
         labels
-    }
-
-    /// Whether an arrow leaves at the bottom.
-    fn has_exit_below(&self, layout: &Layout) -> bool {
-        let last = layout.corners.iter().map(|(_, y)| *y).fold(0., f64::max);
-        let is_low = |index: &usize| layout.corners[*index].1 + ROW >= last;
-        (0..self.stacks.len()).filter(is_low).any(|index| self.stacks[index].layers.iter().any(|layer| self.leaves(*layer)))
     }
 }
 

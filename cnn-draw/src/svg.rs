@@ -27,12 +27,18 @@ const TITLE: f64 = 34.;
 
 /// The architecture as an `<svg>` element of one line, whose lines and text are in the colour of what is around it: for a page, be
 /// it light or dark.
+///
+/// # Panics
+/// If there is no layer.
 pub fn picture(net: &Architecture) -> String {
     let page = Page::new(net);
     format!(r#"<svg {} style="max-width:100%;height:auto">{}</svg>"#, page.attributes(), page.svg)
 }
 
 /// The architecture as an SVG file, on white.
+///
+/// # Panics
+/// If there is no layer.
 pub fn standalone(net: &Architecture) -> String {
     let page = Page::new(net);
     let name = escaped(&net.name);
