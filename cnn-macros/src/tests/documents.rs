@@ -1,6 +1,6 @@
 //! What the documentation of a type shows of its network.
 
-use super::rust;
+use super::{LECTURE, rust};
 use crate::compile;
 use crate::report::Errors;
 use proc_macro2::TokenStream;
@@ -111,4 +111,14 @@ fn what_only_the_compiler_knows_is_left_open() {
     {
         assert!(close.contains(line), "{line}\n{rust}");
     }
+}
+
+#[test]
+fn the_readme_shows_what_the_lecture_draws() {
+    let picture = picture(&structs(LECTURE)[0]);
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/network.svg");
+    let committed = std::fs::read_to_string(committed).expect("the README's picture is there");
+    let drawing = committed.lines().find(|line| line.starts_with("<g ")).expect("a drawing");
+    let escaped = proc_macro2::Literal::string(drawing).to_string();
+    assert!(picture.contains(escaped.trim_matches('"')), "draw it again with `Model::diagram`\n{picture}");
 }
