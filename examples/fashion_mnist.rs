@@ -41,7 +41,7 @@ struct Arguments {
     #[arg(long, default_value_t = 42)]
     seed: u64,
 
-    /// Directory for the checkpoint and the learning curve, made if need be
+    /// Directory for the checkpoint and the pictures, made if need be
     #[arg(long, value_name = "DIRECTORY", default_value = ".", value_parser = directory)]
     out: PathBuf,
 }
@@ -59,6 +59,7 @@ fn main() -> Result<()> {
     let batch_size = arguments.batch_size.unwrap_or(batch_size);
     let checkpoint = arguments.out.join("fashion.safetensors");
     let curve = arguments.out.join("fashion.svg");
+    let diagram = arguments.out.join("network.svg");
 
     let device = Device::cuda_if_available(0)?;
     let (train, test) = data::fashion_mnist(arguments.data.unwrap_or_else(carried_subset))?;
@@ -73,7 +74,8 @@ fn main() -> Result<()> {
     println!("\ntest {}", model.evaluate(&test)?);
     model.save(&checkpoint)?;
     history.plot(&curve)?;
-    println!("saved {} and {}", checkpoint.display(), curve.display());
+    model.diagram(&diagram)?;
+    println!("saved {}, {} and {}", checkpoint.display(), curve.display(), diagram.display());
 
     let mut reloaded = FashionCnn::new(&device, Seed(0))?;
     reloaded.load(&checkpoint)?;

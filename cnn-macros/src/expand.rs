@@ -3,7 +3,9 @@
 mod checks;
 
 use crate::ast::Model;
+use crate::document::document;
 use crate::graph::{Constants, Described, Graph, Layer, Source, Step};
+use cnn_draw::grouped;
 use cnn_spec::{FromValue, Shape};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -14,7 +16,8 @@ pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
     let Model { attrs, vis, name, generics, .. } = model;
     let (parameters, arguments, _) = generics.split_for_impl();
     let allow = allow_any_case(graph);
-    let doc = model_doc(model, graph);
+    let has_words = attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
+    let doc = document(&name.to_string(), graph, has_words);
     let fields = graph.layers.iter().map(|layer| field(graph, layer));
     let constructors = constructors();
     let forward = forward(graph);
@@ -100,17 +103,6 @@ fn allow_any_case(graph: &Graph) -> Option<TokenStream> {
     any.then(|| quote_spanned!(Span::mixed_site()=> #[allow(non_snake_case)]))
 }
 
-/// What is known about the whole network, after the user's own words.
-fn model_doc(model: &Model, graph: &Graph) -> TokenStream {
-    let inputs: Vec<String> = graph.inputs.iter().map(|node| known_or_open(graph.nodes[*node].shape.as_ref())).collect();
-    let outputs: Vec<String> = graph.outputs.iter().map(|edge| known_or_open(graph.nodes[edge.node].shape.as_ref())).collect();
-    let parameters = graph.count_parameters().map_or_else(String::new, |count| format!(", {} parameters", grouped(count)));
-    let facts = format!("{} → {}{parameters}.", inputs.join(", "), outputs.join(", "));
-    let gap = model.attrs.iter().any(|attribute| attribute.path().is_ident("doc")).then(|| doc(""));
-    let facts = doc(&facts);
-    quote_spanned!(Span::mixed_site()=> #gap #facts)
-}
-
 fn field(graph: &Graph, layer: &Layer) -> TokenStream {
     let Layer { kind, inputs, inferred, layer: described, .. } = layer;
     let name = graph.name(layer);
@@ -169,7 +161,7 @@ fn forward(graph: &Graph) -> TokenStream {
 }
 
 fn forward_doc(graph: &Graph) -> String {
-    let tensor = |name: &Ident, node: usize| format!("`{name}` N×{}", known_or_open(graph.nodes[node].shape.as_ref()));
+    let tensor = |name: &Ident, node: usize| format!("`{name}` N×{}", cnn_draw::shape(graph.nodes[node].shape));
     let inputs: Vec<String> = graph.inputs.iter().map(|node| tensor(&graph.nodes[*node].tensor, *node)).collect();
     let outputs: Vec<String> = graph.outputs.iter().map(|edge| tensor(&edge.tensor, edge.node)).collect();
     format!("Runs the network on a batch: {} → {}.", inputs.join(", "), outputs.join(", "))
@@ -345,11 +337,6 @@ fn shape(shape: &Shape) -> TokenStream {
     rust(&shape.to_rust(), Span::mixed_site(), &Constants::new())
 }
 
-/// A shape, or `…` if only the compiler knows it.
-fn known_or_open(shape: Option<&Shape>) -> String {
-    shape.map_or_else(|| "…".into(), Shape::to_string)
-}
-
 /// A value the rule book has written as Rust, at `span`, its types found through `spec`, with the constants in their places.
 fn rust(value: &str, span: Span, constants: &Constants) -> TokenStream {
     qualified(value.parse().expect("the rule book writes Rust"), span, constants)
@@ -387,12 +374,4 @@ fn qualified(tokens: TokenStream, span: Span, constants: &Constants) -> TokenStr
 fn doc(text: &str) -> TokenStream {
     let text = if text.is_empty() { String::new() } else { format!(" {text}") };
     quote_spanned!(Span::mixed_site()=> #[doc = #text])
-}
-
-/// `n` with commas between thousands.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).expect("digits are ASCII")).collect();
-    groups.join(",")
 }

@@ -5,6 +5,7 @@ mod bind;
 mod check;
 mod common;
 mod depth;
+mod document;
 mod evaluate;
 mod expand;
 mod fallback;

@@ -1,6 +1,7 @@
 //! The compiler without a compiler: source text in, errors on their tokens or Rust code out.
 
 mod blocks;
+mod documents;
 mod fuzz;
 mod half_typed;
 mod mistakes;
@@ -208,7 +209,8 @@ fn values_may_have_values_of_their_own() {
 fn the_lecture_becomes_plain_code() {
     let rust = rust(LECTURE);
     for line in [
-        "/// The lecture's Fashion-MNIST classifier.\n///\n/// 28×28×1 → 10, 360,458 parameters.\npub struct FashionCnn {",
+        "/// The lecture's Fashion-MNIST classifier.\n///\n/// 28×28×1 → 10, 360,458 parameters.\n///\n/// | Layer ",
+        "\npub struct FashionCnn {",
         "    /// `Conv2D`: 28×28×1 → 13×13×32, 320 parameters.\n    pub conv2d: ::cnn_runtime::layers::Conv2D,",
         "    /// Runs the network on a batch: `i` N×28×28×1 → `x` N×10.",
         "        let i = self.input.forward(i, cx)?;\n        let mut x = self.conv2d.forward(&i, cx)?;\n        x = self.conv2d_1.",
@@ -324,7 +326,7 @@ fn mistakes_leave_the_types_in_place() {
          Bad { i = Input(4); j = Input(4); x = Dense(3, name=head)(i); y = Conv2D(8, 3)(j); Model([i, j], [x, y]) }");
     assert_eq!(errors.len(), 1, "{errors:#?}");
     let rust = prettyplease::unparse(&syn::parse2(expansion).expect("the expansion is Rust"));
-    assert!(rust.contains("#[derive(Debug)]\n///\n/// 4 → 3, 15 parameters.\npub(crate) struct Good {"), "{rust}");
+    assert!(rust.contains("#[derive(Debug)]\n///\n/// 4 → 3, 15 parameters.\n"), "{rust}");
     assert!(rust.contains("pub head: ::cnn_runtime::layers::Dense,\n    pub conv2d: ::cnn_runtime::layers::Conv2D,"), "{rust}");
     assert!(rust.contains("_: &::cnn_runtime::candle_core::Tensor,\n        _: &::cnn_runtime::candle_core::Tensor,"), "{rust}");
 }

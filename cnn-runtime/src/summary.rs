@@ -2,6 +2,7 @@
 
 use crate::spec::{Field, Graph, Node};
 use crate::{Model, Network};
+use cnn_draw::grouped;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use std::fmt;
 
@@ -80,16 +81,6 @@ fn receptive_field(field: Field) -> String {
     }
 }
 
-/// A number with a comma between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let group = |(index, digit): (usize, char)| {
-        let comma = index > 0 && (digits.len() - index).is_multiple_of(3);
-        comma.then_some(',').into_iter().chain([digit])
-    };
-    digits.chars().enumerate().flat_map(group).collect()
-}
-
 fn grouped_or_unknown(number: Option<u64>) -> String {
     number.map_or("_".into(), grouped)
 }
@@ -165,8 +156,7 @@ Multiply-adds: 120";
     }
 
     #[test]
-    fn numbers_are_readable() {
-        assert_eq!([0, 999, 1000, 360_458, 1_000_000].map(grouped), ["0", "999", "1,000", "360,458", "1,000,000"]);
+    fn sizes_are_readable() {
         assert_eq!([512, 4 * 360_458, 4 * 138_357_544].map(bytes), ["512 B", "1.38 MB", "527.79 MB"]);
     }
 }

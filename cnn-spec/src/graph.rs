@@ -112,7 +112,7 @@ impl Graph {
         (0..self.nodes.len()).map(|index| self.inferred(index).ok()?.macs).sum()
     }
 
-    /// The receptive field of every node (Araujo, Norris & Sim, "Computing receptive fields of CNNs", 2019).
+    /// The receptive field of every node.
     pub fn receptive_fields(&self) -> Vec<Field> {
         self.fields().into_iter().map(|(field, _)| field).collect()
     }
@@ -128,17 +128,30 @@ impl Graph {
 
     /// The receptive field of every node, and the cells of the input from one of its cells to the next.
     fn fields(&self) -> Vec<(Field, [usize; 2])> {
-        let mut fields: Vec<(Field, [usize; 2])> = Vec::with_capacity(self.nodes.len());
-        for (index, node) in self.nodes.iter().enumerate() {
-            let start = node.inputs.iter().map(|input| fields[*input]).reduce(wider).unwrap_or((Field::Cells([1, 1]), [1, 1]));
-            let reach = match node.layer {
-                Layer::Model(network) => network.reach(),
-                _ => self.inferred(index).map_or(Reach::Cell, |inferred| inferred.reach),
-            };
-            fields.push(widen(start, reach));
-        }
-        fields
+        let reach = |index: usize, node: &Node| match node.layer {
+            Layer::Model(network) => network.reach(),
+            _ => self.inferred(index).map_or(Reach::Cell, |inferred| inferred.reach),
+        };
+        fields(self.nodes.iter().enumerate().map(|(index, node)| (node.inputs, reach(index, node))))
     }
+}
+
+impl Field {
+    /// The receptive field of each layer from what it is applied to, layers before it, and how far it reaches.
+    pub fn of_each<'a>(layers: impl IntoIterator<Item = (&'a [usize], Reach)>) -> Vec<Self> {
+        fields(layers).into_iter().map(|(field, _)| field).collect()
+    }
+}
+
+/// The receptive field of each layer, and the cells of the input from one of its cells to the next (Araujo, Norris & Sim,
+/// "Computing receptive fields of CNNs", 2019).
+fn fields<'a>(layers: impl IntoIterator<Item = (&'a [usize], Reach)>) -> Vec<(Field, [usize; 2])> {
+    let mut fields: Vec<(Field, [usize; 2])> = Vec::new();
+    for (inputs, reach) in layers {
+        let start = inputs.iter().map(|input| fields[*input]).reduce(wider).unwrap_or((Field::Cells([1, 1]), [1, 1]));
+        fields.push(widen(start, reach));
+    }
+    fields
 }
 
 /// The larger field of two branches that meet.

@@ -1,5 +1,6 @@
 //! The learning curve: loss and metrics over the epochs, in training and in validation.
 
+use super::{check_name, failed};
 use crate::train::History;
 use crate::{Error, Result};
 use plotters::coord::Shift;
@@ -19,14 +20,11 @@ impl History {
     /// If `path` does not end in `.svg`, if there is no epoch to draw, or if the file cannot be written.
     pub fn plot(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let failed = |problem: String| Error::Plot { path: path.into(), problem };
-        if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("svg")) {
-            return Err(failed("pictures are SVG files\n  help: let the name end in `.svg`".into()));
-        }
+        check_name(path)?;
         if self.epochs() == 0 {
-            return Err(failed("the history has no epochs".into()));
+            return Err(failed(path, "the history has no epochs"));
         }
-        let svg = draw(self).map_err(|error| failed(error.to_string()))?;
+        let svg = draw(self).map_err(|error| failed(path, error.to_string()))?;
         fs::write(path, svg).map_err(Error::io("write", path))
     }
 }
