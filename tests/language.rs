@@ -470,3 +470,27 @@ fn shapes_may_be_stated() {
     let shapes: Vec<String> = Stated::<28>::GRAPH.nodes.iter().map(|node| node.shape.to_string()).collect();
     assert_eq!(shapes, ["28×28×1", "13×13×32", "13×13×32", "5408", "28×28×1", "784", "2"]);
 }
+
+#[test]
+fn open_sizes_have_a_least() -> Result<()> {
+    model! {
+        Open {
+            i = Input(_, _, 3);
+            x = Conv2D(4, (5, 3))(i);
+            x = MaxPooling2D(2)(x);
+            x = Conv2D(2, 3)(x);
+            x = GlobalMaxPooling2D()(x);
+        }
+    }
+    let open = Open::new(&Device::Cpu, Seed(1))?;
+    let run = |height, width| {
+        let xs = Tensor::zeros((1, height, width, 3), DType::F32, &Device::Cpu)?;
+        open.forward(&xs, &Context::inference())
+    };
+    for (height, width) in [(10, 8), (11, 9), (40, 8)] {
+        assert_eq!(run(height, width)?.dims(), [1, 2]);
+    }
+    let error = run(10, 7).unwrap_err().to_string();
+    assert!(error.starts_with("`input` takes a batch of at least N×10×8×3, found 1×10×7×3"), "{error}");
+    Ok(())
+}

@@ -15,6 +15,11 @@ pub fn document(name: &str, graph: &Graph, has_words: bool) -> TokenStream {
     let outputs: Vec<String> = graph.outputs.iter().map(|edge| shape(edge.node)).collect();
     let parameters = graph.count_parameters().map_or_else(String::new, |count| format!(", {} parameters", grouped(count)));
     let facts = format!("{} → {}{parameters}.", inputs.join(", "), outputs.join(", "));
+    let smallest = graph.smallest_input().map_or_else(String::new, |smallest| {
+        let smallest: Vec<String> = smallest.iter().map(|shape| shape.to_string()).collect();
+        format!(" The smallest input is {}.", smallest.join(", "))
+    });
+    let facts = facts + &smallest;
     let net = architecture(name, graph);
     let table = table(&net);
     let lines = has_words.then_some("").into_iter().chain([facts.as_str(), ""]).chain(table.lines());

@@ -2,7 +2,7 @@
 //! came from.
 
 use crate::names::Name;
-use cnn_spec::{self as spec, Inferred, Shape};
+use cnn_spec::{self as spec, Inferred, Operand, Shape};
 use proc_macro2::{Span, TokenStream};
 use spec::Setting;
 use syn::Ident;
@@ -159,6 +159,30 @@ impl Graph {
     pub fn is_last(&self, node: usize) -> bool {
         let feeds_a_layer = || self.nodes.iter().any(|other| other.inputs.contains(&node));
         self.outputs.iter().any(|output| output.node == node) && !feeds_a_layer()
+    }
+
+    /// The smallest inputs it accepts, if some of their sizes are open and the macro knows all else.
+    pub fn smallest_input(&self) -> Option<Vec<Shape>> {
+        let declared: Vec<Shape> = self.inputs.iter().map(|input| self.nodes[*input].shape).collect::<Option<_>>()?;
+        self.layers.iter().all(|layer| layer.layer.known().is_some()).then_some(())?;
+        spec::smallest(&declared, |inputs| self.accepts(inputs))
+    }
+
+    /// Whether inputs of these shapes go all the way through.
+    fn accepts(&self, inputs: &[Shape]) -> bool {
+        let mut shapes: Vec<Shape> = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            if let Some(input) = self.inputs.iter().position(|input| *input == index) {
+                shapes.push(inputs[input]);
+                continue;
+            }
+            let operands: Vec<Operand> = node.inputs.iter().map(|input| Operand::new("", shapes[*input])).collect();
+            match self.layer(index).layer.known().map(|layer| layer.infer(&operands)) {
+                Some(Ok(inferred)) => shapes.push(inferred.shape),
+                _ => return false,
+            }
+        }
+        true
     }
 
     /// How many values the network trains or could train, if the macro knows.

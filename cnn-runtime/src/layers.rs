@@ -98,6 +98,11 @@ pub trait FromSpec: Sized {
     /// # Errors
     /// If `spec` is of another layer, does not fit the inputs, or `weights` lacks a tensor of the right shape.
     fn from_spec(spec: &spec::Layer, inputs: &[Shape], weights: &Weights) -> Result<Self>;
+
+    /// The same layer, which now knows that it is node `index` of `graph`.
+    fn within(self, _graph: &Graph, _index: usize) -> Self {
+        self
+    }
 }
 
 /// A network is a layer of another one.
@@ -118,10 +123,13 @@ pub fn build<L: FromSpec>(graph: &Graph, index: usize, weights: &Weights) -> Res
         inputs => inputs.iter().map(|input| graph.nodes[*input].shape).collect(),
     };
     let weights = weights.pp(node.name);
-    L::from_spec(&node.layer, &inputs, &if node.frozen { weights.frozen() } else { weights })
+    let layer = L::from_spec(&node.layer, &inputs, &if node.frozen { weights.frozen() } else { weights })?;
+    Ok(layer.within(graph, index))
 }
 
-/// Exports the layers, those of one tensor before those of several, and says how each is built from a graph.
+pub use input::Input;
+
+/// Exports the layers but `Input`, those of one tensor before those of several, and says how each is built from a graph.
 macro_rules! layers {
     ($($module:ident::$name:ident,)* ; $($merging_module:ident::$merging:ident,)*) => {
         $( pub use $module::$name; )*
@@ -153,7 +161,7 @@ layers! {
         flatten::Flatten, gaussian_noise::GaussianNoise, global_average_pooling1d::GlobalAveragePooling1D,
         global_average_pooling2d::GlobalAveragePooling2D, global_average_pooling3d::GlobalAveragePooling3D,
         global_max_pooling1d::GlobalMaxPooling1D, global_max_pooling2d::GlobalMaxPooling2D,
-        global_max_pooling3d::GlobalMaxPooling3D, group_normalization::GroupNormalization, input::Input,
+        global_max_pooling3d::GlobalMaxPooling3D, group_normalization::GroupNormalization,
         layer_normalization::LayerNormalization, leaky_relu::LeakyReLU,
         local_response_normalization::LocalResponseNormalization, max_pooling1d::MaxPooling1D, max_pooling2d::MaxPooling2D,
         max_pooling3d::MaxPooling3D, normalization::Normalization, permute::Permute, prelu::PReLU,

@@ -4,7 +4,7 @@ use crate::{Activation, At, Dim, Graph, Inferred, Layer, Operand, Shape, ShapeEr
 
 impl Graph {
     /// The most layers of a network that can be a layer of another one.
-    const MOST: usize = 1024;
+    pub(crate) const MOST: usize = 1024;
 
     /// The shape of its output for these inputs. Its parameters are those of its layers, and not the layer's own.
     ///
@@ -68,7 +68,7 @@ impl Graph {
     }
 
     /// The shape of every node for these inputs.
-    const fn shapes(&self, inputs: &[Operand]) -> Result<[Shape; Self::MOST], ShapeError> {
+    pub(crate) const fn shapes(&self, inputs: &[Operand]) -> Result<[Shape; Self::MOST], ShapeError> {
         let mut shapes = [Shape::of(&[]); Self::MOST];
         let mut i = 0;
         while i < inputs.len() {
