@@ -41,6 +41,11 @@ use std::collections::HashSet;
 /// - `a + b` is `Add()([a, b])`; `(a, b) = …` names the tensors of a block that gives several.
 /// - `conv = Conv2D(32, 3);` makes a layer that is applied later, and may be several times: `conv(x)`.
 /// - `Sequential([Input(28, 28, 1), Flatten(), Dense(10)])` is a whole body, and `Sequential([…])(x)` a part of one.
+/// - A size may be a constant (`Dense(2 * CLASSES)`) or a parameter of the model (`Net<const SIDE: usize> { … }`): the compiler
+///   checks it by the same rules, a model with parameters wherever it is used.
+/// - `i = Input(_, _, 3);` leaves sizes open, which are checked when the network runs.
+/// - `x: [13, 13, 32] = …` states a shape, which is verified; `x: _ = …` asks for it.
+/// - `f = Backbone()(i);` is another model as a layer.
 /// - Every layer and every block takes `name=stem`, and `frozen` or `trainable=false` to be left as it is by training.
 ///
 /// Every mistake in a model is one compile error on the tokens that caused it.
