@@ -1,4 +1,4 @@
-//! A network without a fixed input size: trained on pictures of 28×28, it takes larger ones as they are.
+//! A network without a fixed input size: trained on pictures of two sizes, it takes others as they are.
 //!
 //! `cargo run --release --example any_size`
 
@@ -33,21 +33,27 @@ fn main() -> Result<()> {
 
     let mut model = Classifier::new(&device, Seed(42))?;
     println!("{}\n", model.summary());
-    model
-        .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
-        .fit(&train, Fit::epochs(5).validation(&test))?;
-
-    let (pictures, labels) = test.batch(&(0..test.len()).collect::<Vec<_>>(), &device)?;
-    for (left, right) in [(0, 0), (2, 6), (10, 10), (20, 40)] {
-        let framed = pictures.pad_with_zeros(1, left, left)?.pad_with_zeros(2, left, right)?;
-        let (_, height, width, _) = framed.dims4()?;
-        let maps = model.maps.forward(&framed.narrow(0, 0, 1)?, &Context::inference())?;
-        let found = Tensor::new(model.predict_classes(&framed)?, &device)?;
-        let hits = found.eq(&labels)?.to_dtype(DType::F32)?.mean_all()?.to_scalar::<f32>()?;
-        println!("pictures of {height}×{width}, maps of {:?}: accuracy {hits:.3}", &maps.dims()[1..]);
+    model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]);
+    for _ in 0..4 {
+        for frame in [0, 6] {
+            model.fit(&framed(&train, frame, frame)?, Fit::epochs(1))?;
+        }
     }
 
-    let small = model.predict(&pictures.narrow(1, 0, 3)?);
-    println!("pictures of 3×28: {}", small.unwrap_err());
+    println!();
+    for (before, after) in [(0, 0), (6, 6), (4, 8), (4, 20), (30, 10)] {
+        let pictures = framed(&test, before, after)?;
+        let [height, width, _] = pictures.shape();
+        println!("pictures of {height}×{width}: {}", model.evaluate(&pictures)?);
+    }
+    let slice = test.batch(&[0], &device)?.0.narrow(1, 0, 3)?;
+    println!("a slice of 3×28: {}", model.predict(&slice).unwrap_err());
     Ok(())
+}
+
+/// The same pictures with black on all sides.
+fn framed(data: &Dataset, before: usize, after: usize) -> Result<Dataset> {
+    let (images, labels) = data.batch(&(0..data.len()).collect::<Vec<_>>(), &Device::Cpu)?;
+    let framed = images.pad_with_zeros(1, before, after)?.pad_with_zeros(2, before, after)?;
+    Dataset::from_tensors(&framed, &labels)
 }
