@@ -33,6 +33,17 @@ impl Graph {
     /// # Errors
     /// If the network has several inputs or outputs, takes other images, or tells other classes apart.
     pub const fn fits(&self, method: &str, data: &Data) -> Result<(), ShapeError> {
+        match self.classes(method, data) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The number of classes that it tells the images of `data` apart by.
+    ///
+    /// # Errors
+    /// As [`Self::fits`].
+    pub const fn classes(&self, method: &str, data: &Data) -> Result<usize, ShapeError> {
         let output = match self.output_for(method, data) {
             Ok(output) => output,
             Err(error) => return Err(error),
@@ -51,7 +62,7 @@ impl Graph {
                 let help = help.and(if classes == 1 { " output" } else { " outputs" });
                 Err(ShapeError::new(At::Layer, message).help(help))
             }
-            _ => Ok(()),
+            _ => Ok(values),
         }
     }
 
