@@ -21,6 +21,35 @@ use crate::spec::{self, Shape};
 /// let digits: Dataset<Digits> = Dataset::new(vec![0u8; 128], [8, 8, 1], vec![3, 9])?.typed()?;
 /// # Ok::<(), cnn_runtime::Error>(())
 /// ```
+///
+/// A model for others does not compile, wherever it meets them; here it lacks a channel, and there a class:
+///
+/// ```compile_fail,E0080
+/// # use cnn_runtime::prelude::*;
+/// # model! { Coloured { i = Input(28, 28, 3); x = Dense(10, softmax)(Flatten()(i)); } }
+/// # let model = Coloured::new(&Device::Cpu, Seed(42))?;
+/// let (train, test) = data::mnist("mnist")?;
+/// model.predict(&test)?; // error: `Coloured` takes 28×28×3, the images of MNIST are 28×28×1
+/// # Ok::<(), cnn_runtime::Error>(())
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use cnn_runtime::prelude::*;
+/// # model! { Nine { i = Input(28, 28, 1); x = Dense(9, softmax)(Flatten()(i)); } }
+/// # let model = Nine::new(&Device::Cpu, Seed(42))?;
+/// let (train, test) = data::mnist("mnist")?;
+/// model.evaluate(&test)?; // error: `Nine` gives 9 values for each image, MNIST has 10 classes
+/// # Ok::<(), cnn_runtime::Error>(())
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use cnn_runtime::prelude::*;
+/// # model! { Nine { i = Input(28, 28, 1); x = Dense(9, softmax)(Flatten()(i)); } }
+/// # let mut model = Nine::new(&Device::Cpu, Seed(42))?;
+/// let (train, test) = data::mnist("mnist")?;
+/// model.fit(&train.untyped(), Fit::epochs(1).validation(&test))?; // and what a model is validated on counts, too
+/// # Ok::<(), cnn_runtime::Error>(())
+/// ```
 pub trait Kind {
     /// What the data set is called in an error, such as `Fashion-MNIST` or `the digits`.
     const NAME: &'static str;

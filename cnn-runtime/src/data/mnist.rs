@@ -57,6 +57,18 @@ mod tests {
     }
 
     #[test]
+    fn names_the_file_that_holds_something_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
+        let images = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3], [7; 6].as_slice()].concat();
+        write("train-images-idx3-ubyte", &images);
+        write("train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 5]);
+        let error = mnist(directory.path()).unwrap_err().to_string();
+        let expected = "train-images-idx3-ubyte` and its labels are not MNIST: the images are 2×3×1, those of MNIST are 28×28×1";
+        assert!(error.ends_with(expected), "{error}");
+    }
+
+    #[test]
     fn names_the_file_that_is_missing() {
         let directory = tempfile::tempdir().unwrap();
         let error = fashion_mnist(directory.path()).unwrap_err().to_string();

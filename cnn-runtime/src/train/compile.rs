@@ -92,7 +92,10 @@ fn check_data(method: &str, graph: &Graph, data: &Dataset) -> Result<()> {
 pub(super) fn check_labels(graph: &Graph, labels: &Tensor) -> Result<()> {
     let output = graph.only_output("train_on_batch")?;
     let [labelled @ .., Dim::Known(classes)] = output.dims() else {
-        return Err(Error::Mismatch(format!("`{}` gives {output}, an open number of classes", graph.name)));
+        return Err(Error::Mismatch(format!(
+            "`{}` gives {output}, an open number of classes\n  help: end it in a layer of a size of its own, such as `Dense(10, softmax)`",
+            graph.name
+        )));
     };
     let fits = |(dim, size): (&Dim, &usize)| dim.known().is_none_or(|known| known == *size);
     if labels.rank() != output.rank() || !labelled.iter().zip(&labels.dims()[1..]).all(fits) {
@@ -125,6 +128,25 @@ mod tests {
         let error = model.fit(&blobs(8), Fit::epochs(1)).unwrap_err().to_string();
         assert_eq!(error, "`fit` needs to know the loss\n  help: call `model.compile(optimizer, loss, metrics)` first");
         assert!(model.evaluate(&blobs(8)).unwrap_err().to_string().starts_with("`evaluate` needs"));
+    }
+
+    #[test]
+    fn images_of_run_time_are_tried_on_open_sizes() {
+        crate::model! {
+            Open {
+                i = Input(_, _, 1);
+                x = Conv2D(4, 5)(i);
+                x = GlobalAveragePooling2D()(x);
+                x = Dense(2, softmax)(x);
+            }
+        }
+        let images = |size: usize| Dataset::new(vec![0u8; size * size], [size, size, 1], vec![1]).unwrap();
+        let mut model = Open::new(&Device::Cpu, Seed(1)).unwrap();
+        model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
+        assert!(model.evaluate(&images(5)).is_ok());
+        let error = model.evaluate(&images(4)).unwrap_err().to_string();
+        let expected = "kernel 5×5 does not fit the 4×4 image `i`\n  note: in `conv2d` of `Open`: (4 + 2·0 − 5)/1 + 1 = 0\n  help: train on larger images, or shrink them less in the network";
+        assert_eq!(error, expected);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 
 /// What training makes small.
+///
+/// One of your own that needs a value for each class says so in `NEEDS`; then a model without is refused by the compiler.
 pub trait Loss: Send {
     /// What it is called in the error of a network that does not give what it needs.
     const NAME: &'static str = "Loss";
