@@ -90,7 +90,7 @@ fn carried_subset() -> PathBuf {
 }
 
 /// Prints each image in characters, what the model takes it for, and what it is.
-fn show_predictions(model: &Model<FashionCnn>, images: &Dataset) -> Result<()> {
+fn show_predictions(model: &Model<FashionCnn>, images: &Dataset<data::FashionMNIST>) -> Result<()> {
     let probabilities = model.predict(images)?.to_vec2::<f32>()?;
     let classes = model.predict_classes(images)?;
     for (index, class) in classes.into_iter().map(|class| class as usize).enumerate() {

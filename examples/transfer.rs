@@ -67,7 +67,7 @@ fn head(target: &mut Model<Target>, few: &Dataset, unseen: &Dataset) -> Result<E
 }
 
 /// The pictures of these kinds, `most` of each at most, labelled by their place among them.
-fn only(kinds: [u32; 5], data: &Dataset, most: usize) -> Result<Dataset> {
+fn only(kinds: [u32; 5], data: &Dataset<data::FashionMNIST>, most: usize) -> Result<Dataset> {
     let (mut counts, mut chosen, mut labels) = ([0; 5], Vec::new(), Vec::new());
     for (index, label) in data.labels().iter().enumerate() {
         let Some(kind) = kinds.iter().position(|kind| kind == label).filter(|kind| counts[*kind] < most) else { continue };

@@ -105,7 +105,7 @@ impl Case {
         }
     }
 
-    fn differences_of_loss(&self, loss: &dyn Loss) -> Result<Vec<String>> {
+    fn differences_of_loss(&self, loss: &impl Loss) -> Result<Vec<String>> {
         let predictions = Var::from_tensor(&self.tensor("input"))?;
         let output = loss.compute(&predictions, &self.tensor("labels"))?;
         let gradients = output.backward()?;

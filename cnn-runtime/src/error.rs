@@ -1,5 +1,6 @@
 //! Everything that can go wrong at run time, each error with what was expected, what came, and where.
 
+use crate::spec::ShapeError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -87,6 +88,13 @@ pub enum Error {
         /// Why.
         problem: String,
     },
+}
+
+/// A rule that holds for a whole network, found broken at run time.
+impl From<ShapeError> for Error {
+    fn from(error: ShapeError) -> Self {
+        Error::Mismatch(error.to_string())
+    }
 }
 
 impl Error {

@@ -178,7 +178,7 @@ impl Inferred {
 
 impl Shape {
     /// Whether `other` has these sizes; an open one here may be any.
-    const fn admits(&self, other: &Self) -> bool {
+    pub(crate) const fn admits(&self, other: &Self) -> bool {
         let (sizes, found) = (self.dims(), other.dims());
         if sizes.len() != found.len() {
             return false;

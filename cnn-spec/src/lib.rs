@@ -40,6 +40,7 @@ mod rules;
 mod shape;
 mod smallest;
 mod text;
+mod training;
 mod transposed;
 mod window;
 
@@ -62,5 +63,6 @@ pub use resampling::{FillMode, FlipMode, Interpolation, Resampling};
 pub use shape::{Dim, Operand, Shape};
 pub use smallest::smallest;
 pub use text::Text;
+pub use training::{Data, Needs, require};
 pub use transposed::{Kept, TransposedConvolution};
 pub use window::{Padding, Sliding};

@@ -1,6 +1,6 @@
 //! CIFAR-10: 32×32 colour images of ten classes, in its binary files.
 
-use super::{Dataset, fetch};
+use super::{CIFAR10, Dataset, fetch};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ const RECORD: usize = 1 + 3 * PLANE;
 ///
 /// # Errors
 /// If there is no training file or no test file, or if one is damaged; the error names the file.
-pub fn cifar10(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
+pub fn cifar10(directory: impl AsRef<Path>) -> Result<(Dataset<CIFAR10>, Dataset<CIFAR10>)> {
     let directory = directory.as_ref();
     let first = fetch::find(directory, "data_batch_1.bin")?;
     let more = (2..=5).filter_map(|batch| fetch::find(directory, &format!("data_batch_{batch}.bin")).ok());
@@ -26,7 +26,7 @@ pub fn cifar10(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
     Ok((read(&train)?, read(&[fetch::find(directory, "test_batch.bin")?])?))
 }
 
-fn read(paths: &[PathBuf]) -> Result<Dataset> {
+fn read(paths: &[PathBuf]) -> Result<Dataset<CIFAR10>> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for path in paths {
         let bytes = fetch::read(path)?;
@@ -43,7 +43,7 @@ fn read(paths: &[PathBuf]) -> Result<Dataset> {
             pixels.extend((0..PLANE).flat_map(|at| [record[1 + at], record[1 + PLANE + at], record[1 + 2 * PLANE + at]]));
         }
     }
-    Dataset::new(pixels, [32, 32, 3], labels)?.with_class_names(CIFAR10_CLASSES)
+    Dataset::new(pixels, [32, 32, 3], labels)?.typed::<CIFAR10>()?.with_class_names(CIFAR10_CLASSES)
 }
 
 #[cfg(test)]

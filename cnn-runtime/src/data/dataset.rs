@@ -1,14 +1,18 @@
 //! Labelled images in memory, and the batches made of them.
 
+use super::{Any, Kind, known};
 use crate::error::sizes;
-use crate::{Error, Result};
+use crate::{Error, Result, spec};
 use candle_core::{DType, Device, Tensor};
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Images of one shape with a label each.
+/// Images of one shape with a label each, of a [`Kind`] that says what is known of them while the program compiles.
 ///
-/// Images are kept as bytes where they came as bytes, and become numbers from 0 to 1 when a batch is made of them.
+/// Images are kept as bytes where they came as bytes, and become numbers from 0 to 1 when a batch is made of them. Clones
+/// share them.
 ///
 /// ```
 /// use cnn_runtime::data::Dataset;
@@ -17,12 +21,12 @@ use std::sync::Arc;
 /// assert_eq!(black_and_white.len(), 2);
 /// # Ok::<(), cnn_runtime::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Dataset {
-    pixels: Pixels,
+pub struct Dataset<K = Any> {
+    pixels: Arc<Pixels>,
     shape: [usize; 3],
-    labels: Vec<u32>,
+    labels: Arc<[u32]>,
     class_names: Arc<[String]>,
+    kind: PhantomData<fn() -> K>,
 }
 
 /// The values of images, one after another, each row by row with its channels innermost.
@@ -74,7 +78,8 @@ impl Dataset {
                 count.saturating_mul(image)
             )));
         }
-        Ok(Self { pixels, shape, labels, class_names: Arc::new([]) })
+        let (pixels, labels) = (Arc::new(pixels), labels.into());
+        Ok(Self { pixels, shape, labels, class_names: Arc::new([]), kind: PhantomData })
     }
 
     /// A data set of `images`, `N, H, W, C` of bytes or floats, and their `labels`, `N` of whole numbers.
@@ -107,14 +112,56 @@ impl Dataset {
         Self::new(pixels, [height, width, channels], labels.into_iter().map(|label| label as u32).collect())
     }
 
+    /// The same images, as data of kind `K`.
+    ///
+    /// # Errors
+    /// If they are not of its shape, or their labels and their classes' names not those of as many classes.
+    pub fn typed<K: Kind>(self) -> Result<Dataset<K>> {
+        self.of_kind().verified()
+    }
+}
+
+impl<K: Kind> Dataset<K> {
     /// The same images, whose label `i` stands for the `i`-th of `names`.
     ///
     /// # Errors
-    /// If a label has no name.
+    /// If a label has no name, or there are not as many names as the kind has classes.
     pub fn with_class_names<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Result<Self> {
         let class_names: Arc<[String]> = names.into_iter().map(Into::into).collect();
         check_labels(&self.labels, class_names.len())?;
-        Ok(Self { class_names, ..self })
+        Self { class_names, ..self }.verified()
+    }
+
+    /// Checks what the kind says.
+    fn verified(self) -> Result<Self> {
+        if let Some(shape) = K::SHAPE.filter(|shape| *shape != self.shape) {
+            let (found, expected) = (sizes(&self.shape), sizes(&shape));
+            return Err(Error::Data(format!("the images are {found}, those of {} are {expected}", K::NAME)));
+        }
+        let Some(classes) = K::CLASSES else { return Ok(self) };
+        if !self.class_names.is_empty() && self.class_names.len() != classes {
+            let found = self.class_names.len();
+            return Err(Error::Data(format!("there are names for {found} classes, {} has {classes}", K::NAME)));
+        }
+        check_labels(&self.labels, classes)?;
+        Ok(self)
+    }
+}
+
+impl<K> Dataset<K> {
+    /// The same images, as data of which nothing is known while the program compiles.
+    pub fn untyped(&self) -> Dataset {
+        self.of_kind()
+    }
+
+    fn of_kind<L>(&self) -> Dataset<L> {
+        Dataset {
+            pixels: self.pixels.clone(),
+            shape: self.shape,
+            labels: self.labels.clone(),
+            class_names: self.class_names.clone(),
+            kind: PhantomData,
+        }
     }
 
     /// The number of images.
@@ -154,7 +201,7 @@ impl Dataset {
         let image = height * width * channels;
         let mut values = Vec::with_capacity(indices.len() * image);
         for range in indices.iter().map(|index| index * image..(index + 1) * image) {
-            match &self.pixels {
+            match &*self.pixels {
                 Pixels::U8(pixels) => values.extend(pixels[range].iter().map(|value| f32::from(*value) / 255.)),
                 Pixels::F32(pixels) => values.extend_from_slice(&pixels[range]),
             }
@@ -176,18 +223,31 @@ impl Dataset {
             indices.iter().flat_map(|index| &values[index * image..(index + 1) * image]).copied().collect()
         }
         let image = self.shape.iter().product();
-        let pixels = match &self.pixels {
+        let pixels = match &*self.pixels {
             Pixels::U8(values) => Pixels::U8(gather(values, image, indices)),
             Pixels::F32(values) => Pixels::F32(gather(values, image, indices)),
         };
         let labels = indices.iter().map(|index| self.labels[*index]).collect();
-        Ok(Self { pixels, shape: self.shape, labels, class_names: self.class_names.clone() })
+        Ok(Self { pixels: Arc::new(pixels), labels, ..self.of_kind() })
     }
 
     /// The first `count` images, or all if there are fewer.
     pub fn take(&self, count: usize) -> Self {
         let indices: Vec<usize> = (0..count.min(self.len())).collect();
         self.subset(&indices).expect("indices of its own")
+    }
+}
+
+impl<K> Clone for Dataset<K> {
+    fn clone(&self) -> Self {
+        self.of_kind()
+    }
+}
+
+impl<K: Kind> fmt::Debug for Dataset<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if K::NAME.is_empty() { "unnamed data" } else { K::NAME };
+        write!(f, "{} images {} of {name}", self.len(), sizes(&self.shape))
     }
 }
 
@@ -204,6 +264,9 @@ pub(crate) fn check_labels(labels: &[u32], classes: usize) -> Result<()> {
 
 /// `N` images that can be had batch by batch: a [`Dataset`], or a tensor `N, H, W, C`.
 pub trait Images {
+    /// What is known of them while the program compiles.
+    const KNOWN: spec::Data<'static> = known::<Any>();
+
     /// The number of images.
     fn count(&self) -> usize;
 
@@ -214,7 +277,9 @@ pub trait Images {
     fn images(&self, range: Range<usize>, device: &Device) -> Result<Tensor>;
 }
 
-impl Images for Dataset {
+impl<K: Kind> Images for Dataset<K> {
+    const KNOWN: spec::Data<'static> = known::<K>();
+
     fn count(&self) -> usize {
         self.len()
     }
@@ -260,6 +325,29 @@ mod tests {
         assert_eq!(data.take(2).labels(), [2, 0]);
         assert_eq!(data.take(9).len(), 3);
         assert!(data.subset(&[3]).is_err());
+    }
+
+    #[test]
+    fn a_kind_is_kept_and_verified() {
+        enum Pair {}
+        impl Kind for Pair {
+            const NAME: &'static str = "the pairs";
+            const SHAPE: Option<[usize; 3]> = Some([1, 2, 1]);
+            const CLASSES: Option<usize> = Some(3);
+        }
+        let pairs: Dataset<Pair> = three().typed().unwrap();
+        let some: Dataset<Pair> = pairs.subset(&[2, 1]).unwrap().take(1).clone();
+        assert_eq!((some.labels(), some.untyped().len()), ([1].as_slice(), 1));
+        assert_eq!(format!("{pairs:?}"), "3 images 1×2×1 of the pairs");
+        assert_eq!(format!("{:?}", pairs.untyped()), "3 images 1×2×1 of unnamed data");
+        let error = |data: Dataset| data.typed::<Pair>().unwrap_err().to_string();
+        let square = Dataset::new(vec![0u8; 4], [2, 2, 1], vec![0]).unwrap();
+        assert_eq!(error(square), "the images are 2×2×1, those of the pairs are 1×2×1");
+        let label = Dataset::new(vec![0u8; 4], [1, 2, 1], vec![0, 3]).unwrap();
+        assert_eq!(error(label), "label 3 of image 1 is not below the number of classes, 3");
+        let names = three().with_class_names(["a", "b", "c", "d"]).unwrap();
+        assert_eq!(error(names), "there are names for 4 classes, the pairs has 3");
+        assert!(pairs.with_class_names(["a", "b", "c", "d"]).is_err());
     }
 
     #[test]

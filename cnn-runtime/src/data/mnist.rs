@@ -1,7 +1,7 @@
 //! MNIST and the data sets that share its files: 28×28 grey images of ten classes.
 
-use super::{Dataset, fetch, idx};
-use crate::Result;
+use super::{Dataset, FashionMNIST, Kind, MNIST, fetch, idx};
+use crate::{Error, Result};
 use std::path::Path;
 
 /// What the labels of Fashion-MNIST stand for.
@@ -15,7 +15,7 @@ pub const FASHION_CLASSES: [&str; 10] =
 ///
 /// # Errors
 /// If a file is missing, damaged, or holds something else; the error names the file.
-pub fn fashion_mnist(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
+pub fn fashion_mnist(directory: impl AsRef<Path>) -> Result<(Dataset<FashionMNIST>, Dataset<FashionMNIST>)> {
     read(directory.as_ref(), FASHION_CLASSES)
 }
 
@@ -24,15 +24,17 @@ pub fn fashion_mnist(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> 
 ///
 /// # Errors
 /// If a file is missing, damaged, or holds something else; the error names the file.
-pub fn mnist(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
+pub fn mnist(directory: impl AsRef<Path>) -> Result<(Dataset<MNIST>, Dataset<MNIST>)> {
     read(directory.as_ref(), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])
 }
 
-fn read(directory: &Path, class_names: [&str; 10]) -> Result<(Dataset, Dataset)> {
+fn read<K: Kind>(directory: &Path, class_names: [&str; 10]) -> Result<(Dataset<K>, Dataset<K>)> {
     let part = |prefix: &str| {
         let images = fetch::find(directory, &format!("{prefix}-images-idx3-ubyte"))?;
         let labels = fetch::find(directory, &format!("{prefix}-labels-idx1-ubyte"))?;
-        idx::read_dataset(images, labels)?.with_class_names(class_names)
+        let data = idx::read_dataset(&images, labels)?.typed::<K>();
+        let data = data.map_err(|error| Error::file(&images, format!("and its labels are not {}: {error}", K::NAME)))?;
+        data.with_class_names(class_names)
     };
     Ok((part("train")?, part("t10k")?))
 }
@@ -52,6 +54,18 @@ mod tests {
             }
         }
         assert_eq!(train.class_names()[9], "Ankle boot");
+    }
+
+    #[test]
+    fn names_the_file_that_holds_something_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
+        let images = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3], [7; 6].as_slice()].concat();
+        write("train-images-idx3-ubyte", &images);
+        write("train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 1, 5]);
+        let error = mnist(directory.path()).unwrap_err().to_string();
+        let expected = "train-images-idx3-ubyte` and its labels are not MNIST: the images are 2×3×1, those of MNIST are 28×28×1";
+        assert!(error.ends_with(expected), "{error}");
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! `compile`: the optimizer, the loss and the metrics a model is trained with.
 
+use super::loss::AnyLoss;
 use super::metric::Mean;
 use super::optimizer::Updater;
 use super::{Loss, Metric, Optimizer};
 use crate::data::{self, Dataset};
 use crate::error::sizes;
 use crate::model::{Forward, State};
-use crate::spec::{Dim, Graph, Shape};
+use crate::spec::{self, Dim, Graph, Shape};
 use crate::{Error, Model, Network, Result};
 use candle_core::Tensor;
 
 /// What `compile` stores.
 pub(crate) struct Compiled {
     pub updater: Updater,
-    pub loss: Box<dyn Loss>,
+    pub loss: Box<dyn AnyLoss>,
     pub metrics: Vec<Metric>,
 }
 
@@ -28,12 +29,31 @@ impl<N: Network> Model<N> {
     /// Sets how the model is trained, and what is measured while it is.
     ///
     /// What the optimizer of an earlier call remembers of the gradients is forgotten; the weights stay.
-    pub fn compile(
+    ///
+    /// A network that does not give what the loss needs is refused while the program compiles:
+    ///
+    /// ```compile_fail,E0080
+    /// # use cnn_runtime::prelude::*;
+    /// model! {
+    ///     Shirt {
+    ///         i = Input(28, 28, 1);
+    ///         x = Flatten()(i);
+    ///         x = Dense(1, sigmoid)(x);
+    ///     }
+    /// }
+    ///
+    /// let mut model = Shirt::new(&Device::Cpu, Seed(42))?;
+    /// // error: `SparseCategoricalCrossentropy` tells classes apart; `Shirt` gives 1 value
+    /// model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]);
+    /// # Ok::<(), cnn_runtime::Error>(())
+    /// ```
+    pub fn compile<L: Loss + 'static>(
         &mut self,
         optimizer: impl Optimizer + 'static,
-        loss: impl Loss + 'static,
+        loss: L,
         metrics: impl IntoIterator<Item = Metric>,
     ) -> &mut Self {
+        const { spec::require(N::GRAPH.gives(L::NEEDS, L::NAME)) };
         self.state.compiled = Some(Compiled {
             updater: Updater::new(Box::new(optimizer)),
             loss: Box::new(loss),
@@ -54,40 +74,29 @@ pub(super) fn check(method: &'static str, network: &dyn Forward, state: &State, 
     let compiled = state.compiled.as_ref().ok_or(Error::NotCompiled(method))?;
     let graph = network.graph();
     for data in data {
-        check_data(&graph, data)?;
+        check_data(method, &graph, data)?;
     }
     Ok(Checked { with_logits: compiled.loss.takes_logits(&graph)? })
 }
 
-fn check_data(graph: &Graph, data: &Dataset) -> Result<()> {
-    let classes = classes(graph)?;
+fn check_data(method: &str, graph: &Graph, data: &Dataset) -> Result<()> {
     if data.is_empty() {
         return Err(Error::Data("the data set has no images".into()));
     }
-    let (input, image) = (graph.nodes[graph.inputs[0]].shape, data.shape());
-    let fits = |(dim, size): (&Dim, &usize)| dim.known().is_none_or(|known| known == *size);
-    if input.rank() != image.len() || !input.dims().iter().zip(&image).all(fits) {
-        let [height, width, channels] = image;
-        return Err(Error::Mismatch(format!(
-            "`{}` takes {input}, the images are {}\n  help: declare `Input({height}, {width}, {channels})`",
-            graph.name,
-            sizes(&image)
-        )));
-    }
-    if !data.class_names().is_empty() && data.class_names().len() != classes {
-        let found = data.class_names().len();
-        return Err(Error::Mismatch(format!(
-            "`{}` gives {classes} values for each image, the data set has {found} classes\n  help: give its last layer {found} outputs",
-            graph.name
-        )));
-    }
-    data::check_labels(data.labels(), classes)
+    let classes = Some(data.class_names().len()).filter(|count| *count > 0);
+    let found = spec::Data { name: "", shape: Some(Shape::new(data.shape())), classes };
+    data::check_labels(data.labels(), graph.classes(method, &found)?)
 }
 
 /// Checks that there is a label for each vector the network gives, and that each is a class it knows.
 pub(super) fn check_labels(graph: &Graph, labels: &Tensor) -> Result<()> {
-    let output = only_output(graph)?;
-    let [labelled @ .., Dim::Known(classes)] = output.dims() else { return Err(no_vector(graph, output)) };
+    let output = graph.only_output("train_on_batch")?;
+    let [labelled @ .., Dim::Known(classes)] = output.dims() else {
+        return Err(Error::Mismatch(format!(
+            "`{}` gives {output}, an open number of classes\n  help: end it in a layer of a size of its own, such as `Dense(10, softmax)`",
+            graph.name
+        )));
+    };
     let fits = |(dim, size): (&Dim, &usize)| dim.known().is_none_or(|known| known == *size);
     if labels.rank() != output.rank() || !labelled.iter().zip(&labels.dims()[1..]).all(fits) {
         let (name, found) = (graph.name, sizes(labels.dims()));
@@ -97,35 +106,6 @@ pub(super) fn check_labels(graph: &Graph, labels: &Tensor) -> Result<()> {
         )));
     }
     data::check_labels(&labels.flatten_all()?.to_vec1()?, *classes)
-}
-
-/// The number of classes that a network tells images apart by.
-fn classes(graph: &Graph) -> Result<usize> {
-    let output = only_output(graph)?;
-    match output.dims() {
-        [Dim::Known(classes)] => Ok(*classes),
-        _ => Err(no_vector(graph, output)),
-    }
-}
-
-fn no_vector(graph: &Graph, output: &Shape) -> Error {
-    Error::Mismatch(format!(
-        "a label for each image needs a network that gives a vector; `{}` gives {output}\n  help: put `Flatten()` or `GlobalAveragePooling2D()` before its last layer",
-        graph.name
-    ))
-}
-
-/// What a network of one input and one output gives for each image.
-fn only_output(graph: &Graph) -> Result<&Shape> {
-    if let ([_], [output]) = (graph.inputs, graph.outputs) {
-        return Ok(&graph.nodes[*output].shape);
-    }
-    Err(Error::Mismatch(format!(
-        "a data set feeds one input and one output; `{}` has {} and {}\n  help: call the network itself, with `model.call(&[…], &Context::inference())`",
-        graph.name,
-        graph.inputs.len(),
-        graph.outputs.len()
-    )))
 }
 
 #[cfg(test)]
@@ -148,6 +128,25 @@ mod tests {
         let error = model.fit(&blobs(8), Fit::epochs(1)).unwrap_err().to_string();
         assert_eq!(error, "`fit` needs to know the loss\n  help: call `model.compile(optimizer, loss, metrics)` first");
         assert!(model.evaluate(&blobs(8)).unwrap_err().to_string().starts_with("`evaluate` needs"));
+    }
+
+    #[test]
+    fn images_of_run_time_are_tried_on_open_sizes() {
+        crate::model! {
+            Open {
+                i = Input(_, _, 1);
+                x = Conv2D(4, 5)(i);
+                x = GlobalAveragePooling2D()(x);
+                x = Dense(2, softmax)(x);
+            }
+        }
+        let images = |size: usize| Dataset::new(vec![0u8; size * size], [size, size, 1], vec![1]).unwrap();
+        let mut model = Open::new(&Device::Cpu, Seed(1)).unwrap();
+        model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
+        assert!(model.evaluate(&images(5)).is_ok());
+        let error = model.evaluate(&images(4)).unwrap_err().to_string();
+        let expected = "kernel 5×5 does not fit the 4×4 image `i`\n  note: in `conv2d` of `Open`: (4 + 2·0 − 5)/1 + 1 = 0\n  help: train on larger images, or shrink them less in the network";
+        assert_eq!(error, expected);
     }
 
     #[test]

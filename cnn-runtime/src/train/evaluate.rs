@@ -4,9 +4,9 @@ use super::compile::{self, Checked, Compiled};
 use super::loss::penalty;
 use super::metric::Mean;
 use super::{BATCH_SIZE, progress};
-use crate::data::Dataset;
+use crate::data::{Dataset, Kind, known};
 use crate::model::{Forward, State};
-use crate::{Context, Model, Network, Result};
+use crate::{Context, Model, Network, Result, spec};
 use candle_core::{DType, Tensor};
 use std::fmt;
 use std::ops::Index;
@@ -62,11 +62,15 @@ impl<N: Network> Model<N> {
     /// The loss and the metrics on `data`, as the model would predict it: without dropout. The loss includes what the
     /// regularizers add to it, as in training.
     ///
+    /// A model for other data than the type of `data` says does not compile, as with [`Self::fit`].
+    ///
     /// # Errors
     /// If the model is not compiled, or does not fit `data`.
-    pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        let checked = compile::check("evaluate", &self.network, &self.state, &[data])?;
-        evaluate(&self.network, &self.state, &checked, data, BATCH_SIZE)
+    pub fn evaluate<K: Kind>(&self, data: &Dataset<K>) -> Result<Evaluation> {
+        const { spec::require(N::GRAPH.fits("evaluate", &known::<K>())) };
+        let data = data.untyped();
+        let checked = compile::check("evaluate", &self.network, &self.state, &[&data])?;
+        evaluate(&self.network, &self.state, &checked, &data, BATCH_SIZE)
     }
 }
 

@@ -6,11 +6,12 @@ use super::metric::Mean;
 use super::progress::Progress;
 use super::step::step;
 use super::{BATCH_SIZE, History, Verbose};
-use crate::data::Dataset;
+use crate::data::{Any, Dataset, Kind, known};
 use crate::model::{Forward, State};
-use crate::{Error, Model, Network, Result};
+use crate::{Error, Model, Network, Result, spec};
 use candle_core::{DType, Tensor};
 use rand::seq::SliceRandom;
+use std::fmt;
 
 /// How long and on what to train: the arguments of [`Model::fit`], with Keras' defaults.
 ///
@@ -22,42 +23,66 @@ use rand::seq::SliceRandom;
 /// let fit = Fit::epochs(5).batch_size(128).validation(&held_out).verbose(Verbose::Lines);
 /// # Ok::<(), cnn_runtime::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct Fit<'a> {
+pub struct Fit<'a, V = Any> {
+    schedule: Schedule,
+    validation: Option<&'a Dataset<V>>,
+}
+
+/// All of it but data.
+#[derive(Clone, Copy, Debug)]
+struct Schedule {
     epochs: usize,
     batch_size: usize,
-    validation: Option<&'a Dataset>,
     shuffle: bool,
     verbose: Verbose,
 }
 
-impl<'a> Fit<'a> {
+impl Fit<'_> {
     /// So many passes over the data, in shuffled batches of 32.
     pub const fn epochs(epochs: usize) -> Self {
-        Self { epochs, batch_size: BATCH_SIZE, validation: None, shuffle: true, verbose: Verbose::Bar }
+        let schedule = Schedule { epochs, batch_size: BATCH_SIZE, shuffle: true, verbose: Verbose::Bar };
+        Self { schedule, validation: None }
     }
+}
 
+impl<'a, V> Fit<'a, V> {
     /// The images in a batch; the last batch of an epoch may have fewer.
     pub const fn batch_size(self, batch_size: usize) -> Self {
-        Self { batch_size, ..self }
+        Self { schedule: Schedule { batch_size, ..self.schedule }, ..self }
     }
 
     /// Images the model is not trained on, to evaluate it on after every epoch.
-    pub const fn validation(self, data: &'a Dataset) -> Self {
-        Self { validation: Some(data), ..self }
+    pub const fn validation<'b, W>(self, data: &'b Dataset<W>) -> Fit<'b, W> {
+        Fit { schedule: self.schedule, validation: Some(data) }
     }
 
     /// Whether each epoch has the images in another order, which follows from the model's seed; `true` by default.
     pub const fn shuffle(self, shuffle: bool) -> Self {
-        Self { shuffle, ..self }
+        Self { schedule: Schedule { shuffle, ..self.schedule }, ..self }
     }
 
     /// What is shown meanwhile.
     pub const fn verbose(self, verbose: Verbose) -> Self {
-        Self { verbose, ..self }
+        Self { schedule: Schedule { verbose, ..self.schedule }, ..self }
     }
+}
 
+impl<V> Clone for Fit<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Fit<'_, V> {}
+
+impl<V: Kind> fmt::Debug for Fit<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fit").field("schedule", &self.schedule).field("validation", &self.validation).finish()
+    }
+}
+
+impl Schedule {
     fn check(&self) -> Result<()> {
         match (self.epochs, self.batch_size) {
             (0, _) => Err(Error::Argument("`epochs` must be at least 1, found 0".into())),
@@ -74,11 +99,39 @@ impl<N: Network> Model<N> {
     /// validation are of the weights at its end. A further call goes on from where this one stops. Progress is written to
     /// the standard output, see [`Verbose`].
     ///
+    /// What the type of a data set says is checked while the program compiles: a network that takes other images, or tells
+    /// other classes apart, is refused.
+    ///
+    /// ```compile_fail,E0080
+    /// # use cnn_runtime::prelude::*;
+    /// model! {
+    ///     Coloured {
+    ///         i = Input(32, 32, 3);
+    ///         x = Flatten()(i);
+    ///         x = Dense(10, softmax)(x);
+    ///     }
+    /// }
+    ///
+    /// let (train, test) = data::fashion_mnist("fashion")?;
+    /// let mut model = Coloured::new(&Device::Cpu, Seed(42))?;
+    /// model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]);
+    /// // error: `Coloured` takes 32×32×3, the images of Fashion-MNIST are 28×28×1
+    /// model.fit(&train, Fit::epochs(5))?;
+    /// # Ok::<(), cnn_runtime::Error>(())
+    /// ```
+    ///
+    /// Of a data set that does not say, a [`Dataset`] of kind [`Any`], the same is found out before the first step.
+    ///
     /// # Errors
     /// Before the first step, if the model is not compiled, does not fit the data, or an argument is 0. In a step, if the
     /// loss is no longer finite; the weights are then those before that step.
-    pub fn fit(&mut self, data: &Dataset, fit: Fit) -> Result<History> {
-        run(&self.network, &mut self.state, data, &fit)
+    pub fn fit<K: Kind, V: Kind>(&mut self, data: &Dataset<K>, fit: Fit<V>) -> Result<History> {
+        const {
+            spec::require(N::GRAPH.fits("fit", &known::<K>()));
+            spec::require(N::GRAPH.fits("fit", &known::<V>()));
+        };
+        let validation = fit.validation.map(Dataset::untyped);
+        run(&self.network, &mut self.state, &data.untyped(), validation.as_ref(), fit.schedule)
     }
 
     /// Trains the model on one batch, images `N, H, W, C` and labels `N` of u32, and gives its loss and metrics.
@@ -98,16 +151,16 @@ impl<N: Network> Model<N> {
     }
 }
 
-fn run(network: &dyn Forward, state: &mut State, data: &Dataset, fit: &Fit) -> Result<History> {
+fn run(network: &dyn Forward, state: &mut State, data: &Dataset, validation: Option<&Dataset>, fit: Schedule) -> Result<History> {
     fit.check()?;
-    let sets: Vec<&Dataset> = std::iter::once(data).chain(fit.validation).collect();
+    let sets: Vec<&Dataset> = std::iter::once(data).chain(validation).collect();
     let checked = compile::check("fit", network, state, &sets)?;
     let mut history = History::default();
     for epoch in 1..=fit.epochs {
         let steps = data.len().div_ceil(fit.batch_size);
         let mut progress = Progress::start(fit.verbose, epoch, fit.epochs, steps);
         let mut logs = train_epoch(network, state, &checked, data, fit, epoch, &mut progress)?;
-        if let Some(validation) = fit.validation {
+        if let Some(validation) = validation {
             let evaluation = evaluate::evaluate(network, state, &checked, validation, fit.batch_size)?;
             logs.extend(evaluation.iter().map(|(name, value)| (format!("val_{name}"), value)));
         }
@@ -124,7 +177,7 @@ fn train_epoch(
     state: &mut State,
     checked: &Checked,
     data: &Dataset,
-    fit: &Fit,
+    fit: Schedule,
     epoch: usize,
     progress: &mut Progress,
 ) -> Result<Vec<(String, f64)>> {
@@ -298,6 +351,37 @@ mod tests {
         assert_eq!(error(quiet(0)), "`epochs` must be at least 1, found 0");
         assert_eq!(error(quiet(1).batch_size(0)), "`batch_size` must be at least 1, found 0");
         assert_eq!(error(quiet(1).validation(&blobs(8).take(0))), "the data set has no images");
+    }
+
+    #[test]
+    fn labels_outside_the_classes_are_found_before_the_first_step() {
+        let mut model = model(SGD::default());
+        let before = bits(&model);
+        let labelled = |labels| Dataset::new(vec![9u8; 24], [2, 3, 2], labels).unwrap();
+        let expected = "label 7 of image 1 is not below the number of classes, 3";
+        let in_training = model.fit(&labelled(vec![2, 7]), quiet(1)).unwrap_err();
+        assert_eq!(in_training.to_string(), expected);
+        let in_validation = model.fit(&labelled(vec![2, 0]), quiet(1).validation(&labelled(vec![0, 7]))).unwrap_err();
+        assert_eq!(in_validation.to_string(), expected);
+        assert_eq!(model.evaluate(&labelled(vec![0, 7])).unwrap_err().to_string(), expected);
+        assert_eq!((bits(&model), model.state.step), (before, 0));
+    }
+
+    #[test]
+    fn data_of_a_kind_is_trained_on_as_any_other() {
+        enum Blobs {}
+        impl Kind for Blobs {
+            const NAME: &'static str = "the blobs";
+            const SHAPE: Option<[usize; 3]> = Some([2, 3, 2]);
+            const CLASSES: Option<usize> = Some(3);
+        }
+        let (mut typed, mut untyped) = (model(Adam::default()), model(Adam::default()));
+        let data: Dataset<Blobs> = blobs(40).typed().unwrap();
+        let history = typed.fit(&data, quiet(1).validation(&data.take(9))).unwrap();
+        assert_eq!(history, untyped.fit(&blobs(40), quiet(1).validation(&blobs(40).take(9))).unwrap());
+        assert_eq!(bits(&typed), bits(&untyped));
+        assert_eq!(typed.evaluate(&data).unwrap(), untyped.evaluate(&data.untyped()).unwrap());
+        assert_eq!(typed.predict_classes(&data).unwrap(), untyped.predict_classes(&data.untyped()).unwrap());
     }
 
     #[test]

@@ -1,12 +1,20 @@
 //! Losses: what training makes small.
 
 use crate::kernels;
-use crate::spec::{Activation, Graph};
+use crate::spec::{Activation, Graph, Needs};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 
 /// What training makes small.
+///
+/// One of your own that needs a value for each class says so in `NEEDS`; then a model without is refused by the compiler.
 pub trait Loss: Send {
+    /// What it is called in the error of a network that does not give what it needs.
+    const NAME: &'static str = "Loss";
+
+    /// What it needs of the network's output, which `compile` checks while the program compiles.
+    const NEEDS: Needs = Needs::Anything;
+
     /// Whether the loss is to be computed from what a closing `softmax` of the network would be given, rather than from
     /// its output.
     ///
@@ -21,6 +29,22 @@ pub trait Loss: Send {
     fn compute(&self, predictions: &Tensor, labels: &Tensor) -> candle_core::Result<Tensor>;
 }
 
+/// A loss whose type is forgotten, so that what trains by it is compiled once.
+pub(crate) trait AnyLoss: Send {
+    fn takes_logits(&self, graph: &Graph) -> Result<bool>;
+    fn compute(&self, predictions: &Tensor, labels: &Tensor) -> candle_core::Result<Tensor>;
+}
+
+impl<L: Loss> AnyLoss for L {
+    fn takes_logits(&self, graph: &Graph) -> Result<bool> {
+        Loss::takes_logits(self, graph)
+    }
+
+    fn compute(&self, predictions: &Tensor, labels: &Tensor) -> candle_core::Result<Tensor> {
+        Loss::compute(self, predictions, labels)
+    }
+}
+
 /// `−ln p` of the true class, whose number is the label.
 ///
 /// A network that ends in `softmax` is trained from its logits, which is more exact than from its probabilities.
@@ -31,6 +55,9 @@ pub struct SparseCategoricalCrossentropy {
 }
 
 impl Loss for SparseCategoricalCrossentropy {
+    const NAME: &'static str = "SparseCategoricalCrossentropy";
+    const NEEDS: Needs = Needs::Classes;
+
     fn takes_logits(&self, graph: &Graph) -> Result<bool> {
         match (self.from_logits, ends_in_softmax(graph)) {
             (false, true) => Ok(true),
@@ -102,11 +129,11 @@ mod tests {
     fn logits_and_probabilities_are_not_mixed_up() {
         let loss = |from_logits| SparseCategoricalCrossentropy { from_logits };
         let (soft, linear) = (Tiny::GRAPH, ending_in(Layer::Dense(spec::Dense::new(3))));
-        assert!(loss(false).takes_logits(&soft).unwrap());
-        assert!(!loss(true).takes_logits(&linear).unwrap());
-        let error = loss(true).takes_logits(&soft).unwrap_err().to_string();
+        assert!(Loss::takes_logits(&loss(false), &soft).unwrap());
+        assert!(!Loss::takes_logits(&loss(true), &linear).unwrap());
+        let error = Loss::takes_logits(&loss(true), &soft).unwrap_err().to_string();
         assert!(error.starts_with("`from_logits: true` on `Tiny`, which ends in `softmax`\n  help: "), "{error}");
-        let error = loss(false).takes_logits(&linear).unwrap_err().to_string();
+        let error = Loss::takes_logits(&loss(false), &linear).unwrap_err().to_string();
         assert!(error.contains("use `SparseCategoricalCrossentropy { from_logits: true }`"), "{error}");
     }
 
@@ -134,7 +161,8 @@ mod tests {
     fn is_the_mean_of_minus_log_p() {
         let logits = Tensor::new(&[[0f32, 2f32.ln(), 5f32.ln()], [0., 0., 0.]], &Device::Cpu).unwrap();
         let labels = Tensor::new(&[2u32, 0], &Device::Cpu).unwrap();
-        let loss = SparseCategoricalCrossentropy::default().compute(&logits, &labels).unwrap().to_scalar::<f32>().unwrap();
+        let loss =
+            Loss::compute(&SparseCategoricalCrossentropy::default(), &logits, &labels).unwrap().to_scalar::<f32>().unwrap();
         let expected = (-(5f32 / 8.).ln() + 3f32.ln()) / 2.;
         assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
     }

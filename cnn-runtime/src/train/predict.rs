@@ -2,10 +2,10 @@
 
 use super::BATCH_SIZE;
 use crate::data::Images;
-use crate::error::sizes;
-use crate::model::{Forward, State};
-use crate::{Context, Error, Model, Network, Result};
+use crate::model::Forward;
+use crate::{Context, Error, Model, Network, Result, spec};
 use candle_core::{D, Tensor};
+use std::ops::Range;
 
 impl<N: Network> Model<N> {
     /// The output of the network for every image of a data set, or of a tensor `N, H, W, C`: of one that ends in
@@ -13,42 +13,36 @@ impl<N: Network> Model<N> {
     ///
     /// Images are taken in batches, so there may be more of them than the device could hold at once.
     ///
+    /// A model for images of another shape than the type of a data set says does not compile; it need not tell the same
+    /// classes apart.
+    ///
     /// # Errors
     /// If there are no images, or they are not of the shape the network was declared for.
-    pub fn predict(&self, images: &impl Images) -> Result<Tensor> {
-        predict(&self.network, &self.state, images)
+    pub fn predict<I: Images>(&self, images: &I) -> Result<Tensor> {
+        const { spec::require(N::GRAPH.takes_images("predict", &I::KNOWN)) };
+        let batch = |range| images.images(range, &self.state.device);
+        predict(&self.network, images.count(), &batch)
     }
 
     /// The most probable class of every image.
     ///
     /// # Errors
-    /// As [`Self::predict`], and if the network does not give a vector for each image.
-    pub fn predict_classes(&self, images: &impl Images) -> Result<Vec<u32>> {
+    /// As [`Self::predict`]. A network that does not give a vector for each image, or tells other classes apart than the type of
+    /// a data set says, does not compile.
+    pub fn predict_classes<I: Images>(&self, images: &I) -> Result<Vec<u32>> {
+        const { spec::require(N::GRAPH.fits("predict_classes", &I::KNOWN)) };
         let predictions = self.predict(images)?;
-        if predictions.rank() != 2 {
-            let found = sizes(&predictions.dims()[1..]);
-            return Err(Error::Mismatch(format!("classes need a vector for each image, `{}` gives {found}", N::GRAPH.name)));
-        }
         Ok(predictions.argmax(D::Minus1)?.to_vec1()?)
     }
 }
 
-fn predict(network: &dyn Forward, state: &State, images: &dyn Images) -> Result<Tensor> {
-    let graph = network.graph();
-    if graph.inputs.len() != 1 || graph.outputs.len() != 1 {
-        return Err(Error::Mismatch(format!(
-            "`predict` is for one input and one output; `{}` has {} and {}\n  help: call the network itself, with `model.call(&[…], &Context::inference())`",
-            graph.name,
-            graph.inputs.len(),
-            graph.outputs.len()
-        )));
-    }
-    if images.count() == 0 {
+fn predict(network: &dyn Forward, count: usize, images: &dyn Fn(Range<usize>) -> Result<Tensor>) -> Result<Tensor> {
+    if count == 0 {
         return Err(Error::Data("there are no images to predict".into()));
     }
     let mut outputs = Vec::new();
-    for start in (0..images.count()).step_by(BATCH_SIZE) {
-        let batch = images.images(start..images.count().min(start + BATCH_SIZE), &state.device)?;
+    for start in (0..count).step_by(BATCH_SIZE) {
+        let batch = images(start..count.min(start + BATCH_SIZE))?;
         outputs.push(network.forward(&batch, &Context::inference())?.detach());
     }
     Ok(Tensor::cat(&outputs, 0)?)
