@@ -52,7 +52,7 @@ fn main() -> Result<()> {
 }
 
 /// The same pictures with black on all sides.
-fn framed(data: &Dataset, before: usize, after: usize) -> Result<Dataset> {
+fn framed<K: data::Kind>(data: &Dataset<K>, before: usize, after: usize) -> Result<Dataset> {
     let (images, labels) = data.batch(&(0..data.len()).collect::<Vec<_>>(), &Device::Cpu)?;
     let framed = images.pad_with_zeros(1, before, after)?.pad_with_zeros(2, before, after)?;
     Dataset::from_tensors(&framed, &labels)
