@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Images are kept as bytes where they came as bytes, and become numbers from 0 to 1 when a batch is made of them. Clones
 /// share them.
 ///
+/// A function takes data of every kind as `fn f<K: data::Kind>(data: &Dataset<K>)`; one that takes `&Dataset` is given
+/// [`untyped`](Self::untyped) data.
+///
 /// ```
 /// use cnn_runtime::data::Dataset;
 ///
