@@ -3,9 +3,13 @@
 #![deny(warnings, missing_docs, non_snake_case, clippy::all)]
 
 use cnn_runtime::candle_core::{self, Tensor};
-use cnn_runtime::candle_nn::{ModuleT, VarBuilder, VarMap};
-use cnn_runtime::prelude::{Context, DType, Device, Model, Network, Result, Seed, model};
-use cnn_runtime::spec::{self, Shape};
+use cnn_runtime::candle_nn::{self, ModuleT, VarBuilder, VarMap};
+use cnn_runtime::layers::CustomLayer;
+use cnn_runtime::prelude::{
+    Accuracy, Adam, Context, DType, Dataset, Device, Fit, Model, Network, Result, Seed, SparseCategoricalCrossentropy, Verbose,
+    model,
+};
+use cnn_runtime::spec::{self, At, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Shape, ShapeError, Text, rules};
 
 model! {
     /// The lecture's Fashion-MNIST classifier.
@@ -492,5 +496,142 @@ fn open_sizes_have_a_least() -> Result<()> {
     }
     let error = run(10, 7).unwrap_err().to_string();
     assert!(error.starts_with("`input` takes a batch of at least N×10×8×3, found 1×10×7×3"), "{error}");
+    Ok(())
+}
+
+/// Squeeze-and-excitation (Hu et al., 2018): every channel of an image times what all of them say of it.
+#[derive(Clone, Copy)]
+struct SqueezeExcite {
+    ratio: usize,
+}
+
+impl SqueezeExcite {
+    const fn by(ratio: usize) -> Self {
+        Self { ratio }
+    }
+
+    const fn infer(&self, inputs: &[Operand]) -> std::result::Result<Inferred, ShapeError> {
+        let image = match rules::image("SqueezeExcite", inputs) {
+            Ok(image) => image,
+            Err(error) => return Err(error),
+        };
+        let channels = match rules::channels("SqueezeExcite", image) {
+            Ok(channels) => channels,
+            Err(error) => return Err(error),
+        };
+        let hidden = channels / self.ratio;
+        let squeeze = Parameter::new("squeeze", [channels, hidden], Initializer::GlorotUniform).fans(channels, hidden);
+        let excite = Parameter::new("excite", [hidden, channels], Initializer::GlorotUniform).fans(hidden, channels);
+        Ok(Inferred::shape(image.shape).parameters(Parameters::NONE.with(squeeze).with(excite)).reach(Reach::Whole))
+    }
+}
+
+impl CustomLayer for SqueezeExcite {
+    fn forward(&self, tensors: &[Tensor], xs: &[&Tensor], _cx: &Context) -> candle_core::Result<Tensor> {
+        let hidden = xs[0].mean((1, 2))?.matmul(&tensors[0])?.relu()?;
+        let gate = candle_nn::ops::sigmoid(&hidden.matmul(&tensors[1])?)?;
+        xs[0].broadcast_mul(&gate.unsqueeze(1)?.unsqueeze(1)?)
+    }
+}
+
+/// `a` times a number that is learned, plus `b`.
+struct Blend {
+    start: f64,
+    gives: usize,
+}
+
+impl Blend {
+    const fn infer(&self, inputs: &[Operand]) -> std::result::Result<Inferred, ShapeError> {
+        let weight = Parameter::new("weight", [], Initializer::Constant(self.start));
+        let parameters = Parameters::NONE.with(weight);
+        match inputs {
+            [a, _] if self.gives == 0 => Ok(Inferred::shape(a.shape).parameters(parameters)),
+            [_, _] => Ok(Inferred::shape(spec::Shape::new([self.gives])).parameters(parameters)),
+            _ => Err(ShapeError::new(At::Inputs, Text::from("`Blend` takes two tensors"))),
+        }
+    }
+}
+
+impl CustomLayer for Blend {
+    fn forward(&self, tensors: &[Tensor], xs: &[&Tensor], _cx: &Context) -> candle_core::Result<Tensor> {
+        xs[0].broadcast_mul(&tensors[0])? + xs[1]
+    }
+}
+
+const HALVED: SqueezeExcite = SqueezeExcite { ratio: 2 };
+
+model! {
+    block gated(ratio)(x) {
+        x = Conv2D(8, 3, same, relu)(x);
+        Custom(SqueezeExcite { ratio })(x)
+    }
+
+    /// The ways to give a layer of one's own.
+    Gated {
+        i = Input(6, 5, 1);
+        x = gated(4)(i);
+        y = Custom(SqueezeExcite::by(2), name=gate)(x);
+        y = Custom(HALVED, frozen)(y);
+        x = Custom(Blend { start: 0.5, gives: 0 })(x, y);
+        x = Flatten()(x);
+        x = Dense(2, softmax)(x);
+    }
+
+    Open<const C: usize> {
+        i = Input(_, _, C);
+        gate = Custom(SqueezeExcite { ratio: C / 2 });
+        x = gate(i);
+        x = gate(x);
+    }
+
+    Untrue {
+        a = Input(4);
+        b = Input(4);
+        x = Custom(Blend { start: 1.0, gives: 5 })([a, b]);
+    }
+}
+
+#[test]
+fn a_layer_may_be_the_users_own() -> Result<()> {
+    let names: Vec<String> = Gated::GRAPH.parameters().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names[2..5], ["gated.squeeze_excite.squeeze", "gated.squeeze_excite.excite", "gate.squeeze"]);
+    assert_eq!(names[6..9], ["halved.squeeze", "halved.excite", "blend.weight"]);
+    assert_eq!(Gated::GRAPH.count_params() - Gated::GRAPH.count_trained(), 64);
+    assert_eq!(Gated::GRAPH.nodes[2].layer.name(), "SqueezeExcite");
+    assert_eq!(Open::<6>::GRAPH.count_params(), 24);
+
+    let mut model = Gated::new(&Device::Cpu, Seed(3))?;
+    assert!(model.summary().to_string().contains("halved (HALVED)"));
+    let values = |tensor: &Tensor| tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<f32>());
+    let before = [values(&model.gate.tensors[0])?, values(&model.halved.tensors[0])?, values(&model.blend.tensors[0])?];
+    assert_eq!(before[2], [0.5]);
+    // Bright images are of the second class.
+    let labels: Vec<u32> = (0..32).map(|index| index % 2).collect();
+    let pixels: Vec<u8> = labels.iter().flat_map(|label| vec![if *label == 1 { 200 } else { 20 }; 30]).collect();
+    let data = Dataset::new(pixels, [6, 5, 1], labels)?;
+    model.compile(Adam::new(0.02), SparseCategoricalCrossentropy::default(), [Accuracy]);
+    model.fit(&data, Fit::epochs(12).batch_size(8).verbose(Verbose::Silent))?;
+    let loss = model.evaluate(&data)?.loss();
+    assert!(loss < 0.2, "{loss}");
+    let after = [values(&model.gate.tensors[0])?, values(&model.halved.tensors[0])?, values(&model.blend.tensors[0])?];
+    assert_ne!(after[0], before[0]);
+    assert_eq!(after[1], before[1]);
+    assert_ne!(after[2], before[2]);
+
+    let directory = tempfile::tempdir().expect("a place for the file");
+    let path = directory.path().join("gated.safetensors");
+    model.save(&path)?;
+    let mut again = Gated::new(&Device::Cpu, Seed(4))?;
+    again.load(&path)?;
+    assert_eq!(values(&again.gate.tensors[0])?, after[0]);
+    Ok(())
+}
+
+#[test]
+fn a_rule_that_does_not_hold_is_an_error_of_its_layer() -> Result<()> {
+    let model = Untrue::new(&Device::Cpu, Seed(1))?;
+    let xs = zeros(&[3, 4]);
+    let error = model.forward(&xs, &xs, &Context::inference()).unwrap_err().to_string();
+    assert!(error.starts_with("`Blend` gave 3×4, and its rule says 3×5"), "{error}");
     Ok(())
 }

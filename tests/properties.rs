@@ -84,7 +84,7 @@ fn plausible(kind: Kind) -> BoxedStrategy<Value> {
             let order = (1..=4i128).prop_flat_map(ordered).prop_map(Value::Tuple);
             prop_oneof![small(-3..=4), vec(small(-3..=4), 0..=3).prop_map(Value::Tuple), order].boxed()
         }
-        Kind::Name => unreachable!("no layer has a name among its own arguments"),
+        Kind::Name | Kind::Layer => unreachable!("no layer of the language takes one"),
     }
 }
 

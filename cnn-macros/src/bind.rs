@@ -2,6 +2,7 @@
 
 use crate::ast::{Argument, Call, Given, Written};
 use crate::common::COMMON;
+use crate::custom;
 use crate::evaluate::{Parameters, constant_called, evaluate, is_in_capitals, misspelled};
 use crate::graph::Constants;
 use crate::report::{Errors, Mistake, Problem, Result, code, spaced};
@@ -238,6 +239,7 @@ const fn example(kind: Kind) -> &'static str {
         Kind::Axes => "(1, 2)",
         Kind::Word(words) => words[0],
         Kind::Name => "stem",
+        Kind::Layer => "MyLayer { … }",
     }
 }
 
@@ -260,6 +262,11 @@ fn fill(place: Place, argument: &spec::Argument, parameters: &Parameters, errors
 
 fn value(given: &Given, argument: &spec::Argument, parameters: &Parameters, constants: &mut Constants) -> Result<Option<Value>> {
     let kind = argument.kind;
+    if kind == Kind::Layer {
+        let stand_in = argument.name.to_string();
+        constants.push((stand_in.clone(), custom::expression(given)?));
+        return Ok(Some(Value::Constant(Constant { text: spaced(&given.tokens), stand_in })));
+    }
     let value = match &given.written {
         Written::Value(value) => value.clone(),
         Written::Absent => return Ok(None),

@@ -8,6 +8,7 @@ mod scope;
 use crate::ast::{self, Block, Call, Expression, For, Given, If, Model, Outline, Statement};
 use crate::bind::{self, Filled, bind};
 use crate::common;
+use crate::custom;
 use crate::evaluate;
 use crate::fallback::{Field, Sketch};
 use crate::graph::{self, Argument, Blamed, Check, Constants, Described, Edge, Graph, Node, Source, Stated, Step};
@@ -473,7 +474,6 @@ impl<'a> Checker<'a> {
     fn hold(&mut self, call: &'a Call) -> Option<Held<'a>> {
         let kind = call.layer.to_string();
         let table = Layer::arguments(&kind).unwrap_or_default();
-        let snake = Layer::snake_name_of(&kind).map_or_else(|| snake(&kind), str::to_string);
         if call.layer == *self.name {
             let problem = Problem::new(format!("model `{kind}` is made of itself"));
             self.errors.push(problem.help("declare what repeats as a block, and repeat it with a loop").at(&call.layer));
@@ -482,6 +482,13 @@ impl<'a> Checker<'a> {
         let arguments = common::arguments(call, &self.scope.parameters, self.errors);
         let (common, arguments) = arguments.map_or((None, None), |(common, own)| (Some(common), Some(own)));
         let common = common.unwrap_or_default();
+        let snake = match arguments.as_deref() {
+            Some([own, ..]) if call.layer == spec::Custom::NAME => custom::expression(&own.given)
+                .ok()
+                .and_then(|layer| custom::name(&layer))
+                .map_or_else(|| snake(&kind), |name| snake(&name)),
+            _ => Layer::snake_name_of(&kind).map_or_else(|| snake(&kind), str::to_string),
+        };
         let name = self.names.add(self.scope.place, snake, common.name, call.layer.span());
         self.slots.push(Slot { name, kind: call.layer.clone() });
         let before = self.errors.len();
@@ -729,6 +736,10 @@ impl<'a> Checker<'a> {
         if Layer::arguments(&kind).is_none() {
             return Some(Described::Model);
         }
+        if call.layer == spec::Custom::NAME {
+            let (_, layer) = filled.first()?.as_ref()?.constants.first()?;
+            return Some(Described::Custom(custom::name(layer).unwrap_or(kind), layer.clone()));
+        }
         let has_constants = values.iter().flatten().any(spec::Value::has_constants);
         let layer = match has_constants {
             false => Layer::from_values(&kind, &values).map(|layer| Described::Known(Box::new(layer))),
@@ -960,7 +971,10 @@ fn blamable(call: &Call, table: &[spec::Argument], filled: &[Option<Filled>]) ->
             let element = |i| (Blamed::Element(argument.name, i), filled.given.element(i).clone());
             blamable.extend((0..values.len()).map(element));
         }
-        blamable.push((Blamed::Argument(argument.name), filled.given.tokens.clone()));
+        if let Some((_, layer)) = filled.constants.first().filter(|_| argument.kind == spec::Kind::Layer) {
+            blamable.extend(custom::fields(layer).into_iter().map(|(name, value)| (Blamed::Argument(name), value)));
+        }
+        blamable.push((Blamed::Argument(argument.name.to_string()), filled.given.tokens.clone()));
     }
     if let Some(tensors) = &call.tensors {
         let tokens = tensors.expressions.iter().map(token_of);

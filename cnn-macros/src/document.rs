@@ -38,7 +38,7 @@ pub fn architecture(name: &str, graph: &Graph) -> Architecture {
         let parameters = applied.inferred.map(|inferred| inferred.parameters.count());
         Layer {
             name: graph.name(applied).path.clone(),
-            kind: applied.kind.to_string(),
+            kind: applied.kind(),
             arguments: written(applied),
             inputs: node.inputs.clone(),
             shape: node.shape,
@@ -61,7 +61,7 @@ fn written(layer: &graph::Layer) -> Vec<Argument> {
             let arguments = arguments(&layer.kind.to_string(), settings.clone());
             arguments.into_iter().map(|argument| Argument { text: with(argument.text), ..argument }).collect()
         }
-        Described::Model => Vec::new(),
+        Described::Model | Described::Custom(..) => Vec::new(),
     }
 }
 

@@ -78,6 +78,17 @@ pub fn compute(expr: &Expr, parameters: &Parameters) -> Result<Written> {
 
 /// `expr`, whose value only the compiler knows, with every parameter in it replaced by what it stands for.
 fn substituted(expr: &Expr, parameters: &Parameters) -> Expr {
+    if let Expr::Struct(literal) = expr {
+        let mut literal = literal.clone();
+        for field in &mut literal.fields {
+            let value = substituted(&field.expr, parameters);
+            if value.to_token_stream().to_string() != field.expr.to_token_stream().to_string() {
+                field.colon_token.get_or_insert_default();
+                field.expr = value;
+            }
+        }
+        return Expr::Struct(literal);
+    }
     syn::parse2(with_values(expr.to_token_stream(), parameters)).unwrap_or_else(|_| expr.clone())
 }
 
@@ -104,6 +115,11 @@ fn with_values(tokens: TokenStream, parameters: &Parameters) -> TokenStream {
             TokenTree::Ident(name) if !is_member => match parameters.get(&name.to_string()) {
                 Some(Written::Value(Value::Int(n))) => {
                     let mut number = Literal::i128_unsuffixed(*n);
+                    number.set_span(name.span());
+                    TokenTree::from(number).into()
+                }
+                Some(Written::Value(Value::Float(x))) => {
+                    let mut number = Literal::f64_unsuffixed(*x);
                     number.set_span(name.span());
                     TokenTree::from(number).into()
                 }

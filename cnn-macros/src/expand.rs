@@ -105,6 +105,7 @@ fn allow_any_case(graph: &Graph) -> Option<TokenStream> {
 
 fn field(graph: &Graph, layer: &Layer) -> TokenStream {
     let Layer { kind, inputs, inferred, layer: described, .. } = layer;
+    let shown = layer.kind();
     let name = graph.name(layer);
     let path = if name.field == name.path { String::new() } else { format!("`{}`, ", name.path) };
     let of: Vec<String> = inputs.iter().flatten().map(Shape::to_string).collect();
@@ -114,7 +115,7 @@ fn field(graph: &Graph, layer: &Layer) -> TokenStream {
         Some(count) => format!(", {} parameters", grouped(count)),
     };
     let facts = inferred.map_or_else(String::new, |inferred| format!(": {of}{}{parameters}", inferred.shape));
-    let doc = doc(&format!("{path}`{kind}`{facts}."));
+    let doc = doc(&format!("{path}`{shown}`{facts}."));
     let field = &name.field;
     match described {
         Described::Model => quote_spanned!(Span::mixed_site()=> #doc pub #field: #kind),
@@ -217,9 +218,10 @@ fn is_moved(name: &Ident, steps: &[Step], later: &[Source]) -> bool {
 fn apply(graph: &Graph, node: usize, operands: &[Source]) -> TokenStream {
     let (field, tensor) = (&graph.name(graph.layer(node)).field, &graph.nodes[node].tensor);
     let values = operands.iter().map(|operand| source(graph, operand));
+    let is_custom = matches!(graph.layer(node).layer, Described::Custom(..));
     let inputs = match operands {
         [] => quote_spanned!(Span::mixed_site()=> #tensor),
-        [_] => quote_spanned!(Span::mixed_site()=> #(&#values)*),
+        [_] if !is_custom => quote_spanned!(Span::mixed_site()=> #(&#values)*),
         _ => quote_spanned!(Span::mixed_site()=> &[#(&#values),*]),
     };
     let is_model = matches!(graph.layer(node).layer, Described::Model);
@@ -262,18 +264,36 @@ fn build(graph: &Graph) -> TokenStream {
     let layer = |(index, layer): (usize, &Layer)| {
         let first = graph.nodes.iter().position(|node| node.layer == index).expect("a layer is listed once it is applied");
         let (field, first) = (&graph.name(layer).field, Literal::usize_unsuffixed(first));
-        quote_spanned!(Span::mixed_site()=> let #field = layers::build(&graph, #first, weights)?;)
+        match &layer.layer {
+            Described::Custom(..) => {
+                quote_spanned!(Span::mixed_site()=> let #field = layers::Custom::build(#field, &graph, #first, weights)?;)
+            }
+            _ => quote_spanned!(Span::mixed_site()=> let #field = layers::build(&graph, #first, weights)?;),
+        }
     };
     let layers = graph.layers.iter().enumerate().map(layer);
     let fields = graph.layers.iter().map(|layer| &graph.name(layer).field);
+    let network = quote_spanned! {Span::mixed_site()=>
+        use ::cnn_runtime::layers;
+        let graph = Self::GRAPH;
+        #(#layers)*
+        Ok(Self { #(#fields),* })
+    };
+    // What the user wrote sees no name of ours.
+    let own: Vec<TokenStream> = graph.layers.iter().filter_map(|layer| own(graph, layer)).collect();
+    let network = if own.is_empty() { network } else { quote_spanned!(Span::mixed_site()=> #(#own)* { #network }) };
     quote_spanned! {Span::mixed_site()=>
         fn build(weights: &::cnn_runtime::Weights<'_>) -> ::cnn_runtime::candle_core::Result<Self> {
-            use ::cnn_runtime::layers;
-            let graph = Self::GRAPH;
-            #(#layers)*
-            Ok(Self { #(#fields),* })
+            #network
         }
     }
+}
+
+/// A layer of the user's own, before it has tensors.
+fn own(graph: &Graph, layer: &Layer) -> Option<TokenStream> {
+    let Described::Custom(_, value) = &layer.layer else { return None };
+    let field = &graph.name(layer).field;
+    Some(quote_spanned!(Span::mixed_site()=> let #field = const { #value };))
 }
 
 /// `call`: `forward` for any number of tensors.
@@ -317,6 +337,7 @@ fn layer(layer: &Layer) -> TokenStream {
         Described::Model => {
             return quote_spanned!(Span::mixed_site()=> spec::Layer::Model(&<#kind as ::cnn_runtime::Network>::GRAPH));
         }
+        Described::Custom(..) => unreachable!("what its rule infers differs from node to node"),
     };
     let (mut required, mut methods) = (Vec::new(), Vec::new());
     for setting in settings {

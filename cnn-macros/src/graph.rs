@@ -46,6 +46,8 @@ pub enum Described {
     Constants(Vec<Setting>, Constants),
     /// Another model, by its type.
     Model,
+    /// A layer of the user's own: what it is called, and the expression that makes it.
+    Custom(String, TokenStream),
 }
 
 /// Identifiers, and the constant expressions they stand for.
@@ -85,7 +87,7 @@ pub struct Stated {
 
 /// What an error may be about.
 pub enum Blamed {
-    Argument(&'static str),
+    Argument(String),
     Element(&'static str, usize),
     Input(usize),
     Inputs,
@@ -142,6 +144,16 @@ pub enum Source {
         steps: Vec<Step>,
         value: Vec<Source>,
     },
+}
+
+impl Layer {
+    /// What kind of layer it is: `Conv2D`, or the type of another model or of the user's own layer.
+    pub fn kind(&self) -> String {
+        match &self.layer {
+            Described::Custom(name, _) => name.clone(),
+            _ => self.kind.to_string(),
+        }
+    }
 }
 
 impl Graph {

@@ -4,6 +4,7 @@ mod ast;
 mod bind;
 mod check;
 mod common;
+mod custom;
 mod depth;
 mod document;
 mod evaluate;
@@ -46,6 +47,8 @@ use std::collections::HashSet;
 /// - `i = Input(_, _, 3);` leaves sizes open, which are checked when the network runs.
 /// - `x: [13, 13, 32] = …` states a shape, which is verified; `x: _ = …` asks for it.
 /// - `f = Backbone()(i);` is another model as a layer.
+/// - `Custom(MyLayer { … })(x)` is a layer of your own: any constant expression of a type that implements
+///   `cnn_runtime::layers::CustomLayer`, whose page says how.
 /// - Every layer and every block takes `name=stem`, and `frozen` or `trainable=false` to be left as it is by training.
 ///
 /// Every mistake in a model is one compile error on the tokens that caused it.

@@ -24,6 +24,7 @@ mod conv3d_transpose;
 mod cropping1d;
 mod cropping2d;
 mod cropping3d;
+mod custom;
 mod dense;
 mod depthwise_conv1d;
 mod depthwise_conv2d;
@@ -84,12 +85,14 @@ mod zero_padding2d;
 mod zero_padding3d;
 
 use crate::kernels::{self, Taps};
-use crate::spec::{self, Graph, Inferred, Operand, Resampling, Shape, ShapeError};
+use crate::spec::{self, Graph, Inferred, Node, Operand, Resampling, Shape, ShapeError};
 use crate::{Context, Network, Seed, Weights};
 use candle_core::{Result, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::array::from_fn;
+
+pub use custom::{Custom, CustomLayer};
 
 /// A layer that a network's graph describes.
 pub trait FromSpec: Sized {
@@ -122,9 +125,13 @@ pub fn build<L: FromSpec>(graph: &Graph, index: usize, weights: &Weights) -> Res
         [] => vec![node.shape],
         inputs => inputs.iter().map(|input| graph.nodes[*input].shape).collect(),
     };
+    Ok(L::from_spec(&node.layer, &inputs, &weights_of(node, weights))?.within(graph, index))
+}
+
+/// The weights under the name of `node`.
+fn weights_of<'a>(node: &Node, weights: &Weights<'a>) -> Weights<'a> {
     let weights = weights.pp(node.name);
-    let layer = L::from_spec(&node.layer, &inputs, &if node.frozen { weights.frozen() } else { weights })?;
-    Ok(layer.within(graph, index))
+    if node.frozen { weights.frozen() } else { weights }
 }
 
 pub use input::Input;

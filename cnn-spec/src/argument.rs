@@ -78,6 +78,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A free name.
     Name,
+    /// A layer of the user's own.
+    Layer,
 }
 
 impl Kind {

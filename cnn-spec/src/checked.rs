@@ -21,28 +21,20 @@ pub enum Checked {
 impl Checked {
     /// Checks `layer`, applied to tensors by these names; a shape is `None` where something before it is broken.
     pub const fn of<const N: usize>(layer: &Layer, inputs: [(&str, Option<Shape>); N]) -> Self {
-        let mut operands = [Operand::new("", Shape::of(&[])); N];
-        let mut i = 0;
-        while i < N {
-            operands[i] = match inputs[i] {
-                (name, Some(shape)) => Operand::new(name, shape),
-                _ => return Self::Poisoned,
-            };
-            i += 1;
-        }
+        let Some(operands) = Self::operands(inputs) else { return Self::Poisoned };
         match layer.infer(&operands) {
             Ok(inferred) => Self::Sound(inferred),
             Err(error) => Self::Broken(error),
         }
     }
 
-    /// The same, for a layer that has been applied to `first` before, which gave it its weights.
-    pub const fn sharing(self, layer: &Layer, first: (&str, Option<Shape>, Self), here: (&str, Option<Shape>)) -> Self {
+    /// The same, for a layer called `layer` that has been applied to `first` before, which gave it its weights.
+    pub const fn sharing(self, layer: &str, first: (&str, Option<Shape>, Self), here: (&str, Option<Shape>)) -> Self {
         let ((Self::Sound(earlier), Some(first_shape)), (Self::Sound(now), Some(shape))) = ((first.2, first.1), (self, here.1))
         else {
             return self;
         };
-        match now.shares_weights(&earlier, layer.name(), &Operand::new(first.0, first_shape), &Operand::new(here.0, shape)) {
+        match now.shares_weights(&earlier, layer, &Operand::new(first.0, first_shape), &Operand::new(here.0, shape)) {
             Ok(()) => self,
             Err(error) => Self::Broken(error),
         }
@@ -178,7 +170,7 @@ impl Inferred {
 
 impl Shape {
     /// Whether `other` has these sizes; an open one here may be any.
-    pub(crate) const fn admits(&self, other: &Self) -> bool {
+    pub const fn admits(&self, other: &Self) -> bool {
         let (sizes, found) = (self.dims(), other.dims());
         if sizes.len() != found.len() {
             return false;
@@ -309,7 +301,7 @@ mod tests {
         let layer = Layer::Conv2D(Conv2D::new(4, [3, 3]));
         let on = |shape: [usize; 3]| Checked::of(&layer, [("a", Some(Shape::new(shape)))]);
         let first = ("a", Some(Shape::new([8, 8, 3])), on([8, 8, 3]));
-        let again = |shape: [usize; 3]| on(shape).sharing(&layer, first, ("b", Some(Shape::new(shape))));
+        let again = |shape: [usize; 3]| on(shape).sharing("Conv2D", first, ("b", Some(Shape::new(shape))));
         assert!(again([6, 6, 3]).error().is_none());
         let error = *again([8, 8, 4]).error().unwrap();
         assert_eq!(error.message.as_str(), "this `Conv2D` has its weights from `a` 8×8×3; `b` is 8×8×4");

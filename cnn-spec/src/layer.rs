@@ -21,7 +21,7 @@ pub struct Inferred {
 
 impl Inferred {
     /// A layer without parameters or multiplications, each of whose output cells sees one cell of its input.
-    pub(crate) const fn shape(shape: Shape) -> Self {
+    pub const fn shape(shape: Shape) -> Self {
         Self {
             shape,
             parameters: Parameters::NONE,
@@ -32,12 +32,14 @@ impl Inferred {
         }
     }
 
-    pub(crate) const fn reach(mut self, reach: Reach) -> Self {
+    /// How far one output cell sees.
+    pub const fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
         self
     }
 
-    pub(crate) const fn sum(mut self, sum: Text) -> Self {
+    /// How the sizes of its output come about.
+    pub const fn sum(mut self, sum: Text) -> Self {
         self.sum = sum;
         self
     }
@@ -47,12 +49,14 @@ impl Inferred {
         self
     }
 
-    pub(crate) const fn parameters(mut self, parameters: Parameters) -> Self {
+    /// The tensors it trains or keeps.
+    pub const fn parameters(mut self, parameters: Parameters) -> Self {
         self.parameters = parameters;
         self
     }
 
-    pub(crate) const fn macs(mut self, macs: Option<u64>) -> Self {
+    /// Multiply-adds for one example, `None` while a size is unknown.
+    pub const fn macs(mut self, macs: Option<u64>) -> Self {
         self.macs = macs;
         self
     }
@@ -254,6 +258,8 @@ macro_rules! layers {
             $( #[doc = concat!("A [`struct@", stringify!($name), "`] layer.")] $name($name), )*
             /// Another network.
             Model(&'static Graph),
+            /// A layer of the user's own.
+            Custom(&'static Custom),
         }
 
         impl Layer {
@@ -262,12 +268,12 @@ macro_rules! layers {
 
             /// The layer's name in the language, such as `Conv2D`.
             pub const fn name(&self) -> &'static str {
-                match self { $( Layer::$name(_) => $name::NAME, )* Layer::Model(graph) => graph.name }
+                match self { $( Layer::$name(_) => $name::NAME, )* Layer::Model(graph) => graph.name, Layer::Custom(custom) => custom.name }
             }
 
             /// What the layer is called when it is given no name, such as `conv2d`.
             pub const fn snake_name(&self) -> &'static str {
-                match self { $( Layer::$name(_) => $name::SNAKE_NAME, )* Layer::Model(_) => "model" }
+                match self { $( Layer::$name(_) => $name::SNAKE_NAME, )* Layer::Model(_) => "model", Layer::Custom(_) => "custom" }
             }
 
             /// What layers called `name` are called when they are given no name.
@@ -280,7 +286,11 @@ macro_rules! layers {
             /// # Errors
             /// If an argument or an input breaks a rule of the layer.
             pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-                let inferred = match self { $( Layer::$name(layer) => layer.infer(inputs), )* Layer::Model(graph) => graph.infer(inputs) };
+                let inferred = match self {
+                    $( Layer::$name(layer) => layer.infer(inputs), )*
+                    Layer::Model(graph) => graph.infer(inputs),
+                    Layer::Custom(custom) => Ok(custom.inferred),
+                };
                 let inferred = match inferred {
                     Ok(inferred) => inferred,
                     Err(error) => return Err(error),
@@ -293,7 +303,7 @@ macro_rules! layers {
 
             /// The arguments of the layer called `name`, in positional order.
             pub fn arguments(name: &str) -> Option<&'static [Argument]> {
-                match name { $( $name::NAME => Some($name::ARGUMENTS), )* _ => None }
+                match name { $( $name::NAME => Some($name::ARGUMENTS), )* Custom::NAME => Some(Custom::ARGUMENTS), _ => None }
             }
 
             /// Reads the layer called `name` from one value for each of its arguments.
@@ -321,7 +331,7 @@ macro_rules! layers {
 
             /// The arguments that differ from their defaults, as Rust source.
             pub fn settings(&self) -> Vec<Setting> {
-                match self { $( Layer::$name(layer) => layer.settings(), )* Layer::Model(_) => Vec::new() }
+                match self { $( Layer::$name(layer) => layer.settings(), )* Layer::Model(_) | Layer::Custom(_) => Vec::new() }
             }
         }
     };

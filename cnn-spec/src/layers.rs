@@ -84,7 +84,7 @@ mod zero_padding2d;
 mod zero_padding3d;
 
 use crate::layer::layers;
-use crate::{Argument, Graph, Inferred, Operand, Refusal, Setting, ShapeError, Value, rules};
+use crate::{Argument, Custom, Graph, Inferred, Operand, Refusal, Setting, ShapeError, Value, rules};
 
 layers! {
     input::Input,

@@ -1,9 +1,12 @@
-//! The rules several layers share: how many tensors they take, of which rank, and sizes that must not be 0.
+//! The rules several layers share, and those of a user's own may: how many tensors they take, of which rank, and sizes that must not be 0.
 
 use crate::{Activation, At, Dim, Inferred, Operand, Shape, ShapeError, Text};
 
 /// The one tensor a layer takes.
-pub(crate) const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
+///
+/// # Errors
+/// If it is not so.
+pub const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
     if let [input] = inputs {
         return Ok(input);
     }
@@ -12,12 +15,18 @@ pub(crate) const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'
 }
 
 /// The one image a layer takes: height, width, channels.
-pub(crate) const fn image<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
+///
+/// # Errors
+/// If it is not so.
+pub const fn image<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
     spatial::<2>(layer, inputs)
 }
 
 /// The one tensor of `N` spatial axes and channels that a layer takes: a sequence, an image or a volume.
-pub(crate) const fn spatial<'a, const N: usize>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
+///
+/// # Errors
+/// If it is not so.
+pub const fn spatial<'a, const N: usize>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
     let input = match one(layer, inputs) {
         Ok(input) => input,
         Err(error) => return Err(error),
@@ -65,7 +74,10 @@ const fn image_help(shape: &Shape) -> Text {
 }
 
 /// The number of channels, which every layer with weights must know.
-pub(crate) const fn channels(layer: &str, input: &Operand) -> Result<usize, ShapeError> {
+///
+/// # Errors
+/// If it is not so.
+pub const fn channels(layer: &str, input: &Operand) -> Result<usize, ShapeError> {
     if let Dim::Known(n) = input.shape.channels() {
         return Ok(n);
     }
@@ -85,7 +97,10 @@ pub(crate) const fn channels(layer: &str, input: &Operand) -> Result<usize, Shap
 }
 
 /// That `value` is at least 1 and no larger than sizes may be.
-pub(crate) const fn size(argument: &'static str, value: usize) -> Result<(), ShapeError> {
+///
+/// # Errors
+/// If it is not so.
+pub const fn size(argument: &'static str, value: usize) -> Result<(), ShapeError> {
     if value == 0 {
         let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
         return Err(ShapeError::new(At::Argument(argument), message).help(Text::from("use `1` or more")));

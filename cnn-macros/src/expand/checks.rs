@@ -6,13 +6,14 @@
 
 use super::{layer, rust, shape};
 use crate::ast::Model;
-use crate::graph::{Blamed, Check, Graph, Stated};
+use crate::graph::{Blamed, Check, Described, Graph, Stated};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote_spanned};
 
 /// The constants of a model: what is inferred of its layers, and where it has parameters, the checks.
 pub fn constants(model: &Model, graph: &Graph) -> TokenStream {
-    let layers = graph.layers.iter().enumerate().filter(|(_, layer)| layer.layer.known().is_none());
+    let is_left_open = |layer: &Described| matches!(layer, Described::Constants(..) | Described::Model);
+    let layers = graph.layers.iter().enumerate().filter(|(_, layer)| is_left_open(&layer.layer));
     let layers = layers.map(|(index, described)| {
         let (name, layer) = (layer_name(index), layer(described));
         quote_spanned!(Span::mixed_site()=> const #name: ::cnn_runtime::spec::Layer = { use ::cnn_runtime::spec; #layer };)
@@ -46,12 +47,16 @@ pub fn required(model: &Model, graph: &Graph) -> TokenStream {
 /// The layer of node `index` as a value of the rule book.
 pub fn described(graph: &Graph, index: usize) -> TokenStream {
     let place = graph.nodes[index].layer;
-    match graph.layers[place].layer.known() {
-        Some(_) => {
+    match &graph.layers[place].layer {
+        Described::Known(_) => {
             let layer = layer(&graph.layers[place]);
             quote_spanned!(Span::mixed_site()=> #layer)
         }
-        None => {
+        Described::Custom(..) => {
+            let name = custom_name(index);
+            quote_spanned!(Span::mixed_site()=> spec::Layer::Custom(Self::#name))
+        }
+        Described::Constants(..) | Described::Model => {
             let name = layer_name(place);
             quote_spanned!(Span::mixed_site()=> Self::#name)
         }
@@ -85,6 +90,14 @@ fn node_name(index: usize) -> Ident {
     format_ident!("__node_{index}")
 }
 
+fn rule_name(index: usize) -> Ident {
+    format_ident!("__rule_{index}")
+}
+
+fn custom_name(index: usize) -> Ident {
+    format_ident!("__custom_{index}")
+}
+
 fn check_name(index: usize) -> Ident {
     format_ident!("__check_{index}")
 }
@@ -105,7 +118,7 @@ fn sound_shape(model: &TokenStream, graph: &Graph, index: usize) -> TokenStream 
 
 /// What the rule book infers of one node.
 fn inferred(graph: &Graph, index: usize, check: &Check) -> TokenStream {
-    let (name, layer, node) = (node_name(index), described(graph, index), &graph.nodes[index]);
+    let (name, kind, node) = (node_name(index), graph.layer(index).kind(), &graph.nodes[index]);
     let this = quote_spanned!(Span::mixed_site()=> Self);
     let inputs: Vec<TokenStream> = (node.inputs.iter().zip(&check.labels))
         .map(|(input, label)| {
@@ -120,9 +133,12 @@ fn inferred(graph: &Graph, index: usize, check: &Check) -> TokenStream {
                 let name = node_name(*first);
                 quote_spanned!(Span::mixed_site()=> Self::#name)
             }
-            None => quote_spanned!(Span::mixed_site()=> spec::Checked::of(&#layer, [(#label, #from)])),
+            None => {
+                let layer = described(graph, index);
+                quote_spanned!(Span::mixed_site()=> spec::Checked::of(&#layer, [(#label, #from)]))
+            }
         };
-        quote_spanned!(Span::mixed_site()=> .sharing(&#layer, (#label, #from, #earlier), #here))
+        quote_spanned!(Span::mixed_site()=> .sharing(#kind, (#label, #from, #earlier), #here))
     });
     let stated = check.stated.iter().map(|(tensor, stated)| {
         let stated = match stated {
@@ -134,12 +150,45 @@ fn inferred(graph: &Graph, index: usize, check: &Check) -> TokenStream {
         };
         quote_spanned!(Span::mixed_site()=> .stated(#tensor, #stated))
     });
+    let checked = match &graph.layer(index).layer {
+        Described::Custom(..) => {
+            let rule = rule_name(index);
+            quote_spanned!(Span::mixed_site()=> Self::#rule)
+        }
+        _ => {
+            let layer = described(graph, index);
+            quote_spanned!(Span::mixed_site()=> spec::Checked::of(&#layer, [#(#inputs),*]))
+        }
+    };
+    let rule = rule(graph, index, &inputs);
     quote_spanned! {Span::mixed_site()=>
+        #rule
         const #name: ::cnn_runtime::spec::Checked = {
             use ::cnn_runtime::spec;
-            spec::Checked::of(&#layer, [#(#inputs),*]) #sharing #(#stated)*
+            #checked #sharing #(#stated)*
         };
     }
+}
+
+/// What the rule of a user's own layer says of one node. The user's expression sees no name of ours.
+fn rule(graph: &Graph, index: usize, inputs: &[TokenStream]) -> Option<TokenStream> {
+    let Described::Custom(kind, value) = &graph.layer(index).layer else { return None };
+    let (operands, rule, custom, node) =
+        (format_ident!("__operands_{index}"), rule_name(index), custom_name(index), node_name(index));
+    let count = inputs.len();
+    let infer = Ident::new("infer", value.clone().into_iter().next().map_or_else(Span::mixed_site, |token| token.span()));
+    Some(quote_spanned! {Span::mixed_site()=>
+        const #operands: Option<[::cnn_runtime::spec::Operand<'static>; #count]> = {
+            use ::cnn_runtime::spec;
+            spec::Checked::operands([#(#inputs),*])
+        };
+        const #rule: ::cnn_runtime::spec::Checked = match Self::#operands {
+            Some(operands) => ::cnn_runtime::spec::Checked::by_rule(#kind, (#value).#infer(&operands)),
+            None => ::cnn_runtime::spec::Checked::Poisoned,
+        };
+        const #custom: &'static ::cnn_runtime::spec::Custom =
+            &::cnn_runtime::spec::Custom { name: #kind, inferred: Self::#node.inferred_or_none() };
+    })
 }
 
 /// What fails on the tokens to blame if a node breaks a rule.
@@ -191,7 +240,7 @@ fn way(model: &TokenStream, graph: &Graph, index: usize) -> Vec<TokenStream> {
     let mut steps: Vec<TokenStream> = way
         .into_iter()
         .map(|node| {
-            let (kind, shape) = (graph.layer(node).kind.to_string(), sound_shape(model, graph, node));
+            let (kind, shape) = (graph.layer(node).kind(), sound_shape(model, graph, node));
             quote_spanned!(Span::mixed_site()=> (#kind, #shape))
         })
         .collect();
