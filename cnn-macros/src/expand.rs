@@ -293,7 +293,13 @@ fn build(graph: &Graph) -> TokenStream {
 fn own(graph: &Graph, layer: &Layer) -> Option<TokenStream> {
     let Described::Custom(_, value) = &layer.layer else { return None };
     let field = &graph.name(layer).field;
-    Some(quote_spanned!(Span::mixed_site()=> let #field = const { #value };))
+    let spans: Vec<Span> = value.clone().into_iter().map(|token| token.span()).collect();
+    let (first, last) = (*spans.first()?, *spans.last()?);
+    let keyword = quote_spanned!(first=> const);
+    let mut block = Group::new(Delimiter::Brace, value.clone());
+    block.set_span(last);
+    let block = TokenTree::from(block);
+    Some(quote_spanned!(Span::mixed_site()=> let #field = ::cnn_runtime::layers::own(#keyword #block);))
 }
 
 /// `call`: `forward` for any number of tensors.

@@ -92,7 +92,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::array::from_fn;
 
-pub use custom::{Custom, CustomLayer};
+pub use custom::{Custom, CustomLayer, own};
 
 /// A layer that a network's graph describes.
 pub trait FromSpec: Sized {

@@ -67,7 +67,8 @@ use std::sync::Arc;
 /// otherwise. `frozen` keeps its tensors as they are, and checkpoints, summaries and pictures have it as they have any layer.
 ///
 /// **The rule** is an inherent `const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError>`, since functions of
-/// traits cannot be `const`. Its operands have the shapes of one example, channels last, and the names of the tensors in the
+/// traits cannot be `const` (Clippy finds the error large, which in a constant cannot be boxed: `result_large_err` may be
+/// allowed). Its operands have the shapes of one example, channels last, and the names of the tensors in the
 /// source. [`rules`](crate::spec::rules) has the checks that most layers begin with. An error is reported on what it is
 /// [`At`](crate::spec::At): `At::Input(0)` is the first tensor, `At::Argument("start")` the field `start` of a struct literal.
 /// A size is [`Dim::Unknown`](crate::spec::Dim) where the model says `_`; inside another model the rule is not asked again,
@@ -94,6 +95,11 @@ pub trait CustomLayer: Send + Sync + 'static {
     fn forward(&self, tensors: &[Tensor], xs: &[&Tensor], cx: &Context) -> Result<Tensor>;
 }
 
+/// `layer` for [`Custom::build`], its type forgotten.
+pub fn own(layer: impl CustomLayer) -> Arc<dyn CustomLayer> {
+    Arc::new(layer)
+}
+
 /// A layer of the user's own in a network.
 #[derive(Clone)]
 pub struct Custom {
@@ -109,11 +115,11 @@ impl Custom {
     ///
     /// # Errors
     /// If the graph breaks a rule, or `weights` lacks a tensor of the right shape.
-    pub fn build(layer: impl CustomLayer, graph: &Graph, index: usize, weights: &Weights) -> Result<Self> {
+    pub fn build(layer: Arc<dyn CustomLayer>, graph: &Graph, index: usize, weights: &Weights) -> Result<Self> {
         let node = &graph.nodes[index];
         let inferred = graph.inferred(index).map_err(candle_core::Error::wrap)?;
         let tensors = super::tensors(&inferred, &weights_of(node, weights))?;
-        Ok(Self { tensors, layer: Arc::new(layer), name: node.layer.name(), shape: node.shape })
+        Ok(Self { tensors, layer, name: node.layer.name(), shape: node.shape })
     }
 
     /// Applies the layer to `xs`, each `N, …`.
