@@ -1,11 +1,11 @@
-//! The rules several layers share, and those of a user's own may: how many tensors they take, of which rank, and sizes that must not be 0.
+//! The rules several layers share, and a layer of one's own may: how many tensors, of which rank, and sizes that must not be 0.
 
 use crate::{Activation, At, Dim, Inferred, Operand, Shape, ShapeError, Text};
 
 /// The one tensor a layer takes.
 ///
 /// # Errors
-/// If it is not so.
+/// If the layer is given something else.
 pub const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
     if let [input] = inputs {
         return Ok(input);
@@ -17,7 +17,7 @@ pub const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Opera
 /// The one image a layer takes: height, width, channels.
 ///
 /// # Errors
-/// If it is not so.
+/// If the layer is given something else.
 pub const fn image<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
     spatial::<2>(layer, inputs)
 }
@@ -25,7 +25,7 @@ pub const fn image<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Ope
 /// The one tensor of `N` spatial axes and channels that a layer takes: a sequence, an image or a volume.
 ///
 /// # Errors
-/// If it is not so.
+/// If the layer is given something else.
 pub const fn spatial<'a, const N: usize>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Operand<'a>, ShapeError> {
     let input = match one(layer, inputs) {
         Ok(input) => input,
@@ -76,7 +76,7 @@ const fn image_help(shape: &Shape) -> Text {
 /// The number of channels, which every layer with weights must know.
 ///
 /// # Errors
-/// If it is not so.
+/// If the layer is given something else.
 pub const fn channels(layer: &str, input: &Operand) -> Result<usize, ShapeError> {
     if let Dim::Known(n) = input.shape.channels() {
         return Ok(n);
@@ -99,7 +99,7 @@ pub const fn channels(layer: &str, input: &Operand) -> Result<usize, ShapeError>
 /// That `value` is at least 1 and no larger than sizes may be.
 ///
 /// # Errors
-/// If it is not so.
+/// If the layer is given something else.
 pub const fn size(argument: &'static str, value: usize) -> Result<(), ShapeError> {
     if value == 0 {
         let message = Text::from("`").and(argument).and("` must be at least 1, found 0");
