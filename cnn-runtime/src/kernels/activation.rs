@@ -1,13 +1,14 @@
 //! Activation functions: each with its slope, alone or at the end of another operation.
 
+use super::fill::in_chunks;
 use super::glu::Glu;
 use super::op::{Unary, apply};
 use super::real::Real;
+use super::simd::simd;
 use super::softmax::Softmax;
 use super::sparsemax::Sparsemax;
 use crate::spec::{self, Activation};
 use candle_core::{Result, Tensor};
-use rayon::prelude::*;
 
 /// Applies `activation` to every element, or along the last axis, of `xs`.
 ///
@@ -74,50 +75,65 @@ impl Unary for Elementwise {
     }
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
-        let mut ys = vec![T::zero(); xs.len()];
-        ys.par_chunks_mut(CHUNK).zip(xs.par_chunks(CHUNK)).for_each(|(ys, xs)| {
-            for (y, x) in ys.iter_mut().zip(xs) {
-                *y = match self {
-                    Elementwise::Named(activation) => value(*activation, *x),
-                    Elementwise::Relu(spec) => relu_value(spec, *x),
-                    Elementwise::LeakyRelu(slope) => {
-                        if *x > T::zero() {
-                            *x
-                        } else {
-                            T::of(*slope) * *x
-                        }
-                    }
-                    Elementwise::Elu(alpha) => {
-                        if *x > T::zero() {
-                            *x
-                        } else {
-                            T::of(*alpha) * x.exp_m1()
-                        }
-                    }
-                };
-            }
-        });
-        ys
+        in_chunks(xs.len(), CHUNK, |number, ys| values(*self, &xs[number * CHUNK..][..ys.len()], ys))
     }
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
-        let mut out = vec![T::zero(); xs.len()];
-        let inputs = xs.par_chunks(CHUNK).zip(ys.par_chunks(CHUNK)).zip(grad.par_chunks(CHUNK));
-        out.par_chunks_mut(CHUNK).zip(inputs).for_each(|(out, ((xs, ys), grad))| {
-            for (((out, x), y), g) in out.iter_mut().zip(xs).zip(ys).zip(grad) {
-                *out = *g
-                    * match self {
-                        Elementwise::Named(activation) => slope(*activation, *x, *y),
-                        Elementwise::Relu(spec) => relu_slope(spec, *x),
-                        Elementwise::LeakyRelu(_) | Elementwise::Elu(_) if *x > T::zero() => T::one(),
-                        Elementwise::LeakyRelu(slope) => T::of(*slope),
-                        Elementwise::Elu(alpha) => *y + T::of(*alpha),
-                    };
-            }
-        });
-        out
+        in_chunks(xs.len(), CHUNK, |number, out| {
+            let part = number * CHUNK..number * CHUNK + out.len();
+            gradients(*self, &xs[part.clone()], &ys[part.clone()], &grad[part], out);
+        })
     }
 }
+
+simd! {
+    /// The function at every one of `xs`. Each function has a loop of its own, so that it is compiled for it alone.
+    fn values<T: Real>(function: Elementwise, xs: &[T], ys: &mut [T]) {
+        let each = |ys: &mut [T], f: &dyn Fn(T) -> T| ys.iter_mut().zip(xs).for_each(|(y, x)| *y = f(*x));
+        match function {
+            Elementwise::Named(Activation::Relu) => ys.iter_mut().zip(xs).for_each(|(y, x)| *y = value(Activation::Relu, *x)),
+            Elementwise::Named(activation) => each(ys, &|x| value(activation, x)),
+            Elementwise::Relu(spec) if spec == PLAIN => {
+                ys.iter_mut().zip(xs).for_each(|(y, x)| *y = value(Activation::Relu, *x));
+            }
+            Elementwise::Relu(spec) => each(ys, &|x| relu_value(&spec, x)),
+            Elementwise::LeakyRelu(slope) => {
+                let slope = T::of(slope);
+                ys.iter_mut().zip(xs).for_each(|(y, x)| *y = if *x > T::zero() { *x } else { slope * *x });
+            }
+            Elementwise::Elu(alpha) => each(ys, &|x| if x > T::zero() { x } else { T::of(alpha) * x.exp_m1() }),
+        }
+    }
+}
+
+simd! {
+    /// The gradient of every one of `xs`, from the gradient `grad` of `ys`, the values there.
+    fn gradients<T: Real>(function: Elementwise, xs: &[T], ys: &[T], grad: &[T], out: &mut [T]) {
+        let points = || xs.iter().zip(ys).zip(grad);
+        let each = |out: &mut [T], slope: &dyn Fn(T, T) -> T| {
+            out.iter_mut().zip(points()).for_each(|(out, ((x, y), g))| *out = *g * slope(*x, *y));
+        };
+        match function {
+            Elementwise::Named(Activation::Relu) => {
+                out.iter_mut().zip(points()).for_each(|(out, ((x, y), g))| *out = *g * slope(Activation::Relu, *x, *y));
+            }
+            Elementwise::Relu(spec) if spec == PLAIN => {
+                out.iter_mut().zip(points()).for_each(|(out, ((x, y), g))| *out = *g * slope(Activation::Relu, *x, *y));
+            }
+            Elementwise::Named(activation) => each(out, &|x, y| slope(activation, x, y)),
+            Elementwise::Relu(spec) => each(out, &|x, _| relu_slope(&spec, x)),
+            Elementwise::LeakyRelu(below) => {
+                let below = T::of(below);
+                let slope = |x: T| if x > T::zero() { T::one() } else { below };
+                out.iter_mut().zip(points()).for_each(|(out, ((x, _), g))| *out = *g * slope(*x));
+            }
+            Elementwise::Elu(alpha) => each(out, &|x, y| if x > T::zero() { T::one() } else { y + T::of(alpha) }),
+        }
+    }
+}
+
+/// The rectifier without settings.
+const PLAIN: spec::ReLU = spec::ReLU::new();
 
 /// Keras' rectifier before its largest value cuts it.
 #[inline(always)]

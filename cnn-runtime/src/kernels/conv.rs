@@ -9,7 +9,9 @@ use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
-use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
+use super::tile_conv::TileConv;
+use super::tile_scatter;
+use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation, undo_activation_of_all};
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -243,6 +245,60 @@ impl<const N: usize> Conv<N> {
         input
     }
 
+    /// The output, computed on vector registers.
+    pub(super) fn forward_on_vectors<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        let packed = self.pack(weight);
+        let rows = self.block_rows();
+        let len = self.geometry.batch * self.geometry.pixels() * self.filters;
+        let mut ys = Vec::with_capacity(len);
+        let blocks = ys.spare_capacity_mut()[..len].par_chunks_mut(rows * self.filters).enumerate();
+        blocks.for_each_init(Vec::new, |patches, (block, ys)| {
+            let first = block * rows;
+            self.forward_block(xs, &packed, first..first + ys.len() / self.filters, patches, ys);
+            // SAFETY: each group's product has written its columns of every row, and the groups' columns are all there are.
+            let ys = unsafe { ys.assume_init_mut() };
+            finish(ys, self.filters, bias.unwrap_or_default(), self.ends_in);
+        });
+        // SAFETY: the blocks are the first `len` values, and each has been written.
+        unsafe { ys.set_len(len) };
+        ys
+    }
+
+    /// The gradients, computed on vector registers.
+    pub(super) fn backward_on_vectors<T: Real>(
+        &self,
+        xs: &[T],
+        weight: &[T],
+        ys: &[T],
+        grad: &[T],
+        wants_input: bool,
+    ) -> Gradients<T> {
+        let (packed, pixels) = (self.pack(weight), self.geometry.pixels());
+        let (rows, image_len) = (self.geometry.batch * pixels, wants_input.then(|| self.geometry.image_len()));
+        // Only the gradient of the input has to be cut between images.
+        let part = if wants_input { pixels } else { pixels.min(PART) };
+        let sums = sum_over_pieces(rows.div_ceil(part), [weight.len(), self.filters], image_len, |parts, input| {
+            self.backward_piece(xs, &packed, ys, grad, parts.start * part..rows.min(parts.end * part), input)
+        });
+        Gradients { weight: self.unpack(&sums.weight), ..sums }
+    }
+
+    /// This convolution as tiles compute it, if they do.
+    fn on_tiles(&self) -> Option<TileConv> {
+        TileConv::new(&self.geometry, self.filters, self.groups)
+    }
+
+    /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation.
+    fn input_gradient_on_tiles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
+        let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
+        let input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups) {
+            Some(turned) => turned.forward(grad, &turned.pack_turned(weight), None, Activation::Linear),
+            None if self.groups == 1 => tile_scatter::input_gradient(&self.geometry, weight, grad)?,
+            None => return None,
+        };
+        Some(T::from_singles(input))
+    }
+
     /// The lines of a band of an image, which follow from the shapes alone.
     ///
     /// There are so many bands in a batch that threads share it evenly, but none so small that waking a thread or computing
@@ -284,32 +340,35 @@ impl<const N: usize> Weighted for Conv<N> {
     }
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
-        let packed = self.pack(weight);
-        let rows = self.block_rows();
-        let len = self.geometry.batch * self.geometry.pixels() * self.filters;
-        let mut ys = Vec::with_capacity(len);
-        let blocks = ys.spare_capacity_mut()[..len].par_chunks_mut(rows * self.filters).enumerate();
-        blocks.for_each_init(Vec::new, |patches, (block, ys)| {
-            let first = block * rows;
-            self.forward_block(xs, &packed, first..first + ys.len() / self.filters, patches, ys);
-            // SAFETY: each group's product has written its columns of every row, and the groups' columns are all there are.
-            let ys = unsafe { ys.assume_init_mut() };
-            finish(ys, self.filters, bias.unwrap_or_default(), self.ends_in);
-        });
-        // SAFETY: the blocks are the first `len` values, and each has been written.
-        unsafe { ys.set_len(len) };
-        ys
+        match (self.on_tiles(), T::singles(xs), T::singles(weight)) {
+            (Some(tiled), Some(xs), Some(weight)) => {
+                T::from_singles(tiled.forward(xs, &tiled.pack(weight), bias.and_then(T::singles), self.ends_in))
+            }
+            _ => self.forward_on_vectors(xs, weight, bias),
+        }
     }
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
-        let (packed, pixels) = (self.pack(weight), self.geometry.pixels());
-        let (rows, image_len) = (self.geometry.batch * pixels, wants_input.then(|| self.geometry.image_len()));
-        // Only the gradient of the input has to be cut between images.
-        let part = if wants_input { pixels } else { pixels.min(PART) };
-        let sums = sum_over_pieces(rows.div_ceil(part), [weight.len(), self.filters], image_len, |parts, input| {
-            self.backward_piece(xs, &packed, ys, grad, parts.start * part..rows.min(parts.end * part), input)
-        });
-        Gradients { weight: self.unpack(&sums.weight), ..sums }
+        let tiled = self.on_tiles().filter(|_| T::singles(xs).is_some());
+        if tiled.is_none() && !wants_input {
+            return self.backward_on_vectors(xs, weight, ys, grad, false);
+        }
+        let mut scratch = Vec::new();
+        let before = undo_activation_of_all(self.ends_in, ys, grad, &mut scratch);
+        let input = if wants_input { self.input_gradient_on_tiles(weight, before) } else { None };
+        let mut found = match (tiled, T::singles(xs), T::singles(before)) {
+            (Some(tiled), Some(xs), Some(before)) => {
+                let (weight, bias) = tiled.weight_gradient(xs, before);
+                Gradients { input: Vec::new(), weight: T::from_singles(weight), bias: T::from_singles(bias) }
+            }
+            _ => self.backward_on_vectors(xs, weight, ys, grad, wants_input && input.is_none()),
+        };
+        found.input = match input {
+            Some(input) => input,
+            None if wants_input && found.input.is_empty() => self.input_gradient(weight, before, |_| {}),
+            None => found.input,
+        };
+        found
     }
 }
 

@@ -1,7 +1,9 @@
 //! Fully connected layers: one matrix product, with bias and activation in the same pass.
 
+use super::fill::in_chunks;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
+use super::tile_matrix::{Right, pays, product};
 use super::weighted::{self, Gradients, Weighted, add_rows, finish, undo_activation};
 use crate::spec::Activation;
 use candle_core::{Result, Shape, Tensor};
@@ -27,6 +29,28 @@ struct Dense {
     ends_in: Activation,
 }
 
+impl Dense {
+    fn pays_on_tiles(&self) -> bool {
+        pays(self.batch, self.features, self.units)
+    }
+
+    /// The gradients, from that of the output before the activation.
+    fn backward_on_tiles<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
+        let &Self { batch, features, units, .. } = self;
+        let turned = in_chunks(grad.len(), batch, |unit, column| {
+            column.iter_mut().zip(grad[unit..].iter().step_by(units)).for_each(|(to, from)| *to = *from);
+        });
+        let of_weight = product(&turned, batch, &Right::pack(batch, features, xs, 1, |image| Some(image * features)));
+        let input = match wants_input {
+            true => product(grad, units, &Right::pack(units, features, weight, 1, |unit| Some(unit * features))),
+            false => Vec::new(),
+        };
+        let mut bias = vec![0.0; units];
+        add_rows(&mut bias, grad);
+        Gradients { input: T::from_singles(input), weight: T::from_singles(of_weight), bias: T::from_singles(bias) }
+    }
+}
+
 impl Weighted for Dense {
     const NAME: &'static str = "Dense";
 
@@ -35,6 +59,12 @@ impl Weighted for Dense {
     }
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        if let (true, Some(xs), Some(weight)) = (self.pays_on_tiles(), T::singles(xs), T::singles(weight)) {
+            let right = Right::pack(self.features, self.units, weight, self.features, Some);
+            let mut ys = T::from_singles(product(xs, self.features, &right));
+            finish(&mut ys, self.units, bias.unwrap_or_default(), self.ends_in);
+            return ys;
+        }
         let mut ys = vec![T::zero(); self.batch * self.units];
         let xs = Matrix::new(xs, self.batch, self.features);
         let weight = Matrix::new(weight, self.units, self.features);
@@ -46,6 +76,11 @@ impl Weighted for Dense {
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let mut scratch = Vec::new();
         let grad = undo_activation(self.ends_in, ys, grad, &mut scratch);
+        if let (true, Some(xs), Some(weight), Some(grad)) =
+            (self.pays_on_tiles(), T::singles(xs), T::singles(weight), T::singles(grad))
+        {
+            return self.backward_on_tiles(xs, weight, grad, wants_input);
+        }
         let mut found = Gradients {
             input: vec![T::zero(); if wants_input { xs.len() } else { 0 }],
             weight: vec![T::zero(); weight.len()],

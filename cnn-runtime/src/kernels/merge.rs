@@ -3,13 +3,45 @@
 //! Candle's own additions, products and concatenations have right backward passes; what decides between tensors, maximum
 //! and minimum, has one here, which shares the gradient between equals.
 
+use super::fill::in_chunks;
 use super::op::{dispatch, dtype, slice, with_slices};
 use super::real::Real;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use super::simd::simd;
+use super::tape;
+use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 
 /// `a + b + …`
 pub(crate) fn add(xs: &[&Tensor]) -> Result<Tensor> {
-    reduce("Add", xs, |a, b| a + b)
+    reduce("Add", xs, sum)
+}
+
+/// `a + b`, of one shape; by candle, unless it is on the tape or no gradient is asked for.
+pub(crate) fn sum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    fn sum<T: Real>(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        const CHUNK: usize = 16 * 1024;
+        let values = with_slices([a, b], "Add", |[a, b]: [&[T]; 2]| {
+            in_chunks(a.len(), CHUNK, |number, sums| add_up(&a[number * CHUNK..], &b[number * CHUNK..], sums))
+        })?;
+        if !a.track_op() && !b.track_op() {
+            return Tensor::from_vec(values, a.shape(), a.device());
+        }
+        let backward = |_: &[Tensor], _: &Tensor, grad: &Tensor| Ok(vec![Some(grad.clone()), Some(grad.clone())]);
+        tape::note(vec![a.clone(), b.clone()], values, a.shape().clone(), Box::new(backward))
+    }
+    let tracked = a.track_op() || b.track_op();
+    let is_float = matches!(a.dtype(), DType::F32 | DType::F64) && a.dtype() == b.dtype();
+    if !is_float || !a.device().is_cpu() || (tracked && !tape::is_recording(a.device())) {
+        return a + b;
+    }
+    dispatch!(a.dtype(), "Add", sum(&a.contiguous()?, &b.contiguous()?))
+}
+
+simd! {
+    fn add_up<T: Real>(a: &[T], b: &[T], sums: &mut [T]) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum = *a + *b;
+        }
+    }
 }
 
 /// `a − b`

@@ -1,5 +1,6 @@
 //! Batch normalisation: two passes over the data forward, two backward.
 
+use super::fill::in_chunks;
 use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};
 use super::op::{dispatch, with_slices};
 use super::real::Real;
@@ -116,10 +117,8 @@ impl Weighted for BatchNorm {
             Some(bias) => row::<T>(bias.iter().map(|bias| bias.wide()), channels),
             None => vec![T::zero(); mean.len()],
         };
-        let mut ys = vec![T::zero(); xs.len()];
-        let pieces = ys.par_chunks_mut(piece(channels)).zip(xs.par_chunks(piece(channels)));
-        pieces.for_each(|(ys, xs)| normalize(ys, xs, &mean, &scale, &shift));
-        ys
+        let length = piece(channels);
+        in_chunks(xs.len(), length, |number, ys| normalize(ys, &xs[number * length..], &mean, &scale, &shift))
     }
 
     /// With `x̂ = (x − mean)·inverse` and `M` values in each channel, the gradient of `x` is
@@ -152,12 +151,11 @@ impl BatchNorm {
         let along = (0..channels).map(|channel| -factor(channel) * self.inverse[channel] * along[channel] * share);
         let along = row::<T>(along, channels);
         let constant = row::<T>((0..channels).map(|channel| -factor(channel) * sum[channel] * share), channels);
-        let mut out = vec![T::zero(); xs.len()];
         let length = piece(channels);
-        out.par_chunks_mut(length)
-            .zip(grad.par_chunks(length).zip(xs.par_chunks(length)))
-            .for_each(|(out, (grad, xs))| undo(out, grad, xs, &mean, &slope, &along, &constant));
-        out
+        in_chunks(xs.len(), length, |number, out| {
+            let start = number * length;
+            undo(out, &grad[start..], &xs[start..], &mean, &slope, &along, &constant);
+        })
     }
 }
 

@@ -103,6 +103,27 @@ impl<const N: usize> Geometry<N> {
         (band, first)
     }
 
+    /// The same window over images, unless it is of volumes: a sequence is an image of one line.
+    pub(crate) fn planar(&self) -> Option<Geometry> {
+        fn pair<const N: usize>(values: [usize; N], first: usize) -> Option<[usize; 2]> {
+            match values[..] {
+                [value] => Some([first, value]),
+                [first, second] => Some([first, second]),
+                _ => None,
+            }
+        }
+        Some(Geometry {
+            batch: self.batch,
+            input: pair(self.input, 1)?,
+            channels: self.channels,
+            output: pair(self.output, 1)?,
+            size: pair(self.size, 1)?,
+            strides: pair(self.strides, 1)?,
+            dilation: pair(self.dilation, 1)?,
+            before: pair(self.before, 0)?,
+        })
+    }
+
     /// Elements of one input image.
     pub(crate) fn image_len(&self) -> usize {
         self.input.iter().product::<usize>() * self.channels

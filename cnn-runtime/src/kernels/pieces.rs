@@ -1,5 +1,6 @@
 //! Sums over a batch that threads share, with the same bits whatever the number of threads.
 
+use super::fill::in_chunks;
 use super::real::Real;
 use super::weighted::Gradients;
 use rayon::prelude::*;
@@ -31,10 +32,13 @@ pub(super) fn sum_over_pieces<T: Real>(
         }
         None => (0..batch.div_ceil(images)).into_par_iter().map(|number| piece(range(number), None)).collect(),
     };
-    let (mut weight, mut bias) = (vec![T::zero(); lens[0]], vec![T::zero(); lens[1]]);
-    for (weights, biases) in sums {
-        weight.iter_mut().zip(weights).for_each(|(sum, part)| *sum += part);
-        bias.iter_mut().zip(biases).for_each(|(sum, part)| *sum += part);
-    }
+    let add_up = |totals: &mut [T], parts: &[T]| totals.iter_mut().zip(parts).for_each(|(total, part)| *total += *part);
+    // Threads share the weights, not the pieces: every sum is taken in the same order.
+    const CHUNK: usize = 4 * 1024;
+    let weight = in_chunks(lens[0], CHUNK, |number, weight| {
+        sums.iter().for_each(|(weights, _)| add_up(weight, &weights[number * CHUNK..]));
+    });
+    let mut bias = vec![T::zero(); lens[1]];
+    sums.iter().for_each(|(_, biases)| add_up(&mut bias, biases));
     Gradients { input, weight, bias }
 }

@@ -3,12 +3,12 @@
 //! A window is a range of cells along each axis, whether it slides or adapts to a size, so that one loop serves all poolings.
 //! Sequences and images are volumes whose first axes have one cell.
 
+use super::fill::in_chunks;
 use super::op::{Unary, apply};
 use super::real::Real;
 use super::simd::simd;
 use crate::spec::{Operand, Sliding};
 use candle_core::{Error, Result, Shape, Tensor};
-use rayon::prelude::*;
 use std::array::from_fn;
 use std::ops::Range;
 
@@ -212,21 +212,17 @@ impl Unary for Pool {
     }
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
-        let mut ys = vec![T::zero(); self.shape.iter().product()];
-        ys.par_chunks_mut(self.row_len().max(1)).enumerate().for_each(|(row, ys)| {
+        in_chunks(self.shape.iter().product(), self.row_len().max(1), |row, ys| {
             let image = &xs[row / self.rows() * self.input_len()..][..self.input_len()];
             pool_row(self, image, row % self.rows(), ys);
-        });
-        ys
+        })
     }
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
         let (input_len, output_len) = (self.input_len(), self.rows() * self.row_len());
-        let mut out = vec![T::zero(); xs.len()];
-        let images = xs.par_chunks(input_len).zip(ys.par_chunks(output_len)).zip(grad.par_chunks(output_len));
-        out.par_chunks_mut(input_len)
-            .zip(images)
-            .for_each(|(sums, ((image, ys), grad))| unpool_image(self, image, ys, grad, sums));
-        out
+        in_chunks(xs.len(), input_len, |number, sums| {
+            let (start, part) = (number * input_len, number * output_len..(number + 1) * output_len);
+            unpool_image(self, &xs[start..start + input_len], &ys[part.clone()], &grad[part], sums);
+        })
     }
 }

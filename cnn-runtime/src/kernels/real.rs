@@ -23,6 +23,15 @@ pub(crate) trait Real: WithDType + num_traits::Float + Sum {
         WithDType::to_f64(self)
     }
 
+    /// This number in single precision.
+    fn single(self) -> f32;
+
+    /// These numbers, if this type is `f32`.
+    fn singles(xs: &[Self]) -> Option<&[f32]>;
+
+    /// Numbers of this type from those of single precision.
+    fn from_singles(xs: Vec<f32>) -> Vec<Self>;
+
     /// The nearest number to `x`.
     fn of(x: f64) -> Self {
         Self::from_f64(x)
@@ -33,10 +42,34 @@ impl Real for f32 {
     fn erf(self) -> Self {
         libm::erff(self)
     }
+
+    fn single(self) -> f32 {
+        self
+    }
+
+    fn singles(xs: &[f32]) -> Option<&[f32]> {
+        Some(xs)
+    }
+
+    fn from_singles(xs: Vec<f32>) -> Vec<f32> {
+        xs
+    }
 }
 
 impl Real for f64 {
     fn erf(self) -> Self {
         libm::erf(self)
+    }
+
+    fn single(self) -> f32 {
+        self as f32
+    }
+
+    fn singles(_: &[f64]) -> Option<&[f32]> {
+        None
+    }
+
+    fn from_singles(xs: Vec<f32>) -> Vec<f64> {
+        xs.into_iter().map(f64::from).collect()
     }
 }

@@ -7,12 +7,12 @@
 ///
 /// What the body calls is compiled along with it only if it is `#[inline(always)]`.
 macro_rules! simd {
-    ($(#[$attribute:meta])* $visibility:vis fn $name:ident<T: Real $(, const $axes:ident: usize)?>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+    ($(#[$attribute:meta])* $visibility:vis fn $name:ident $(<$real:ident: $bound:ident $(, const $axes:ident: usize)?>)?($($argument:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$attribute])*
-        $visibility fn $name<T: Real $(, const $axes: usize)?>($($argument: $type),*) {
-            struct Call<A, T $(, const $axes: usize)?>(A, std::marker::PhantomData<T>);
+        $visibility fn $name$(<$real: $bound $(, const $axes: usize)?>)?($($argument: $type),*) {
+            struct Call<A $(, $real $(, const $axes: usize)?)?>(A $(, std::marker::PhantomData<$real>)?);
 
-            impl<T: Real $(, const $axes: usize)?> pulp::WithSimd for Call<($($type,)*), T $(, $axes)?> {
+            impl$(<$real: $bound $(, const $axes: usize)?>)? pulp::WithSimd for Call<($($type,)*) $(, $real $(, $axes)?)?> {
                 type Output = ();
 
                 #[inline(always)]
@@ -22,7 +22,7 @@ macro_rules! simd {
                 }
             }
 
-            pulp::Arch::new().dispatch(Call::<_, T $(, $axes)?>(($($argument,)*), std::marker::PhantomData));
+            pulp::Arch::new().dispatch(Call::<_ $(, $real $(, $axes)?)?>(($($argument,)*) $(, std::marker::PhantomData::<$real>)?));
         }
     };
 }

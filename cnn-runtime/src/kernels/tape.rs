@@ -117,7 +117,7 @@ impl Gradients {
 
     fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
         let sum = match self.take(id) {
-            Some(sum) => (sum + gradient)?,
+            Some(sum) => super::merge::sum(&sum, &gradient)?,
             None => gradient,
         };
         self.0.insert(id, sum);

@@ -7,6 +7,7 @@ use super::simd::simd;
 use super::tape;
 use crate::spec::{Activation, Inferred, ShapeError};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
 
 /// An operation of an input, weights and perhaps a bias, as functions over slices.
 pub(crate) trait Weighted: Send + Sync + 'static {
@@ -127,6 +128,25 @@ pub(crate) fn undo_activation<'a, T: Real>(activation: Activation, ys: &[T], gra
     scratch.clear();
     scratch.extend_from_slice(grad);
     before_activation(activation, ys, scratch);
+    scratch
+}
+
+/// As [`undo_activation`], of so many values that threads share them.
+pub(crate) fn undo_activation_of_all<'a, T: Real>(
+    activation: Activation,
+    ys: &[T],
+    grad: &'a [T],
+    scratch: &'a mut Vec<T>,
+) -> &'a [T] {
+    const PIECE: usize = 32 * 1024;
+    if activation == Activation::Linear {
+        return grad;
+    }
+    scratch.resize(grad.len(), T::zero());
+    scratch.par_chunks_mut(PIECE).zip(ys.par_chunks(PIECE)).zip(grad.par_chunks(PIECE)).for_each(|((before, ys), grad)| {
+        before.copy_from_slice(grad);
+        before_activation(activation, ys, before);
+    });
     scratch
 }
 

@@ -1,0 +1,473 @@
+//! Products of `f32` matrices on a processor's tile registers (Intel's AMX), several times faster than on its vectors.
+//!
+//! Tiles multiply `bf16`, numbers of 8 significant bits. Every `f32` has 24, and so is the sum of three of them: its high,
+//! middle and low *piece*, which lie in three *planes*. Of the nine products of two numbers' pieces, the six that reach into
+//! the 24 bits of the result are summed in `f32`; what is left out is below its rounding.
+//!
+//! A tile has 16 rows of 64 bytes. One of the left matrix holds 16 rows of 32 numbers; one of the right matrix 16 *pairs*
+//! of rows, the two numbers of a column side by side, of 16 columns.
+
+use super::real::Real;
+use super::simd::simd;
+use std::cell::Cell;
+use std::marker::PhantomData;
+
+/// Rows of a tile, and columns of a tile of `f32` or of pairs.
+pub(super) const SIDE: usize = 16;
+
+/// Numbers in a row of a left tile, over which products are summed.
+pub(super) const DEPTH: usize = 32;
+
+/// Tiles that one product computes at once.
+pub(super) const TILES: usize = 4;
+
+/// Numbers in one tile of the left or the right matrix.
+pub(super) const TILE: usize = SIDE * DEPTH;
+
+/// Pieces of a number.
+pub(super) const PLANES: usize = 3;
+
+/// Four tiles of a product, one after the other, row by row.
+#[repr(align(64))]
+pub(super) struct Block(pub(super) [f32; TILES * SIDE * SIDE]);
+
+impl Default for Block {
+    fn default() -> Self {
+        Self([0.0; TILES * SIDE * SIDE])
+    }
+}
+
+/// Whether this processor has tiles, and the system lets this process use them.
+pub(super) fn available() -> bool {
+    imp::available()
+}
+
+/// The tile registers of this thread, set up for as long as this lives.
+pub(super) struct Tiles(PhantomData<*const ()>);
+
+thread_local! {
+    static SET_UP: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Tiles {
+    /// Sets the tile registers up, if there are any.
+    ///
+    /// # Panics
+    /// If this thread has them set up already.
+    pub(super) fn new() -> Option<Self> {
+        available().then(|| {
+            assert!(!SET_UP.replace(true), "one use of the tile registers at a time");
+            imp::set_up();
+            Self(PhantomData)
+        })
+    }
+
+    /// `out = a·b` of 64 rows of `a`, `pitch` numbers apart in planes `plane` apart, and 16 columns of `b`, whose tiles lie
+    /// depth by depth, three planes each.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub(super) fn rows(&self, a: &[u16], pitch: usize, plane: usize, b: &[u16], out: &mut Block) {
+        let depths = b.len() / (PLANES * TILE);
+        assert!(2 * plane + (TILES * SIDE - 1) * pitch + depths * DEPTH <= a.len(), "rows of the left matrix");
+        // SAFETY: the registers are set up as `self` exists; `a` was checked to reach as far as the last row's last depth,
+        // and `depths` is how often three tiles fit into `b`.
+        unsafe { imp::rows(a, pitch, plane, b, depths, out) }
+    }
+
+    /// `out = a·b` of 16 rows of `a`, whose tiles lie depth by depth, three planes each, and 64 columns of `b`, whose pairs
+    /// of rows are `pitch` pairs apart in planes `plane` apart.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub(super) fn columns(&self, a: &[u16], b: &[u32], pitch: usize, plane: usize, out: &mut Block) {
+        let depths = a.len() / (PLANES * TILE);
+        let last = (depths * SIDE).saturating_sub(1);
+        assert!(2 * plane + last * pitch + TILES * SIDE <= b.len(), "columns of the right matrix");
+        // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
+        // and `depths` is how often three tiles fit into `a`.
+        unsafe { imp::columns(a, b, pitch, plane, depths, out) }
+    }
+
+    /// `out = a·b` of 32 rows of `a`, in two strips of tiles as [`Self::columns`] takes, and 32 columns of `b`: the first two
+    /// tiles are of the first strip.
+    ///
+    /// # Panics
+    /// If a slice is too short, or one strip is longer than the other.
+    pub(super) fn square(&self, a: [&[u16]; 2], b: &[u32], pitch: usize, plane: usize, out: &mut Block) {
+        let depths = a[0].len() / (PLANES * TILE);
+        let last = (depths * SIDE).saturating_sub(1);
+        assert_eq!(a[0].len(), a[1].len(), "strips of the left matrix");
+        assert!(2 * plane + last * pitch + 2 * SIDE <= b.len(), "columns of the right matrix");
+        // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
+        // and `depths` is how often three tiles fit into each strip.
+        unsafe { imp::square(a, b, pitch, plane, depths, out) }
+    }
+
+    /// Lays 16 columns of 32 rows, `pitch` numbers apart, out as a left tile with a row for each column.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub(super) fn transpose(&self, from: &[u16], pitch: usize, tile: &mut [u16]) {
+        let tile: &mut [u16; TILE] = tile.try_into().expect("a tile");
+        let row = |row: usize| from[row * pitch..].first_chunk().expect("16 numbers of a row");
+        let pairs = std::array::from_fn(|pair| [row(2 * pair), row(2 * pair + 1)]);
+        // SAFETY: where there are tiles, there are vectors of 512 bits.
+        unsafe { imp::transpose(pairs, tile) }
+    }
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        imp::give_back();
+        SET_UP.set(false);
+    }
+}
+
+simd! {
+    /// Splits every number into its three pieces, each the nearest `bf16` to what is left.
+    pub(super) fn split<T: Real>(xs: &[T], high: &mut [u16], middle: &mut [u16], low: &mut [u16]) {
+        for (((x, high), middle), low) in xs.iter().zip(high).zip(middle).zip(low) {
+            let pieces = pieces(*x);
+            (*high, *middle, *low) = (pieces[0], pieces[1], pieces[2]);
+        }
+    }
+}
+
+/// The three pieces of a number, as the upper halves of `f32`.
+#[inline(always)]
+pub(super) fn pieces<T: Real>(x: T) -> [u16; PLANES] {
+    let x = x.single();
+    // Adding half of the last place kept rounds to the nearest. What that would make infinite, or is, is cut off instead.
+    let finite = x.abs() < 3.39e38;
+    let half = if finite { 0x8000 } else { 0 };
+    let nearest = |x: f32| f32::from_bits(x.to_bits().wrapping_add(half) & 0xffff_0000);
+    let high = nearest(x);
+    let left = if finite { x - high } else { 0.0 };
+    let middle = nearest(left);
+    let low = nearest(left - middle);
+    [high, middle, low].map(|piece| (piece.to_bits() >> 16) as u16)
+}
+
+/// What needs the processor, for those that have tiles.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod imp {
+    use super::{Block, DEPTH, SIDE, TILES};
+    use std::arch::asm;
+    use std::arch::x86_64::*;
+    use std::sync::OnceLock;
+
+    /// Asks the system, once, for the registers of tiles, which a process has to before it uses them.
+    pub(super) fn available() -> bool {
+        const ARCH_REQ_XCOMP_PERM: libc::c_long = 0x1023;
+        const XFEATURE_XTILEDATA: libc::c_long = 18;
+        const AMX_BF16_AND_TILE: u32 = 1 << 22 | 1 << 24;
+        static AVAILABLE: OnceLock<bool> = OnceLock::new();
+        *AVAILABLE.get_or_init(|| {
+            let has = is_x86_feature_detected!("avx512f")
+                && __cpuid(0).eax >= 7
+                && __cpuid_count(7, 0).edx & AMX_BF16_AND_TILE == AMX_BF16_AND_TILE;
+            // SAFETY: this call reads two numbers, and gives this process leave to use registers or refuses to.
+            has && unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) } == 0
+        })
+    }
+
+    #[repr(align(64))]
+    struct Configuration(#[allow(dead_code, reason = "the processor reads it")] [u8; 64]);
+
+    /// Eight tiles of 16 rows of 64 bytes.
+    const CONFIGURATION: Configuration = {
+        let mut bytes = [0; 64];
+        bytes[0] = 1;
+        let mut tile = 0;
+        while tile < 8 {
+            (bytes[16 + 2 * tile], bytes[48 + tile]) = (64, SIDE as u8);
+            tile += 1;
+        }
+        Configuration(bytes)
+    };
+
+    /// Sets up the registers of this thread.
+    pub(super) fn set_up() {
+        // SAFETY: reads the 64 bytes of a valid configuration; called only where the registers are available.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &CONFIGURATION, options(nostack, readonly)) }
+    }
+
+    /// Frees the registers of this thread, which the system then need not save.
+    pub(super) fn give_back() {
+        // SAFETY: touches no memory; called only where the registers are available.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) }
+    }
+
+    /// An `asm!` that computes four tiles, which starts at zero and ends by storing them, with `$body` once for each depth.
+    macro_rules! four_tiles {
+        ($($body:expr),* ; $out:expr, $depths:expr, $($operands:tt)*) => {
+            asm!(
+                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                "test {depths}, {depths}", "jz 3f",
+                "2:", $($body,)* "dec {depths}", "jnz 2b",
+                "3:",
+                "tilestored [{out} + {line}*1], tmm0", "tilestored [{out} + {line}*1 + 1024], tmm1",
+                "tilestored [{out} + {line}*1 + 2048], tmm2", "tilestored [{out} + {line}*1 + 3072], tmm3",
+                out = in(reg) $out, depths = inout(reg) $depths => _, line = in(reg) 64usize, $($operands)*
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            )
+        };
+    }
+
+    /// Adds the products of 16 rows' pieces to tile `$sum`, and moves on to the next 16 rows.
+    macro_rules! rows_step {
+        ($sum:literal) => {
+            concat!(
+                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {plane}\n",
+                "tdpbf16ps ",
+                $sum,
+                ", tmm4, tmm7\n tdpbf16ps ",
+                $sum,
+                ", tmm4, tmm6\n tdpbf16ps ",
+                $sum,
+                ", tmm4, tmm5\n",
+                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {plane}\n",
+                "tdpbf16ps ",
+                $sum,
+                ", tmm4, tmm6\n tdpbf16ps ",
+                $sum,
+                ", tmm4, tmm5\n",
+                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {next}\n",
+                "tdpbf16ps ",
+                $sum,
+                ", tmm4, tmm5",
+            )
+        };
+    }
+
+    /// See [`super::Tiles::rows`].
+    ///
+    /// # Safety
+    /// The registers must be set up, and the slices as long as the product reads.
+    pub(super) unsafe fn rows(a: &[u16], pitch: usize, plane: usize, b: &[u16], depths: usize, out: &mut Block) {
+        let (pitch, plane) = (2 * pitch, 2 * plane);
+        // SAFETY: every depth reads three tiles of 1 KiB of `b` and, in each plane, 64 bytes of each of the 64 rows of `a`,
+        // which the caller says are there; what is written is `out`.
+        unsafe {
+            four_tiles!(
+                "tileloadd tmm5, [{b} + {line}*1]", "tileloadd tmm6, [{b} + {line}*1 + 1024]",
+                "tileloadd tmm7, [{b} + {line}*1 + 2048]", "add {b}, 3072", "mov {at}, {a}",
+                rows_step!("tmm0"), rows_step!("tmm1"), rows_step!("tmm2"), rows_step!("tmm3"), "add {a}, 64";
+                out.0.as_mut_ptr(), depths,
+                a = inout(reg) a.as_ptr() => _, b = inout(reg) b.as_ptr() => _, at = out(reg) _,
+                pitch = in(reg) pitch, plane = in(reg) plane, next = in(reg) (SIDE * pitch).wrapping_sub(2 * plane),
+            );
+        }
+    }
+
+    /// Adds the products of 16 columns' pieces to tile `$sum`, and moves on to the next 16 columns.
+    macro_rules! columns_step {
+        ($sum:literal) => {
+            concat!(
+                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {plane}\n",
+                "tdpbf16ps ",
+                $sum,
+                ", tmm7, tmm4\n tdpbf16ps ",
+                $sum,
+                ", tmm6, tmm4\n tdpbf16ps ",
+                $sum,
+                ", tmm5, tmm4\n",
+                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {plane}\n",
+                "tdpbf16ps ",
+                $sum,
+                ", tmm6, tmm4\n tdpbf16ps ",
+                $sum,
+                ", tmm5, tmm4\n",
+                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {next}\n",
+                "tdpbf16ps ",
+                $sum,
+                ", tmm5, tmm4",
+            )
+        };
+    }
+
+    /// See [`super::Tiles::columns`].
+    ///
+    /// # Safety
+    /// The registers must be set up, and the slices as long as the product reads.
+    pub(super) unsafe fn columns(a: &[u16], b: &[u32], pitch: usize, plane: usize, depths: usize, out: &mut Block) {
+        let (pitch, plane) = (4 * pitch, 4 * plane);
+        // SAFETY: every depth reads three tiles of 1 KiB of `a` and, in each plane, 64 columns of 16 pairs of rows of `b`,
+        // which the caller says are there; what is written is `out`.
+        unsafe {
+            four_tiles!(
+                "tileloadd tmm5, [{a} + {line}*1]", "tileloadd tmm6, [{a} + {line}*1 + 1024]",
+                "tileloadd tmm7, [{a} + {line}*1 + 2048]", "add {a}, 3072", "mov {at}, {b}",
+                columns_step!("tmm0"), columns_step!("tmm1"), columns_step!("tmm2"), columns_step!("tmm3"), "add {b}, {depth}";
+                out.0.as_mut_ptr(), depths,
+                a = inout(reg) a.as_ptr() => _, b = inout(reg) b.as_ptr() => _, at = out(reg) _,
+                pitch = in(reg) pitch, plane = in(reg) plane, next = in(reg) 64usize.wrapping_sub(2 * plane),
+                depth = in(reg) SIDE * pitch,
+            );
+        }
+    }
+
+    /// Adds the products of the pieces at hand, and loads the next piece of both strips of the left matrix.
+    macro_rules! square_left {
+        ($piece:literal) => {
+            concat!(
+                "tdpbf16ps tmm0, tmm4, tmm6\n tdpbf16ps tmm1, tmm4, tmm7\n",
+                "tileloadd tmm4, [{a} + {line}*1 + ",
+                $piece,
+                "]\n",
+                "tdpbf16ps tmm2, tmm5, tmm6\n tdpbf16ps tmm3, tmm5, tmm7\n",
+                "tileloadd tmm5, [{second} + {line}*1 + ",
+                $piece,
+                "]",
+            )
+        };
+    }
+
+    /// Adds the products of the pieces at hand, and loads the piece at `at` of both column tiles of the right matrix.
+    macro_rules! square_right {
+        () => {
+            concat!(
+                "tdpbf16ps tmm0, tmm4, tmm6\n tdpbf16ps tmm2, tmm5, tmm6\n",
+                "tileloadd tmm6, [{at} + {pitch}*1]\n",
+                "tdpbf16ps tmm1, tmm4, tmm7\n tdpbf16ps tmm3, tmm5, tmm7\n",
+                "tileloadd tmm7, [{at} + {pitch}*1 + 64]",
+            )
+        };
+    }
+
+    /// See [`super::Tiles::square`]. From one product of pieces to the next, only those of one side change.
+    ///
+    /// # Safety
+    /// The registers must be set up, and the slices as long as the product reads.
+    pub(super) unsafe fn square(a: [&[u16]; 2], b: &[u32], pitch: usize, plane: usize, depths: usize, out: &mut Block) {
+        let (pitch, plane) = (4 * pitch, 4 * plane);
+        // SAFETY: every depth reads three tiles of 1 KiB of each strip of `a` and, in each plane, 32 columns of 16 pairs of
+        // rows of `b`, which the caller says are there; what is written is `out`.
+        unsafe {
+            four_tiles!(
+                "tileloadd tmm4, [{a} + {line}*1 + 2048]", "tileloadd tmm5, [{second} + {line}*1 + 2048]",
+                "tileloadd tmm6, [{b} + {pitch}*1]", "tileloadd tmm7, [{b} + {pitch}*1 + 64]",
+                square_left!("0"), "lea {at}, [{b} + 2*{plane}]", square_right!(), "sub {at}, {plane}", square_right!(),
+                square_left!("1024"), "mov {at}, {b}", square_right!(),
+                "tdpbf16ps tmm0, tmm4, tmm6", "tdpbf16ps tmm1, tmm4, tmm7", "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 3072", "add {second}, 3072", "add {b}, {depth}";
+                out.0.as_mut_ptr(), depths,
+                a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _, b = inout(reg) b.as_ptr() => _,
+                at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane, depth = in(reg) SIDE * pitch,
+            );
+        }
+    }
+
+    /// See [`super::Tiles::transpose`]: the rows are given in pairs.
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn transpose(pairs: [[&[u16; SIDE]; 2]; SIDE], tile: &mut [u16; SIDE * DEPTH]) {
+        // SAFETY: 16 numbers of 16 bits are 256 bits, which any alignment may have.
+        let load = |row: &[u16; SIDE]| _mm512_cvtepu16_epi32(unsafe { _mm256_loadu_si256(row.as_ptr().cast()) });
+        let mut rows = pairs.map(|[first, second]| _mm512_or_si512(load(first), _mm512_slli_epi32::<16>(load(second))));
+        // Swaps quarters of ever larger squares: the pairs that lie `apart` beside the diagonal.
+        for apart in [1, 2, 4, 8] {
+            let lanes: [i32; SIDE] = std::array::from_fn(|lane| lane as i32);
+            let upper = lanes.map(|lane| if lane & apart == 0 { lane } else { lane - apart + 16 });
+            let lower = lanes.map(|lane| if lane & apart == 0 { lane + apart } else { lane + 16 });
+            // SAFETY: 16 numbers of 32 bits are 512 bits.
+            let [upper, lower] = [upper, lower].map(|lanes| unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) });
+            for row in (0..SIDE).filter(|row| row & apart as usize == 0) {
+                let (a, b) = (rows[row], rows[row + apart as usize]);
+                rows[row] = _mm512_permutex2var_epi32(a, upper, b);
+                rows[row + apart as usize] = _mm512_permutex2var_epi32(a, lower, b);
+            }
+        }
+        for (row, to) in rows.into_iter().zip(tile.chunks_exact_mut(DEPTH)) {
+            // SAFETY: 32 numbers of 16 bits are 512 bits, which any alignment may have.
+            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), row) }
+        }
+    }
+
+    const _: () = assert!(DEPTH * 2 == 64 && TILES == 4 && SIDE * 64 == 1024);
+}
+
+/// What stands for it on processors without tiles.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+mod imp {
+    use super::Block;
+
+    pub(super) fn available() -> bool {
+        false
+    }
+
+    pub(super) fn set_up() {}
+
+    pub(super) fn give_back() {}
+
+    pub(super) unsafe fn rows(_: &[u16], _: usize, _: usize, _: &[u16], _: usize, _: &mut Block) {
+        unreachable!("there are no tiles")
+    }
+
+    pub(super) unsafe fn square(_: [&[u16]; 2], _: &[u32], _: usize, _: usize, _: usize, _: &mut Block) {
+        unreachable!("there are no tiles")
+    }
+
+    pub(super) unsafe fn transpose(_: [[&[u16; super::SIDE]; 2]; super::SIDE], _: &mut [u16; super::TILE]) {
+        unreachable!("there are no tiles")
+    }
+
+    pub(super) unsafe fn columns(_: &[u16], _: &[u32], _: usize, _: usize, _: usize, _: &mut Block) {
+        unreachable!("there are no tiles")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number that three pieces are of.
+    fn sum(pieces: [u16; PLANES]) -> f64 {
+        pieces.iter().map(|piece| f64::from(f32::from_bits(u32::from(*piece) << 16))).sum()
+    }
+
+    #[test]
+    fn three_pieces_are_a_number() {
+        for x in [0f32, -0.0, 1.0, -1.000_000_1, 0.7, 1.0 / 3.0, 16_777_215.0, -2.5e-20, 3.3e38, 0.1] {
+            assert_eq!(sum(pieces(x)), f64::from(x), "{x}");
+        }
+        assert!((sum(pieces(f32::MAX)) / f64::from(f32::MAX) - 1.0).abs() < 0.01);
+        assert_eq!(sum(pieces(f32::NEG_INFINITY)), f64::NEG_INFINITY);
+        assert!(sum(pieces(f32::NAN)).is_nan());
+    }
+
+    #[test]
+    #[should_panic(expected = "rows of the left matrix")]
+    fn refuses_rows_that_are_not_there() {
+        let Some(tiles) = Tiles::new() else { panic!("rows of the left matrix, had there been tiles") };
+        tiles.rows(&[0; 64 * DEPTH], DEPTH, 64 * DEPTH, &[0; PLANES * TILE], &mut Block::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "columns of the right matrix")]
+    fn refuses_columns_that_are_not_there() {
+        let Some(tiles) = Tiles::new() else { panic!("columns of the right matrix, had there been tiles") };
+        tiles.columns(&[0; PLANES * TILE], &[0; 16 * 64], 64, 16 * 64, &mut Block::default());
+    }
+
+    #[test]
+    fn a_transposed_tile_has_rows_for_columns() {
+        let Some(tiles) = Tiles::new() else { return };
+        let from: Vec<u16> = (0..DEPTH as u16 * 20).collect();
+        let mut tile = [0; TILE];
+        tiles.transpose(&from, 20, &mut tile);
+        for (at, value) in tile.iter().enumerate() {
+            assert_eq!(usize::from(*value), at % DEPTH * 20 + at / DEPTH);
+        }
+    }
+
+    #[test]
+    fn no_depth_is_a_product_of_zeros() {
+        let Some(tiles) = Tiles::new() else { return };
+        let mut block = Block([1.0; TILES * SIDE * SIDE]);
+        tiles.rows(&[0; 63], 1, 0, &[], &mut block);
+        assert_eq!(block.0, [0.0; TILES * SIDE * SIDE]);
+    }
+}
