@@ -483,10 +483,7 @@ impl<'a> Checker<'a> {
         let (common, arguments) = arguments.map_or((None, None), |(common, own)| (Some(common), Some(own)));
         let common = common.unwrap_or_default();
         let snake = match arguments.as_deref() {
-            Some([own, ..]) if call.layer == spec::Custom::NAME => custom::expression(&own.given)
-                .ok()
-                .and_then(|layer| custom::name(&layer))
-                .map_or_else(|| snake(&kind), |name| snake(&name)),
+            Some([own, ..]) if call.layer == spec::Custom::NAME => custom::automatic_name(&own.given),
             _ => Layer::snake_name_of(&kind).map_or_else(|| snake(&kind), str::to_string),
         };
         let name = self.names.add(self.scope.place, snake, common.name, call.layer.span());

@@ -2,11 +2,12 @@
 
 use crate::ast::{Given, Written};
 use crate::evaluate::constant_called;
+use crate::names::snake;
 use crate::report::{Problem, Result, code};
-use cnn_spec::Value;
+use cnn_spec::{Custom, Value};
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::{Expr, Member, Path};
+use syn::{Expr, Ident, Member, Path};
 
 /// The expression whose value is the layer, with parameters replaced by what they stand for.
 ///
@@ -35,6 +36,13 @@ pub fn name(layer: &TokenStream) -> Option<String> {
     })
 }
 
+/// What the layer is called when it is given no name: `squeeze_excite`, or `custom` if that cannot be a field.
+pub fn automatic_name(given: &Given) -> String {
+    let name = expression(given).ok().and_then(|layer| name(&layer)).map(|name| snake(&name));
+    let is_field = |name: &String| syn::parse_str::<Ident>(name).is_ok() && !name.starts_with("r#");
+    name.filter(is_field).unwrap_or_else(|| snake(Custom::NAME))
+}
+
 fn path(expr: &Expr) -> Option<&Path> {
     match expr {
         Expr::Struct(literal) => Some(&literal.path),
@@ -60,6 +68,7 @@ pub fn fields(layer: &TokenStream) -> Vec<(String, TokenStream)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Errors;
 
     #[test]
     fn a_layer_is_called_by_its_type_if_that_can_be_seen() {
@@ -68,5 +77,23 @@ mod tests {
             ["Scale { start: 1.0 }", "my::Scale", "Scale::new(1.0)", "Scale::new(1).bias(true)", "my::SCALE", "scale(1)"];
         assert_eq!(sources.map(called), ["Scale", "Scale", "Scale", "Scale", "SCALE", "scale"]);
         assert_eq!(name(&"&[1]".parse().unwrap()), None);
+        let automatic = |source| automatic_name(&given(source));
+        assert_eq!(
+            ["SqueezeExcite { ratio: 4 }", "r#fn", "Loop", "32"].map(automatic),
+            ["squeeze_excite", "custom", "custom", "custom"]
+        );
+    }
+
+    #[test]
+    fn a_number_is_no_layer() {
+        for source in ["32", "(1, 2)", "\"relu\"", "None"] {
+            let mut errors = Errors::default();
+            let parsed: Vec<_> = expression(&given(source)).map_err(|error| errors.push(error)).into_iter().collect();
+            assert_eq!((parsed.len(), errors.len()), (0, 1), "{source}");
+        }
+    }
+
+    fn given(source: &str) -> Given {
+        crate::value::read(&syn::parse_str(source).unwrap()).unwrap_or_else(|_| panic!("{source} is a value"))
     }
 }
