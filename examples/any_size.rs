@@ -21,7 +21,7 @@ model! {
     pub Classifier {
         i = Input(_, _, 1);
         m = Maps()(i);
-        x = GlobalMaxPooling2D()(m);
+        x = GlobalAveragePooling2D()(m);
         x = Softmax()(x);
     }
 }
@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     let mut model = Classifier::new(&device, Seed(42))?;
     println!("{}\n", model.summary());
     model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]);
-    for _ in 0..4 {
+    for _ in 0..6 {
         for frame in [0, 6] {
             model.fit(&framed(&train, frame, frame)?, Fit::epochs(1))?;
         }
