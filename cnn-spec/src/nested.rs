@@ -53,7 +53,7 @@ impl Graph {
         let mut i = 0;
         while i < inputs.len() {
             let declared = &self.nodes[self.inputs[i]].shape;
-            if !fits(declared, &inputs[i].shape) {
+            if !declared.admits(&inputs[i].shape) {
                 let message = Text::from("`").and(self.name).and("` takes ").shape(declared).and("; `");
                 let message = message.and(inputs[i].name).and("` is ").shape(&inputs[i].shape);
                 return Err(ShapeError::new(At::Input(i), message).help(made_to_fit(declared, &inputs[i].shape)));
@@ -114,24 +114,6 @@ impl Graph {
         let note = if error.note.is_empty() { note } else { note.and(": ").text(&error.note) };
         ShapeError::new(At::Input(0), error.message).note(note).help(Text::from("apply it to a larger tensor"))
     }
-}
-
-/// Whether a tensor of shape `found` may come where `declared` is expected.
-const fn fits(declared: &Shape, found: &Shape) -> bool {
-    let (declared, found) = (declared.dims(), found.dims());
-    if declared.len() != found.len() {
-        return false;
-    }
-    let mut axis = 0;
-    while axis < declared.len() {
-        match (declared[axis], found[axis]) {
-            (Dim::Known(a), Dim::Known(b)) if a != b => return false,
-            (Dim::Known(_), Dim::Unknown) => return false,
-            _ => {}
-        }
-        axis += 1;
-    }
-    true
 }
 
 /// What to do to a tensor of shape `found`.
