@@ -1,6 +1,7 @@
 //! What is said when a call breaks a rule of its layer: how the shapes came about, and what else is wrong with it.
 
-use super::{Checker, Held, Value, blamed};
+use super::blame::blamed;
+use super::{Checker, Held, Value};
 use crate::graph::{Described, Node};
 use crate::report::Problem;
 use cnn_spec as spec;
