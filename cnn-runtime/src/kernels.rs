@@ -39,6 +39,7 @@ mod tape;
 mod tile_conv;
 mod tile_matrix;
 mod tile_scatter;
+mod tile_slab;
 mod tiles;
 mod transposed;
 mod warp;

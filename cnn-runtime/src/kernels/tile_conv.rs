@@ -1,29 +1,30 @@
-//! Convolution of `f32` sequences and images by strides of one on tile registers, forward and backward.
+//! Convolution of `f32` sequences and images on tile registers, forward and backward.
 //!
-//! A *slab* is what some lines of the output see, split into pieces: the padded lines of the image, stacked, so that a
-//! column holds, one tap below the other, all that a position's window sees of it. Windows along a line are then overlapping
-//! runs of one array, which tiles read in place; where lines are so short that much of them is padding, the runs are copied
-//! side by side first. The weight gradient reads slabs of pairs of positions.
+//! The output is computed slab by slab: the pieces of what a slab sees are the left matrix of its product with the weights,
+//! in place. The weight gradient is the product of the slab's gradients, each filter's a row, with pairs of those rows.
 
 use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
 use super::simd::simd;
 use super::tile_matrix::{Aligned, Left, Right, planes};
+use super::tile_slab::{Slab, number_at, runs};
 use super::tiles::{Block, DEPTH, PLANES, SIDE, TILE, TILES, Tiles, available, split};
 use super::weighted::{Gradients, add_rows, finish};
 use crate::spec::Activation;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
-/// The least output pixels of a slab, unless there are few: enough to fill tiles, few enough to stay in a cache.
-const PIXELS: usize = 256;
+/// Output pixels of a slab, unless there are few: enough to fill tiles, few enough to stay in a cache.
+const PIXELS: usize = 512;
+
+/// Pixels whose gradients are added up before they are added to those of others.
+const PART: usize = 128;
 
 /// The least products of a convolution that tiles are worth setting up for.
 const PRODUCTS: usize = 64 * 1024;
 
-/// A convolution without groups and strides, as tiles compute it.
+/// A convolution without groups, as tiles compute it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TileConv {
     geometry: Geometry,
@@ -33,12 +34,9 @@ pub(super) struct TileConv {
 /// What a thread keeps from slab to slab.
 #[derive(Default)]
 struct Scratch {
-    lines: Aligned<u16>,
-    line_pairs: Vec<u32>,
-    stacked: Aligned<u16>,
-    stacked_pairs: Aligned<u32>,
-    runs: Aligned<u16>,
-    grad_pieces: Vec<u16>,
+    pieces: Aligned<u16>,
+    pairs: Aligned<u32>,
+    grad_pieces: Aligned<u16>,
     grad_tiles: Aligned<u16>,
 }
 
@@ -47,12 +45,12 @@ thread_local! {
 }
 
 impl TileConv {
-    /// The convolution, if tiles can compute it and it is worth their while: where windows skip pixels, or columns of few
-    /// numbers fill no tile, too much of what is split and stacked is not used.
+    /// The convolution, if tiles can compute it and it is worth their while: where runs of few numbers fill no tile, too much
+    /// of what is multiplied is zeros.
     pub(super) fn new<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
         let geometry = geometry.planar()?;
-        let Geometry { batch, channels, size, strides, dilation, .. } = geometry;
-        let fills = strides == [1, 1] && dilation[1] == 1 && size[0] * channels >= SIDE && filters >= SIDE / 2;
+        let Geometry { batch, channels, .. } = geometry;
+        let fills = runs(&geometry).1 >= SIDE && filters >= SIDE / 2;
         let products = batch * geometry.pixels() * geometry.taps() * channels * filters;
         (groups == 1 && fills && products >= PRODUCTS && available()).then_some(Self { geometry, filters })
     }
@@ -63,227 +61,184 @@ impl TileConv {
         let before = [0, 1].map(|axis| ((size[axis] - 1) * dilation[axis]).checked_sub(before[axis]));
         let before = [before[0]?, before[1]?];
         let turned = Geometry { batch, input: output, channels: filters, output: input, size, strides, dilation, before };
-        Self::new(&turned, channels, groups)
+        if strides == [1, 1] { Self::new(&turned, channels, groups) } else { None }
     }
 
-    /// Numbers that a window sees of a column.
-    fn seen(&self) -> usize {
-        self.geometry.size[0] * self.geometry.channels
+    /// Numbers in the runs of a window, each filled up to a multiple of `step`.
+    fn window(&self, step: usize) -> usize {
+        let (runs, len) = runs(&self.geometry);
+        runs * len.next_multiple_of(step)
     }
 
-    /// Numbers in a column of a slab: those a window sees of it, and zeros up to whole tiles.
-    fn height(&self) -> usize {
-        self.seen().next_multiple_of(DEPTH)
-    }
-
-    /// Numbers in a window.
-    fn window(&self) -> usize {
-        self.geometry.size[1] * self.height()
-    }
-
-    /// Columns of a padded line, a multiple of `step`: also its positions, of which the last are not of the output.
-    fn line_columns(&self, step: usize) -> usize {
-        let Geometry { output, size, .. } = self.geometry;
-        (output[1] + size[1] - 1).next_multiple_of(step)
-    }
-
-    /// Lines of a slab.
-    fn slab_lines(&self) -> usize {
+    /// The slabs of the batch, in order.
+    fn slabs(&self) -> Vec<Slab> {
+        let Geometry { batch, output: [height, width], .. } = self.geometry;
         // Two threads share even a single image, if it is not too small.
-        let pixels = (self.geometry.batch * self.geometry.pixels() / 2).clamp(PIXELS / 2, PIXELS);
-        pixels.div_ceil(self.geometry.output[1])
-    }
-
-    /// Output lines of the batch.
-    fn lines(&self) -> usize {
-        self.geometry.batch * self.geometry.output[0]
-    }
-
-    /// The parts of single images that make up a range of output lines, each with its place in the range.
-    fn images(&self, lines: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>, usize)> {
-        let height = self.geometry.output[0];
-        (lines.start / height..lines.end.div_ceil(height)).map(move |image| {
-            let first = (image * height).max(lines.start);
-            let last = ((image + 1) * height).min(lines.end);
-            (image, first - image * height..last - image * height, first - lines.start)
-        })
+        let pixels = (batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS);
+        let (images, parts) = ((pixels / (height * width)).max(1), (height * width).div_ceil(pixels));
+        let lines = height.div_ceil(parts);
+        let slab = |image: usize, line: usize| {
+            Slab::new(&self.geometry, image..(image + images).min(batch), line..(line + lines).min(height))
+        };
+        (0..batch)
+            .step_by(images)
+            .flat_map(|image| (0..height).step_by(lines).map(move |line| (image, line)))
+            .map(|(image, line)| slab(image, line))
+            .collect()
     }
 
     /// The weights `F, C, KH, KW` as a right matrix, in the order of windows.
     pub(super) fn pack(&self, weight: &[f32]) -> Right {
-        let (channels, [height, width]) = (self.geometry.channels, self.geometry.size);
-        Right::pack(self.window(), self.filters, weight, channels * height * width, |k| {
-            let (x, below) = (k / self.height(), k % self.height());
-            (below < self.seen()).then(|| (below % channels * height + below / channels) * width + x)
+        let (channels, taps) = (self.geometry.channels, self.geometry.taps());
+        Right::pack(self.window(DEPTH), self.filters, weight, channels * taps, |k| {
+            number_at(&self.geometry, DEPTH, k).map(|number| number % channels * taps + number / channels)
         })
     }
 
     /// The weights `F, C, KH, KW` of the convolution whose input gradient this one computes.
     pub(super) fn pack_turned(&self, weight: &[f32]) -> Right {
-        let (filters, channels, [height, width]) = (self.geometry.channels, self.filters, self.geometry.size);
-        Right::pack(self.window(), channels, weight, height * width, |k| {
-            let (x, below) = (k / self.height(), k % self.height());
-            let (y, filter) = (below / filters, below % filters);
-            (below < self.seen()).then(|| (filter * channels * height + height - 1 - y) * width + width - 1 - x)
+        let (filters, channels, taps) = (self.geometry.channels, self.filters, self.geometry.taps());
+        Right::pack(self.window(DEPTH), channels, weight, taps, |k| {
+            number_at(&self.geometry, DEPTH, k).map(|number| number % filters * channels * taps + taps - 1 - number / filters)
         })
     }
 
     /// The output for all images.
     pub(super) fn forward(&self, xs: &[f32], weight: &Right, bias: Option<&[f32]>, activation: Activation) -> Vec<f32> {
-        let line_len = self.geometry.output[1] * self.filters;
-        let (lines, len) = (self.slab_lines(), self.lines() * line_len);
+        let len = self.geometry.batch * self.geometry.pixels() * self.filters;
         let mut ys = Vec::with_capacity(len);
-        let slabs = ys.spare_capacity_mut()[..len].par_chunks_mut(lines * line_len).enumerate();
-        slabs.for_each(|(slab, ys)| {
-            let first = slab * lines;
-            let lines = first..first + ys.len() / line_len;
-            SCRATCH.with_borrow_mut(|scratch| self.forward_slab(xs, weight, lines, scratch, ys));
-            // SAFETY: the product has written all columns of every pixel of these lines.
+        let mut rest = &mut ys.spare_capacity_mut()[..len];
+        let mut slabs = Vec::new();
+        for slab in self.slabs() {
+            let (ys, after) = rest.split_at_mut(slab.pixels() * self.filters);
+            slabs.push((slab, ys));
+            rest = after;
+        }
+        slabs.into_par_iter().for_each(|(slab, ys)| {
+            SCRATCH.with_borrow_mut(|scratch| self.forward_slab(xs, weight, &slab, &mut scratch.pieces, ys));
+            // SAFETY: the product has written all columns of every pixel of the slab.
             let ys = unsafe { ys.assume_init_mut() };
             finish(ys, self.filters, bias.unwrap_or_default(), activation);
         });
-        // SAFETY: the slabs are the first `len` values, and each has been written.
+        // SAFETY: the slabs have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };
         ys
     }
 
-    fn forward_slab(&self, xs: &[f32], weight: &Right, lines: Range<usize>, scratch: &mut Scratch, ys: &mut [MaybeUninit<f32>]) {
+    fn forward_slab(&self, xs: &[f32], weight: &Right, slab: &Slab, scratch: &mut Aligned<u16>, ys: &mut [MaybeUninit<f32>]) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let (width, per_line, pitch) = (self.geometry.output[1], self.line_columns(1), self.height());
-        let Scratch { lines: split_lines, stacked, runs, .. } = scratch;
-        let plane = self.stack(xs, lines.clone(), split_lines, stacked);
+        let pieces = slab.split(xs, scratch);
+        let left = Left { pieces, pitch: slab.pitch(), plane: slab.plane, rows: slab.rows(), steps: slab.steps(DEPTH) };
         let filters = self.filters;
-        // Writes some rows of the product that are positions on lines of `per_line`.
-        let write = |ys: &mut [MaybeUninit<f32>], per_line: usize, row: usize, column: usize, values: &[[f32; SIDE]]| {
+        left.product(&tiles, weight, |row, column, values| {
             let count = SIDE.min(filters - column);
-            let (mut line, mut x) = (row / per_line, row % per_line);
-            for values in values {
-                if x < width {
-                    let to = &mut ys[(line * width + x) * filters + column..][..count];
-                    match to.as_chunks_mut() {
-                        ([to], _) => *to = values.map(MaybeUninit::new),
-                        _ => _ = to.write_copy_of_slice(&values[..count]),
-                    }
-                }
-                x += 1;
-                if x == per_line {
-                    (line, x) = (line + 1, 0);
+            for (values, pixel) in values.iter().zip(slab.pixels_from(row)) {
+                let Some(pixel) = pixel else { continue };
+                let to = &mut ys[pixel * filters + column..][..count];
+                match to.as_chunks_mut() {
+                    ([to], _) => *to = values.map(MaybeUninit::new),
+                    _ => _ = to.write_copy_of_slice(&values[..count]),
                 }
             }
-        };
-        let wasted = (per_line - width) * filters > 10 * width;
-        if wasted {
-            let (run, rows) = (self.window(), lines.len() * width);
-            let run_plane = (rows * run + Left::slack(run)).next_multiple_of(DEPTH);
-            let pieces = runs.take(PLANES * run_plane);
-            for (from, to) in stacked.take(PLANES * plane).chunks_exact(plane).zip(pieces.chunks_exact_mut(run_plane)) {
-                copy_runs(from, [width, per_line, pitch], run, &mut to[..rows * run]);
-            }
-            let left = Left { pieces, pitch: run, plane: run_plane, rows };
-            left.product(&tiles, weight, |row, column, values| write(ys, width, row, column, values));
-        } else {
-            let left = Left { pieces: stacked.take(PLANES * plane), pitch, plane, rows: lines.len() * per_line };
-            left.product(&tiles, weight, |row, column, values| write(ys, per_line, row, column, values));
-        }
+        });
     }
 
     /// The gradients of the weights, `F, C, KH, KW`, and of the biases, from that of the output before any activation.
     pub(super) fn weight_gradient(&self, xs: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (lines, slab) = (self.lines(), self.slab_lines());
-        let (rows, columns) = (self.filters.next_multiple_of(SIDE), self.window().next_multiple_of(TILES * SIDE));
-        let Gradients { weight, bias, .. } =
-            sum_over_pieces(lines.div_ceil(slab), [rows * columns, self.filters], None, |slabs, _| {
-                let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);
-                for first in slabs.map(|number| number * slab) {
-                    let lines = first..lines.min(first + slab);
-                    let line_len = self.geometry.output[1] * self.filters;
-                    let grad = &grad[lines.start * line_len..lines.end * line_len];
-                    // Apart from slab to slab, so that long sums keep their digits.
-                    let mut of_slab = vec![0.0; self.filters];
-                    add_rows(&mut of_slab, grad);
-                    add_rows(&mut bias, &of_slab);
-                    SCRATCH.with_borrow_mut(|scratch| self.add_weight_gradient(xs, grad, lines, scratch, &mut weight));
+        let slabs = self.slabs();
+        let (rows, columns) = (self.filters.next_multiple_of(SIDE), self.window(SIDE));
+        let Gradients { weight, bias, .. } = sum_over_pieces(slabs.len(), [rows * columns, self.filters], None, |numbers, _| {
+            let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);
+            for slab in &slabs[numbers] {
+                let first = (slab.images.start * self.geometry.output[0] + slab.lines.start) * self.geometry.output[1];
+                let grad = &grad[first * self.filters..][..slab.pixels() * self.filters];
+                // Apart from part to part, so that long sums keep their digits.
+                for part in grad.chunks(PART * self.filters) {
+                    let mut of_part = vec![0.0; self.filters];
+                    add_rows(&mut of_part, part);
+                    add_rows(&mut bias, &of_part);
                 }
-                (weight, bias)
-            });
-        (self.unpack(&weight, columns), bias)
+                SCRATCH.with_borrow_mut(|scratch| self.add_weight_gradient(xs, grad, slab, scratch, &mut weight));
+            }
+            (weight, bias)
+        });
+        (self.unpack(&weight), bias)
     }
 
-    /// Adds the gradient of the weights over some output lines to `sums`, a row for each filter.
-    fn add_weight_gradient(&self, xs: &[f32], grad: &[f32], lines: Range<usize>, scratch: &mut Scratch, sums: &mut [f32]) {
+    /// Adds the gradient of the weights over the pixels of a slab to `sums`, a row for each filter.
+    fn add_weight_gradient(&self, xs: &[f32], grad: &[f32], slab: &Slab, scratch: &mut Scratch, sums: &mut [f32]) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let per_line = self.line_columns(2);
-        let rows = (lines.len() * per_line).next_multiple_of(DEPTH);
-        let columns = self.window().next_multiple_of(TILES * SIDE);
-        let plane = self.stack_pairs(xs, lines.clone(), rows, scratch);
-        self.transpose_grad(&tiles, grad, per_line, rows, scratch);
-        let Scratch { stacked_pairs, grad_tiles, .. } = scratch;
-        let (pairs, pitch) = (stacked_pairs.take(PLANES * plane), 2 * self.height());
+        let (columns, rows) = (self.window(SIDE), slab.rows().next_multiple_of(DEPTH));
+        let Scratch { pieces, pairs, grad_pieces, grad_tiles } = scratch;
+        let (pieces, pairs) = (slab.split(xs, pieces), pairs.take(PLANES * slab.plane));
+        pair(pieces, slab.pitch(), pairs);
+        self.transpose_grad(&tiles, grad, slab, [grad_pieces, grad_tiles]);
         let of_strip = rows / DEPTH * PLANES * TILE;
         let grad_tiles = grad_tiles.take(self.filters.div_ceil(SIDE) * of_strip);
+        let (starts, pitch) = (slab.steps(SIDE), 2 * slab.pitch());
         let mut block = Block::default();
         for (grads, sums) in grad_tiles.chunks(2 * of_strip).zip(sums.chunks_mut(2 * SIDE * columns)) {
-            if let Some((first, second)) = grads.split_at_checked(of_strip).filter(|(_, second)| !second.is_empty()) {
-                for column in (0..self.window()).step_by(2 * SIDE) {
-                    tiles.square([first, second], &pairs[column..], pitch, plane, &mut block);
-                    let (upper, lower) = sums.split_at_mut(SIDE * columns);
-                    let (of_first, of_second) = block.0.split_at(2 * SIDE * SIDE);
-                    add_tiles(of_first, &mut upper[column..], columns);
-                    add_tiles(of_second, &mut lower[column..], columns);
+            let (first, second) = grads.split_at(of_strip);
+            if second.is_empty() {
+                for (number, starts) in starts.chunks(TILES).enumerate() {
+                    tiles.columns(first, pairs, starts, pitch, slab.plane, &mut block);
+                    add_tiles(&block.0[..starts.len() * SIDE * SIDE], &mut sums[number * TILES * SIDE..], columns);
                 }
-            } else {
-                for column in (0..columns).step_by(TILES * SIDE) {
-                    tiles.columns(grads, &pairs[column..], pitch, plane, &mut block);
-                    add_tiles(&block.0, &mut sums[column..], columns);
+                continue;
+            }
+            for (number, starts) in starts.chunks(2).enumerate() {
+                let both = [starts[0], starts[starts.len() - 1]];
+                tiles.square([first, second], pairs, both, pitch, slab.plane, &mut block);
+                let (upper, lower) = sums.split_at_mut(SIDE * columns);
+                for (of_strip, sums) in block.0.chunks_exact(2 * SIDE * SIDE).zip([upper, lower]) {
+                    add_tiles(&of_strip[..starts.len() * SIDE * SIDE], &mut sums[number * 2 * SIDE..], columns);
                 }
             }
         }
     }
 
     /// The sums of a row for each filter as `F, C, KH, KW`.
-    fn unpack(&self, sums: &[f32], columns: usize) -> Vec<f32> {
-        let (channels, [height, width]) = (self.geometry.channels, self.geometry.size);
-        let len = channels * height * width;
-        let mut weight = vec![0.0; self.filters * len];
-        for (weight, sums) in weight.chunks_exact_mut(len).zip(sums.chunks_exact(columns)) {
-            for (at, value) in weight.iter_mut().enumerate() {
-                let (channel, y, x) = (at / width / height, at / width % height, at % width);
-                *value = sums[x * self.height() + y * channels + channel];
+    fn unpack(&self, sums: &[f32]) -> Vec<f32> {
+        let (channels, taps, columns) = (self.geometry.channels, self.geometry.taps(), self.window(SIDE));
+        let mut weight = vec![0.0; self.filters * channels * taps];
+        for (weight, sums) in weight.chunks_exact_mut(channels * taps).zip(sums.chunks_exact(columns)) {
+            for (k, value) in sums.iter().enumerate() {
+                if let Some(number) = number_at(&self.geometry, SIDE, k) {
+                    weight[number % channels * taps + number / channels] = *value;
+                }
             }
         }
         weight
     }
 
-    /// Lays the gradient of some output lines out as left tiles with a row for each filter: nothing where a line is padded.
-    fn transpose_grad(&self, tiles: &Tiles, grad: &[f32], per_line: usize, rows: usize, scratch: &mut Scratch) {
-        let Scratch { grad_pieces: pieces, grad_tiles, .. } = scratch;
+    /// Lays the gradient of a slab out as left tiles with a row for each filter: nothing where a row is no pixel.
+    fn transpose_grad(&self, tiles: &Tiles, grad: &[f32], slab: &Slab, scratch: [&mut Aligned<u16>; 2]) {
+        let [pieces, grad_tiles] = scratch;
         let (width, filters, padded) = (self.geometry.output[1], self.filters, self.filters.next_multiple_of(SIDE));
+        let rows = slab.rows().next_multiple_of(DEPTH);
         let plane = rows * padded;
-        pieces.resize(pieces.len().max(PLANES * plane), 0);
-        let pieces = &mut pieces[..PLANES * plane];
-        if filters != padded {
-            pieces.fill(0);
-        }
-        for plane in pieces.chunks_exact_mut(plane) {
-            for line in plane.chunks_mut(per_line * padded) {
-                let seen = line.len().min(width * padded);
-                line[seen..].fill(0);
+        let pieces = pieces.take(PLANES * plane);
+        let mut end = 0;
+        for (row, grad) in slab.line_rows().zip(grad.chunks_exact(width * filters)) {
+            let [high, middle, low] = planes(pieces, plane);
+            for plane in [&mut *high, &mut *middle, &mut *low] {
+                plane[end..row * padded].fill(0);
             }
-            plane[grad.len() / filters / width * per_line * padded..].fill(0);
-        }
-        let [high, middle, low] = planes(pieces, plane);
-        for (line, grad) in grad.chunks_exact(width * filters).enumerate() {
-            let at = line * per_line * padded;
+            end = (row + width) * padded;
             if filters == padded {
-                let at = at..at + grad.len();
+                let at = row * padded..end;
                 split::<f32>(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at]);
                 continue;
             }
-            for (x, grad) in grad.chunks_exact(filters).enumerate() {
-                let at = at + x * padded..at + x * padded + filters;
-                split::<f32>(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at]);
+            for (row, grad) in (row..).zip(grad.chunks_exact(filters)) {
+                let (at, end) = (row * padded..row * padded + filters, (row + 1) * padded);
+                split::<f32>(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at.clone()]);
+                for plane in [&mut *high, &mut *middle, &mut *low] {
+                    plane[at.end..end].fill(0);
+                }
             }
         }
+        planes(pieces, plane).into_iter().for_each(|plane| plane[end..].fill(0));
         let (depths, strips) = (rows / DEPTH, padded / SIDE);
         let laid_out = grad_tiles.take(strips * depths * PLANES * TILE);
         for (number, tile) in laid_out.chunks_exact_mut(TILE).enumerate() {
@@ -292,126 +247,10 @@ impl TileConv {
             tiles.transpose(from, padded, tile);
         }
     }
-
-    /// Splits, pairs and stacks what some output lines see, for `rows` positions, and gives the length of a plane.
-    fn stack_pairs(&self, xs: &[f32], lines: Range<usize>, rows: usize, scratch: &mut Scratch) -> usize {
-        let (line, slab_line) = (self.line_columns(2) * self.geometry.channels, self.line_columns(2) * self.height());
-        let Scratch { lines: split_lines, line_pairs, stacked_pairs, .. } = scratch;
-        let plane = rows * self.height() + self.window() + TILES * SIDE;
-        for (image, part, at) in self.images(lines) {
-            let seen = self.split_lines(xs, image, part.clone(), line, split_lines);
-            let from = split_lines.take(PLANES * seen + SLACK);
-            line_pairs.resize(line_pairs.len().max(seen + SLACK), 0);
-            let stacked = stacked_pairs.take(PLANES * plane + SLACK);
-            for number in 0..PLANES {
-                let to = &mut stacked[number * plane + at * slab_line..][..part.len() * slab_line + SLACK];
-                pair(&from[number * seen..][..seen], self.geometry.channels, line_pairs);
-                self.stack_plane(line_pairs, line, part.len(), to);
-            }
-        }
-        plane
-    }
-
-    /// Splits and stacks what some output lines see, and gives the length of a plane.
-    fn stack(&self, xs: &[f32], lines: Range<usize>, split_lines: &mut Aligned<u16>, stacked: &mut Aligned<u16>) -> usize {
-        let (line, slab_line) = (self.line_columns(1) * self.geometry.channels, self.line_columns(1) * self.height());
-        let plane = lines.len() * slab_line + Left::slack(self.height()) + self.window();
-        for (image, part, at) in self.images(lines) {
-            let seen = self.split_lines(xs, image, part.clone(), line, split_lines);
-            let from = split_lines.take(PLANES * seen + SLACK);
-            let stacked = stacked.take(PLANES * plane + SLACK);
-            for number in 0..PLANES {
-                let to = &mut stacked[number * plane + at * slab_line..][..part.len() * slab_line + SLACK];
-                self.stack_plane(&from[number * seen..][..seen + SLACK], line, part.len(), to);
-            }
-        }
-        plane
-    }
-
-    /// Stacks the lines of one plane.
-    fn stack_plane<E: Number>(&self, from: &[E], line: usize, lines: usize, to: &mut [E]) {
-        let Geometry { channels, size, dilation, .. } = self.geometry;
-        stack_lines(from, [line, lines, channels, self.height()], [size[0], dilation[0] * line], to);
-    }
-
-    /// Splits the padded lines of an image that some of its output lines see, and gives the length of a plane.
-    fn split_lines(&self, xs: &[f32], image: usize, part: Range<usize>, line: usize, scratch: &mut Aligned<u16>) -> usize {
-        let Geometry { input, channels, size, dilation, before, .. } = self.geometry;
-        let count = part.len() + (size[0] - 1) * dilation[0];
-        let plane = count * line;
-        let image = &xs[image * self.geometry.image_len()..][..self.geometry.image_len()];
-        let start = before[1] * channels;
-        let end = (start + input[1] * channels).min(line).max(start);
-        let [high, middle, low] = planes(&mut scratch.take(PLANES * plane + SLACK)[..PLANES * plane], plane);
-        let lines = high.chunks_exact_mut(line).zip(middle.chunks_exact_mut(line)).zip(low.chunks_exact_mut(line));
-        for (number, ((high, middle), low)) in (part.start..).zip(lines) {
-            let inside = number.checked_sub(before[0]).filter(|y| *y < input[0] && start < line);
-            let (start, end) = if inside.is_some() { (start, end) } else { (line, line) };
-            for plane in [&mut *high, &mut *middle, &mut *low] {
-                plane[..start].fill(0);
-                plane[end..].fill(0);
-            }
-            if let Some(y) = inside {
-                let from = &image[y * input[1] * channels..][..end - start];
-                split::<f32>(from, &mut high[start..end], &mut middle[start..end], &mut low[start..end]);
-            }
-        }
-        plane
-    }
-}
-
-/// Values that copies of few may read and write beyond their end.
-const SLACK: usize = 16;
-
-simd! {
-    /// Writes, for each column of each of `lines` output lines, zeros to `height`, and over them its values below each other:
-    /// `taps` of them, `channels` values each, that lie `below` apart in `from`.
-    fn stack_lines<E: Number>(from: &[E], sizes: [usize; 4], steps: [usize; 2], to: &mut [E]) {
-        let ([line, lines, channels, height], [taps, below]) = (sizes, steps);
-        for y in 0..lines {
-            for x in 0..line / channels {
-                let to = &mut to[(y * line / channels + x) * height..];
-                if height > taps * channels {
-                    to[height - DEPTH..height].copy_from_slice(&[E::default(); DEPTH]);
-                }
-                for tap in 0..taps {
-                    copy(&from[y * line + tap * below + x * channels..], &mut to[tap * channels..], channels);
-                }
-            }
-        }
-    }
-}
-
-/// A piece, or a pair of them.
-trait Number: Copy + Default {}
-
-impl<E: Copy + Default> Number for E {}
-
-simd! {
-    /// Copies the window of `run` values of each of `width` positions of each line of `per_line`, `pitch` apart.
-    fn copy_runs<E: Number>(from: &[E], lines: [usize; 3], run: usize, to: &mut [E]) {
-        let [width, per_line, pitch] = lines;
-        for (row, to) in to.chunks_exact_mut(run).enumerate() {
-            to.copy_from_slice(&from[(row / width * per_line + row % width) * pitch..][..run]);
-        }
-    }
-}
-
-/// Copies `count` values; of few, up to three more.
-#[inline(always)]
-fn copy<E: Copy>(from: &[E], to: &mut [E], count: usize) {
-    // Of a known number no call is made.
-    match count {
-        0..=4 => to[..4].copy_from_slice(&from[..4]),
-        16 => to[..16].copy_from_slice(&from[..16]),
-        32 => to[..32].copy_from_slice(&from[..32]),
-        64 => to[..64].copy_from_slice(&from[..64]),
-        _ => to[..count].copy_from_slice(&from[..count]),
-    }
 }
 
 simd! {
-    /// Puts beside each value of a plane of pieces the one `apart` after it, or 0.
+    /// Puts beside each value the one `apart` after it, or 0.
     fn pair(from: &[u16], apart: usize, pairs: &mut [u32]) {
         for ((pair, first), second) in pairs.iter_mut().zip(from).zip(&from[apart..]) {
             *pair = u32::from(*first) | u32::from(*second) << 16;
@@ -483,7 +322,6 @@ mod tests {
             TileConv::new(&geometry, spec.filters, 1).is_some()
         };
         assert_eq!(on_tiles(Conv2D::new(32, [3, 3]), [1, 32, 32, 16]), available());
-        assert!(!on_tiles(Conv2D::new(32, [3, 3]).strides([2, 2]), [1, 32, 32, 16]));
         assert!(!on_tiles(Conv2D::new(32, [3, 3]), [64, 32, 32, 3]));
         assert!(!on_tiles(Conv2D::new(32, [3, 3]), [1, 4, 4, 16]));
     }
@@ -491,7 +329,15 @@ mod tests {
     #[test]
     fn tiles_are_as_exact_as_vectors() {
         for padding in [Padding::Valid, Padding::Same, Padding::Explicit([[2, 0], [1, 3]])] {
-            for (kernel, strides) in [([3, 3], [1, 1]), ([3, 3], [2, 2]), ([2, 3], [1, 2]), ([1, 1], [1, 1]), ([1, 1], [2, 2])] {
+            for (kernel, strides) in [
+                ([3, 3], [1, 1]),
+                ([3, 3], [2, 2]),
+                ([2, 3], [1, 2]),
+                ([1, 1], [1, 1]),
+                ([1, 1], [2, 2]),
+                ([5, 4], [3, 2]),
+                ([2, 2], [3, 4]),
+            ] {
                 for (channels, filters) in [(1, 32), (3, 16), (5, 20), (16, 16), (32, 24), (64, 32)] {
                     let conv = Conv2D::new(filters, kernel).strides(strides).padding(padding);
                     agrees(conv.convolution(), &[7, 41, 34, channels]);
@@ -499,6 +345,14 @@ mod tests {
             }
         }
         agrees(Conv2D::new(32, [3, 3]).convolution(), &[40, 5, 5, 64]);
+        for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [0, 2]])] {
+            for (size, strides) in [(3, [1, 1]), (3, [2, 2]), (1, [2, 2]), (4, [3, 1])] {
+                let conv = Conv2D::new(24, [size, size]).strides(strides).padding(padding);
+                agrees(conv.convolution(), &[50, 8, 7, 16]);
+                agrees(conv.convolution(), &[131, 4, 4, 40]);
+                agrees(Conv2D::new(16, [3, 3]).dilation_rate([1, 2]).padding(padding).convolution(), &[5, 13, 9, 32]);
+            }
+        }
         agrees(Conv2D::new(40, [3, 2]).dilation_rate([2, 1]).padding(Padding::Same).convolution(), &[3, 17, 19, 9]);
         agrees(Conv1D::new(16, [4]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
         agrees(Conv1D::new(16, [4]).strides([3]).padding(Padding::Causal).convolution(), &[7, 301, 8]);

@@ -74,28 +74,25 @@ impl Right {
     }
 }
 
-/// Rows of a left matrix: numbers of a row follow each other, rows are `pitch` apart, planes `plane`.
-#[derive(Clone, Copy)]
+/// Rows of a left matrix: rows are `pitch` apart, planes `plane`.
 pub(super) struct Left<'a> {
     pub(super) pieces: &'a [u16],
     pub(super) pitch: usize,
     pub(super) plane: usize,
     pub(super) rows: usize,
+    /// Where, from the start of its row, each stretch of [`DEPTH`] numbers begins.
+    pub(super) steps: Vec<usize>,
 }
 
 impl Left<'_> {
-    /// Numbers that tiles may read beyond the last row.
-    pub(super) fn slack(pitch: usize) -> usize {
-        TILES * SIDE * pitch + DEPTH
-    }
-
     /// Calls `write` with each part of the product with `right` that tiles compute at once: its first row, its first column,
     /// and 16 values of each of up to 64 rows.
     pub(super) fn product(&self, tiles: &Tiles, right: &Right, mut write: impl FnMut(usize, usize, &[[f32; SIDE]])) {
         let mut block = Block::default();
         for first in (0..self.rows).step_by(TILES * SIDE) {
+            let (rows, count) = (&self.pieces[first * self.pitch..], TILES.min((self.rows - first).div_ceil(SIDE)));
             for strip in 0..right.strips() {
-                tiles.rows(&self.pieces[first * self.pitch..], self.pitch, self.plane, right.strip(strip), &mut block);
+                tiles.rows(rows, self.pitch, self.plane, &self.steps, right.strip(strip), count, &mut block);
                 let (lines, _) = block.0.as_chunks();
                 write(first, strip * SIDE, &lines[..lines.len().min(self.rows - first)]);
             }
@@ -141,7 +138,7 @@ pub(super) fn product(lhs: &[f32], depth: usize, right: &Right) -> Vec<f32> {
 /// Splits the rows of a matrix of `columns` columns, as a left one.
 pub(super) fn left<'a>(xs: &[f32], columns: usize, scratch: &'a mut Aligned<u16>) -> Left<'a> {
     let (rows, pitch) = (xs.len() / columns, columns.next_multiple_of(DEPTH));
-    let plane = rows * pitch + Left::slack(pitch);
+    let plane = rows.next_multiple_of(SIDE) * pitch;
     let pieces = scratch.take(PLANES * plane);
     let [high, middle, low] = planes(pieces, plane);
     for (row, xs) in xs.chunks_exact(columns).enumerate() {
@@ -151,7 +148,7 @@ pub(super) fn left<'a>(xs: &[f32], columns: usize, scratch: &'a mut Aligned<u16>
             plane[at.end..(row + 1) * pitch].fill(0);
         }
     }
-    Left { pieces, pitch, plane, rows }
+    Left { pieces, pitch, plane, rows, steps: (0..pitch).step_by(DEPTH).collect() }
 }
 
 /// The three planes of some pieces.

@@ -62,46 +62,45 @@ impl Tiles {
         })
     }
 
-    /// `out = a·b` of 64 rows of `a`, `pitch` numbers apart in planes `plane` apart, and 16 columns of `b`, whose tiles lie
-    /// depth by depth, three planes each.
+    /// `out = a·b` of `count` tiles of rows of `a`, `pitch` numbers apart in planes `plane` apart, and 16 columns of `b`, whose
+    /// tiles lie depth by depth, three planes each. What a row has at each depth begins at a step from its start.
     ///
     /// # Panics
-    /// If a slice is too short.
-    pub(super) fn rows(&self, a: &[u16], pitch: usize, plane: usize, b: &[u16], out: &mut Block) {
-        let depths = b.len() / (PLANES * TILE);
-        assert!(2 * plane + (TILES * SIDE - 1) * pitch + depths * DEPTH <= a.len(), "rows of the left matrix");
-        // SAFETY: the registers are set up as `self` exists; `a` was checked to reach as far as the last row's last depth,
-        // and `depths` is how often three tiles fit into `b`.
-        unsafe { imp::rows(a, pitch, plane, b, depths, out) }
+    /// If a slice is too short, or there are more than four tiles of rows.
+    pub(super) fn rows(&self, a: &[u16], pitch: usize, plane: usize, steps: &[usize], b: &[u16], count: usize, out: &mut Block) {
+        let furthest = steps.iter().max().map_or(0, |step| step + DEPTH);
+        assert!(2 * plane + (count * SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
+        assert!(steps.len() * PLANES * TILE <= b.len(), "tiles of the right matrix");
+        // SAFETY: the registers are set up as `self` exists; `a` was checked to reach as far as the last row's furthest step,
+        // and `b` to have three tiles for each.
+        unsafe { imp::rows(a, pitch, plane, steps, b, count, out) }
     }
 
-    /// `out = a·b` of 16 rows of `a`, whose tiles lie depth by depth, three planes each, and 64 columns of `b`, whose pairs
-    /// of rows are `pitch` pairs apart in planes `plane` apart.
+    /// `out = a·b` of 16 rows of `a`, whose tiles lie depth by depth, three planes each, and some tiles of columns of `b`, which
+    /// begin at `starts`, whose pairs of rows are `pitch` pairs apart in planes `plane` apart.
     ///
     /// # Panics
-    /// If a slice is too short.
-    pub(super) fn columns(&self, a: &[u16], b: &[u32], pitch: usize, plane: usize, out: &mut Block) {
+    /// If a slice is too short, or there are more than four tiles of columns.
+    pub(super) fn columns(&self, a: &[u16], b: &[u32], starts: &[usize], pitch: usize, plane: usize, out: &mut Block) {
         let depths = a.len() / (PLANES * TILE);
-        let last = (depths * SIDE).saturating_sub(1);
-        assert!(2 * plane + last * pitch + TILES * SIDE <= b.len(), "columns of the right matrix");
+        expect_columns(b, starts, depths, pitch, plane);
         // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
         // and `depths` is how often three tiles fit into `a`.
-        unsafe { imp::columns(a, b, pitch, plane, depths, out) }
+        unsafe { imp::columns(a, b, starts, pitch, plane, depths, out) }
     }
 
-    /// `out = a·b` of 32 rows of `a`, in two strips of tiles as [`Self::columns`] takes, and 32 columns of `b`: the first two
-    /// tiles are of the first strip.
+    /// `out = a·b` of 32 rows of `a`, in two strips of tiles as [`Self::columns`] takes, and two tiles of columns of `b`: the
+    /// first two tiles are of the first strip.
     ///
     /// # Panics
     /// If a slice is too short, or one strip is longer than the other.
-    pub(super) fn square(&self, a: [&[u16]; 2], b: &[u32], pitch: usize, plane: usize, out: &mut Block) {
+    pub(super) fn square(&self, a: [&[u16]; 2], b: &[u32], starts: [usize; 2], pitch: usize, plane: usize, out: &mut Block) {
         let depths = a[0].len() / (PLANES * TILE);
-        let last = (depths * SIDE).saturating_sub(1);
         assert_eq!(a[0].len(), a[1].len(), "strips of the left matrix");
-        assert!(2 * plane + last * pitch + 2 * SIDE <= b.len(), "columns of the right matrix");
+        expect_columns(b, &starts, depths, pitch, plane);
         // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
         // and `depths` is how often three tiles fit into each strip.
-        unsafe { imp::square(a, b, pitch, plane, depths, out) }
+        unsafe { imp::square(a, b, starts, pitch, plane, depths, out) }
     }
 
     /// Lays 16 columns of 32 rows, `pitch` numbers apart, out as a left tile with a row for each column.
@@ -115,6 +114,13 @@ impl Tiles {
         // SAFETY: where there are tiles, there are vectors of 512 bits.
         unsafe { imp::transpose(pairs, tile) }
     }
+}
+
+/// That `b` reaches as far as the last pair of each tile of columns.
+fn expect_columns(b: &[u32], starts: &[usize], depths: usize, pitch: usize, plane: usize) {
+    let furthest = starts.iter().max().copied().unwrap_or(0);
+    let last = (depths * SIDE).saturating_sub(1);
+    assert!(furthest + 2 * plane + last * pitch + SIDE <= b.len(), "columns of the right matrix");
 }
 
 impl Drop for Tiles {
@@ -199,7 +205,7 @@ mod imp {
         unsafe { asm!("tilerelease", options(nostack, nomem)) }
     }
 
-    /// An `asm!` that computes four tiles, which starts at zero and ends by storing them, with `$body` once for each depth.
+    /// An `asm!` that computes four tiles, which start at zero and end by being stored, with `$body` once for each depth.
     macro_rules! four_tiles {
         ($($body:expr),* ; $out:expr, $depths:expr, $($operands:tt)*) => {
             asm!(
@@ -247,26 +253,42 @@ mod imp {
     ///
     /// # Safety
     /// The registers must be set up, and the slices as long as the product reads.
-    pub(super) unsafe fn rows(a: &[u16], pitch: usize, plane: usize, b: &[u16], depths: usize, out: &mut Block) {
+    pub(super) unsafe fn rows(a: &[u16], pitch: usize, plane: usize, steps: &[usize], b: &[u16], count: usize, out: &mut Block) {
         let (pitch, plane) = (2 * pitch, 2 * plane);
-        // SAFETY: every depth reads three tiles of 1 KiB of `b` and, in each plane, 64 bytes of each of the 64 rows of `a`,
-        // which the caller says are there; what is written is `out`.
+        macro_rules! rows {
+            ($($sum:literal),*) => {
+                four_tiles!(
+                    "tileloadd tmm5, [{b} + {line}*1]", "tileloadd tmm6, [{b} + {line}*1 + 1024]",
+                    "tileloadd tmm7, [{b} + {line}*1 + 2048]", "add {b}, 3072",
+                    "mov {at}, [{steps}]", "add {steps}, 8", "lea {at}, [{a} + 2*{at}]",
+                    $(rows_step!($sum)),*;
+                    out.0.as_mut_ptr(), steps.len(),
+                    a = in(reg) a.as_ptr(), b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _,
+                    at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane,
+                    next = in(reg) (SIDE * pitch).wrapping_sub(2 * plane),
+                )
+            };
+        }
+        // SAFETY: every depth reads three tiles of 1 KiB of `b` and, in each plane, 64 bytes of each of the rows of `a`, which
+        // the caller says are there; what is written is `out`.
         unsafe {
-            four_tiles!(
-                "tileloadd tmm5, [{b} + {line}*1]", "tileloadd tmm6, [{b} + {line}*1 + 1024]",
-                "tileloadd tmm7, [{b} + {line}*1 + 2048]", "add {b}, 3072", "mov {at}, {a}",
-                rows_step!("tmm0"), rows_step!("tmm1"), rows_step!("tmm2"), rows_step!("tmm3"), "add {a}, 64";
-                out.0.as_mut_ptr(), depths,
-                a = inout(reg) a.as_ptr() => _, b = inout(reg) b.as_ptr() => _, at = out(reg) _,
-                pitch = in(reg) pitch, plane = in(reg) plane, next = in(reg) (SIDE * pitch).wrapping_sub(2 * plane),
-            );
+            match count {
+                1 => rows!("tmm0"),
+                2 => rows!("tmm0", "tmm1"),
+                3 => rows!("tmm0", "tmm1", "tmm2"),
+                4 => rows!("tmm0", "tmm1", "tmm2", "tmm3"),
+                _ => unreachable!("there are four tiles to sum in"),
+            }
         }
     }
 
-    /// Adds the products of 16 columns' pieces to tile `$sum`, and moves on to the next 16 columns.
+    /// Adds the products of the pieces of 16 columns that begin at `$start` to tile `$sum`.
     macro_rules! columns_step {
-        ($sum:literal) => {
+        ($sum:literal, $start:ident) => {
             concat!(
+                "lea {at}, [{",
+                stringify!($start),
+                "} + {depth}]\n",
                 "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {plane}\n",
                 "tdpbf16ps ",
                 $sum,
@@ -281,7 +303,7 @@ mod imp {
                 ", tmm6, tmm4\n tdpbf16ps ",
                 $sum,
                 ", tmm5, tmm4\n",
-                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {next}\n",
+                "tileloadd tmm4, [{at} + {pitch}*1]\n",
                 "tdpbf16ps ",
                 $sum,
                 ", tmm5, tmm4",
@@ -293,20 +315,52 @@ mod imp {
     ///
     /// # Safety
     /// The registers must be set up, and the slices as long as the product reads.
-    pub(super) unsafe fn columns(a: &[u16], b: &[u32], pitch: usize, plane: usize, depths: usize, out: &mut Block) {
+    pub(super) unsafe fn columns(
+        a: &[u16],
+        b: &[u32],
+        starts: &[usize],
+        pitch: usize,
+        plane: usize,
+        depths: usize,
+        out: &mut Block,
+    ) {
         let (pitch, plane) = (4 * pitch, 4 * plane);
-        // SAFETY: every depth reads three tiles of 1 KiB of `a` and, in each plane, 64 columns of 16 pairs of rows of `b`,
-        // which the caller says are there; what is written is `out`.
+        macro_rules! columns {
+            ($($sum:literal, $start:ident);*) => {
+                four_tiles!(
+                    "tileloadd tmm5, [{a} + {line}*1]", "tileloadd tmm6, [{a} + {line}*1 + 1024]",
+                    "tileloadd tmm7, [{a} + {line}*1 + 2048]", "add {a}, 3072",
+                    $(columns_step!($sum, $start)),*, "add {depth}, {step}";
+                    out.0.as_mut_ptr(), depths,
+                    a = inout(reg) a.as_ptr() => _, at = out(reg) _, depth = inout(reg) 0usize => _,
+                    $($start = in(reg) $start,)*
+                    pitch = in(reg) pitch, plane = in(reg) plane, step = in(reg) SIDE * pitch,
+                )
+            };
+        }
+        // SAFETY: every depth reads three tiles of 1 KiB of `a` and, in each plane, 16 columns of 16 pairs of rows of `b` from
+        // each start, which the caller says are there; what is written is `out`.
         unsafe {
-            four_tiles!(
-                "tileloadd tmm5, [{a} + {line}*1]", "tileloadd tmm6, [{a} + {line}*1 + 1024]",
-                "tileloadd tmm7, [{a} + {line}*1 + 2048]", "add {a}, 3072", "mov {at}, {b}",
-                columns_step!("tmm0"), columns_step!("tmm1"), columns_step!("tmm2"), columns_step!("tmm3"), "add {b}, {depth}";
-                out.0.as_mut_ptr(), depths,
-                a = inout(reg) a.as_ptr() => _, b = inout(reg) b.as_ptr() => _, at = out(reg) _,
-                pitch = in(reg) pitch, plane = in(reg) plane, next = in(reg) 64usize.wrapping_sub(2 * plane),
-                depth = in(reg) SIDE * pitch,
-            );
+            let first = |tile: usize| b.as_ptr().add(starts[tile]);
+            match starts.len() {
+                1 => {
+                    let b0 = first(0);
+                    columns!("tmm0", b0)
+                }
+                2 => {
+                    let (b0, b1) = (first(0), first(1));
+                    columns!("tmm0", b0; "tmm1", b1)
+                }
+                3 => {
+                    let (b0, b1, b2) = (first(0), first(1), first(2));
+                    columns!("tmm0", b0; "tmm1", b1; "tmm2", b2)
+                }
+                4 => {
+                    let (b0, b1, b2, b3) = (first(0), first(1), first(2), first(3));
+                    columns!("tmm0", b0; "tmm1", b1; "tmm2", b2; "tmm3", b3)
+                }
+                _ => unreachable!("there are four tiles to sum in"),
+            }
         }
     }
 
@@ -326,14 +380,16 @@ mod imp {
         };
     }
 
-    /// Adds the products of the pieces at hand, and loads the piece at `at` of both column tiles of the right matrix.
+    /// Adds the products of the pieces at hand, and loads the pieces `$plane` of both column tiles of the right matrix.
     macro_rules! square_right {
-        () => {
+        ($plane:literal) => {
             concat!(
                 "tdpbf16ps tmm0, tmm4, tmm6\n tdpbf16ps tmm2, tmm5, tmm6\n",
-                "tileloadd tmm6, [{at} + {pitch}*1]\n",
+                "lea {at}, [{b} + ",
+                $plane,
+                "]\n tileloadd tmm6, [{at} + {pitch}*1]\n",
                 "tdpbf16ps tmm1, tmm4, tmm7\n tdpbf16ps tmm3, tmm5, tmm7\n",
-                "tileloadd tmm7, [{at} + {pitch}*1 + 64]",
+                "add {at}, {apart}\n tileloadd tmm7, [{at} + {pitch}*1]",
             )
         };
     }
@@ -342,20 +398,28 @@ mod imp {
     ///
     /// # Safety
     /// The registers must be set up, and the slices as long as the product reads.
-    pub(super) unsafe fn square(a: [&[u16]; 2], b: &[u32], pitch: usize, plane: usize, depths: usize, out: &mut Block) {
+    pub(super) unsafe fn square(
+        a: [&[u16]; 2],
+        b: &[u32],
+        starts: [usize; 2],
+        pitch: usize,
+        plane: usize,
+        depths: usize,
+        out: &mut Block,
+    ) {
         let (pitch, plane) = (4 * pitch, 4 * plane);
-        // SAFETY: every depth reads three tiles of 1 KiB of each strip of `a` and, in each plane, 32 columns of 16 pairs of
-        // rows of `b`, which the caller says are there; what is written is `out`.
+        // SAFETY: every depth reads three tiles of 1 KiB of each strip of `a` and, in each plane, 16 columns of 16 pairs of rows
+        // of `b` from each start, which the caller says are there; what is written is `out`.
         unsafe {
             four_tiles!(
                 "tileloadd tmm4, [{a} + {line}*1 + 2048]", "tileloadd tmm5, [{second} + {line}*1 + 2048]",
-                "tileloadd tmm6, [{b} + {pitch}*1]", "tileloadd tmm7, [{b} + {pitch}*1 + 64]",
-                square_left!("0"), "lea {at}, [{b} + 2*{plane}]", square_right!(), "sub {at}, {plane}", square_right!(),
-                square_left!("1024"), "mov {at}, {b}", square_right!(),
+                "tileloadd tmm6, [{b} + {pitch}*1]", "lea {at}, [{b} + {apart}]", "tileloadd tmm7, [{at} + {pitch}*1]",
+                square_left!("0"), square_right!("2*{plane}"), square_right!("{plane}"), square_left!("1024"), square_right!("0"),
                 "tdpbf16ps tmm0, tmm4, tmm6", "tdpbf16ps tmm1, tmm4, tmm7", "tdpbf16ps tmm2, tmm5, tmm6",
                 "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 3072", "add {second}, 3072", "add {b}, {depth}";
                 out.0.as_mut_ptr(), depths,
-                a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _, b = inout(reg) b.as_ptr() => _,
+                a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _,
+                b = inout(reg) b.as_ptr().add(starts[0]) => _, apart = in(reg) 4 * (starts[1] as isize - starts[0] as isize),
                 at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane, depth = in(reg) SIDE * pitch,
             );
         }
@@ -402,11 +466,11 @@ mod imp {
 
     pub(super) fn give_back() {}
 
-    pub(super) unsafe fn rows(_: &[u16], _: usize, _: usize, _: &[u16], _: usize, _: &mut Block) {
+    pub(super) unsafe fn rows(_: &[u16], _: usize, _: usize, _: &[usize], _: &[u16], _: usize, _: &mut Block) {
         unreachable!("there are no tiles")
     }
 
-    pub(super) unsafe fn square(_: [&[u16]; 2], _: &[u32], _: usize, _: usize, _: usize, _: &mut Block) {
+    pub(super) unsafe fn square(_: [&[u16]; 2], _: &[u32], _: [usize; 2], _: usize, _: usize, _: usize, _: &mut Block) {
         unreachable!("there are no tiles")
     }
 
@@ -414,7 +478,7 @@ mod imp {
         unreachable!("there are no tiles")
     }
 
-    pub(super) unsafe fn columns(_: &[u16], _: &[u32], _: usize, _: usize, _: usize, _: &mut Block) {
+    pub(super) unsafe fn columns(_: &[u16], _: &[u32], _: &[usize], _: usize, _: usize, _: usize, _: &mut Block) {
         unreachable!("there are no tiles")
     }
 }
@@ -442,14 +506,14 @@ mod tests {
     #[should_panic(expected = "rows of the left matrix")]
     fn refuses_rows_that_are_not_there() {
         let Some(tiles) = Tiles::new() else { panic!("rows of the left matrix, had there been tiles") };
-        tiles.rows(&[0; 64 * DEPTH], DEPTH, 64 * DEPTH, &[0; PLANES * TILE], &mut Block::default());
+        tiles.rows(&[0; 64 * DEPTH], DEPTH, 64 * DEPTH, &[0], &[0; PLANES * TILE], 4, &mut Block::default());
     }
 
     #[test]
     #[should_panic(expected = "columns of the right matrix")]
     fn refuses_columns_that_are_not_there() {
         let Some(tiles) = Tiles::new() else { panic!("columns of the right matrix, had there been tiles") };
-        tiles.columns(&[0; PLANES * TILE], &[0; 16 * 64], 64, 16 * 64, &mut Block::default());
+        tiles.columns(&[0; PLANES * TILE], &[0; 16 * 64], &[0, 16], 64, 16 * 64, &mut Block::default());
     }
 
     #[test]
@@ -467,7 +531,7 @@ mod tests {
     fn no_depth_is_a_product_of_zeros() {
         let Some(tiles) = Tiles::new() else { return };
         let mut block = Block([1.0; TILES * SIDE * SIDE]);
-        tiles.rows(&[0; 63], 1, 0, &[], &mut block);
+        tiles.rows(&[0; 63], 1, 0, &[], &[], 4, &mut block);
         assert_eq!(block.0, [0.0; TILES * SIDE * SIDE]);
     }
 }
