@@ -1,0 +1,177 @@
+//! Which layers one pass over memory computes when a network predicts.
+//!
+//! A convolution writes every value once. What would read each of them only to change it and write it again, a batch
+//! normalisation, a sum with another branch or an activation, can be done before it is written: a normalisation by known
+//! statistics even goes into the weights (Jacob et al., 2018, section 3.2).
+
+use crate::{Activation, Graph, Layer, ReLU};
+
+/// A layer, and those after it that change its values on their way out: first the normalisation, then the sum, then the
+/// activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// The node of the layer.
+    pub node: usize,
+    /// The node of the batch normalisation whose scale and shift go into the layer's weights.
+    pub norm: Option<usize>,
+    /// The node whose output is added.
+    pub add: Option<usize>,
+    /// The function its output ends in.
+    pub activation: Activation,
+    /// The node whose output this is.
+    pub output: usize,
+}
+
+impl Graph {
+    /// The stages of inference, each after those whose outputs it takes.
+    pub fn stages(&self) -> Vec<Stage> {
+        let mut is_taken = vec![false; self.nodes.len()];
+        let mut stages = Vec::new();
+        for node in 0..self.nodes.len() {
+            if !is_taken[node] {
+                let stage = self.stage(node, &mut is_taken);
+                stages.push(stage);
+            }
+        }
+        // What is added may be computed by a layer further down.
+        stages.sort_by_key(|stage| stage.output);
+        stages
+    }
+
+    fn stage(&self, node: usize, is_taken: &mut [bool]) -> Stage {
+        let mut stage = Stage { node, norm: None, add: None, activation: Activation::Linear, output: node };
+        let layer = &self.nodes[node].layer;
+        if !matches!(layer, Layer::Conv1D(_) | Layer::Conv2D(_) | Layer::Conv3D(_) | Layer::Dense(_)) {
+            return stage;
+        }
+        stage.activation = self.inferred(node).map_or(Activation::Linear, |inferred| inferred.ends_in);
+        while let Some(next) = self.only_use(stage.output).filter(|next| !is_taken[*next]) {
+            let ended = stage.activation != Activation::Linear;
+            let inputs = self.nodes[next].inputs;
+            match (&self.nodes[next].layer, inputs) {
+                (layer, _) if is_identity(layer) => {}
+                (Layer::BatchNormalization(_), _) if !ended && stage.norm.is_none() && stage.add.is_none() => {
+                    stage.norm = Some(next);
+                }
+                (Layer::Add(_), [a, b]) if !ended && stage.add.is_none() && self.nodes[*a].shape == self.nodes[*b].shape => {
+                    stage.add = Some(if *a == stage.output { *b } else { *a });
+                }
+                (layer, _) if !ended && let Some(activation) = elementwise(layer) => stage.activation = activation,
+                _ => break,
+            }
+            is_taken[next] = true;
+            stage.output = next;
+        }
+        stage
+    }
+
+    /// The node that takes the output of `node`, if it is the only one, takes it once, and nothing else does.
+    fn only_use(&self, node: usize) -> Option<usize> {
+        let mut uses = (0..self.nodes.len()).flat_map(|user| {
+            let inputs = self.nodes[user].inputs.iter().filter(move |input| **input == node);
+            inputs.map(move |_| user)
+        });
+        match (uses.next(), uses.next()) {
+            (Some(user), None) if !self.outputs.contains(&node) => Some(user),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a layer changes nothing when the network predicts.
+fn is_identity(layer: &Layer) -> bool {
+    matches!(
+        layer,
+        Layer::Dropout(_)
+            | Layer::SpatialDropout1D(_)
+            | Layer::SpatialDropout2D(_)
+            | Layer::SpatialDropout3D(_)
+            | Layer::GaussianNoise(_)
+    )
+}
+
+/// The activation a layer is, if it is one of single values.
+fn elementwise(layer: &Layer) -> Option<Activation> {
+    match layer {
+        Layer::Activation(layer) if layer.activation.is_elementwise() => Some(layer.activation),
+        Layer::ReLU(relu) if *relu == ReLU::new() => Some(Activation::Relu),
+        Layer::ReLU(relu) if *relu == ReLU::new().max_value(Some(6.0)) => Some(Activation::Relu6),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Add, BatchNormalization, Conv2D, Dropout, Input, Node, Shape};
+
+    const IMAGE: Shape = Shape::new([8, 8, 4]);
+
+    fn graph(layers: &[(Layer, &'static [usize])], outputs: &'static [usize]) -> Graph {
+        let node = |(layer, inputs): &(Layer, &'static [usize])| Node {
+            name: "layer",
+            tensor: "x",
+            layer: *layer,
+            inputs,
+            shape: IMAGE,
+            frozen: false,
+        };
+        Graph { name: "Net", nodes: layers.iter().map(node).collect::<Vec<_>>().leak(), inputs: &[0], outputs }
+    }
+
+    const INPUT: (Layer, &[usize]) = (Layer::Input(Input::new(IMAGE)), &[]);
+    const CONV: Layer = Layer::Conv2D(Conv2D::new(4, [1, 1]));
+    const NORM: Layer = Layer::BatchNormalization(BatchNormalization::new());
+    const RELU: Layer = Layer::ReLU(ReLU::new());
+    const ADD: Layer = Layer::Add(Add::new());
+
+    /// The stages whose layers are not on their own.
+    fn fused(graph: Graph) -> Vec<(usize, Option<usize>, Option<usize>, Activation, usize)> {
+        let stages = graph.stages().into_iter().filter(|stage| stage.node != stage.output);
+        stages.map(|stage| (stage.node, stage.norm, stage.add, stage.activation, stage.output)).collect()
+    }
+
+    #[test]
+    fn a_residual_block_is_a_pass_for_each_convolution() {
+        // The shortcut's convolution comes after the one whose stage adds it.
+        let layers = [
+            INPUT,
+            (CONV, &[0][..]),
+            (NORM, &[1]),
+            (RELU, &[2]),
+            (CONV, &[3]),
+            (NORM, &[4]),
+            (CONV, &[0]),
+            (NORM, &[6]),
+            (ADD, &[5, 7]),
+            (RELU, &[8]),
+        ];
+        let expected = [
+            (1, Some(2), None, Activation::Relu, 3),
+            (6, Some(7), None, Activation::Linear, 7),
+            (4, Some(5), Some(7), Activation::Relu, 9),
+        ];
+        assert_eq!(fused(graph(&layers, &[9])), expected);
+    }
+
+    #[test]
+    fn what_something_else_takes_is_written() {
+        let layers = [INPUT, (CONV, &[0][..]), (NORM, &[1]), (RELU, &[2]), (ADD, &[1, 3])];
+        assert_eq!(fused(graph(&layers, &[4])), []);
+        let layers = [INPUT, (CONV, &[0][..]), (NORM, &[1]), (RELU, &[2])];
+        assert_eq!(fused(graph(&layers, &[1, 3])), []);
+        let layers = [INPUT, (CONV, &[0][..]), (ADD, &[1, 1]), (RELU, &[2])];
+        assert_eq!(fused(graph(&layers, &[3])), []);
+    }
+
+    #[test]
+    fn nothing_is_done_in_another_order() {
+        let relu = Layer::Conv2D(Conv2D::new(4, [1, 1]).activation(Activation::Relu));
+        let dropout = Layer::Dropout(Dropout::new(0.5));
+        let layers = [INPUT, (relu, &[0][..]), (dropout, &[1]), (NORM, &[2]), (CONV, &[3]), (ADD, &[4, 0]), (NORM, &[5])];
+        let expected = [(1, None, None, Activation::Relu, 2), (4, None, Some(0), Activation::Linear, 5)];
+        assert_eq!(fused(graph(&layers, &[6])), expected);
+        let leaky = Layer::ReLU(ReLU::new().negative_slope(0.1));
+        assert_eq!(fused(graph(&[INPUT, (CONV, &[0][..]), (leaky, &[1])], &[2])), []);
+    }
+}
