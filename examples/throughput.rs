@@ -189,10 +189,13 @@ fn measure(mut step: Step, batch: usize, length: Duration) -> Result<f64> {
 /// One step of a network of this crate.
 fn ours<N: Network>(mut model: Model<N>, mode: Mode, images: Tensor, labels: Tensor) -> Result<Step> {
     Ok(match mode {
-        Mode::Infer => Box::new(move || {
-            model.call(std::slice::from_ref(&images), &Context::inference())?[0].device().synchronize()?;
-            Ok(())
-        }),
+        Mode::Infer => {
+            let predictor = model.predictor()?;
+            Box::new(move || {
+                predictor.predict(&images)?.device().synchronize()?;
+                Ok(())
+            })
+        }
         Mode::Train => {
             model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
             Box::new(move || {

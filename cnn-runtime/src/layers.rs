@@ -128,8 +128,11 @@ pub fn build<L: FromSpec>(graph: &Graph, index: usize, weights: &Weights) -> Res
     Ok(L::from_spec(&node.layer, &inputs, &weights_of(node, weights))?.within(graph, index))
 }
 
+/// What a layer makes of its inputs.
+pub(crate) type Function = Box<dyn Fn(&[&Tensor]) -> Result<Tensor> + Send + Sync>;
+
 /// The weights under the name of `node`.
-fn weights_of<'a>(node: &Node, weights: &Weights<'a>) -> Weights<'a> {
+pub(crate) fn weights_of<'a>(node: &Node, weights: &Weights<'a>) -> Weights<'a> {
     let weights = weights.pp(node.name);
     if node.frozen { weights.frozen() } else { weights }
 }
@@ -143,6 +146,30 @@ macro_rules! layers {
         $( pub use $merging_module::$merging; )*
         $( layers!(@ $name, |inputs| inputs[0]); )*
         $( layers!(@ $merging, |inputs| inputs); )*
+
+        /// The layer that node `index` of `graph` applies, whichever it is, as a function of its inputs when the network
+        /// predicts; none for a network or a layer of one's own, which only their own types can build.
+        ///
+        /// # Errors
+        /// As [`build`].
+        pub(crate) fn function(graph: &Graph, index: usize, weights: &Weights) -> Result<Option<Function>> {
+            let cx = Context::inference();
+            Ok(Some(match graph.nodes[index].layer {
+                spec::Layer::Input(_) => {
+                    let layer: Input = build(graph, index, weights)?;
+                    Box::new(move |xs| layer.forward(xs[0], &cx))
+                }
+                $( spec::Layer::$name(_) => {
+                    let layer: $name = build(graph, index, weights)?;
+                    Box::new(move |xs| layer.forward(xs[0], &cx))
+                } )*
+                $( spec::Layer::$merging(_) => {
+                    let layer: $merging = build(graph, index, weights)?;
+                    Box::new(move |xs| layer.forward(xs, &cx))
+                } )*
+                spec::Layer::Model(_) | spec::Layer::Custom(_) => return Ok(None),
+            }))
+        }
     };
     (@ $name:ident, |$inputs:ident| $input:expr) => {
         impl FromSpec for $name {

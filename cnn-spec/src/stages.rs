@@ -40,8 +40,7 @@ impl Graph {
 
     fn stage(&self, node: usize, is_taken: &mut [bool]) -> Stage {
         let mut stage = Stage { node, norm: None, add: None, activation: Activation::Linear, output: node };
-        let layer = &self.nodes[node].layer;
-        if !matches!(layer, Layer::Conv1D(_) | Layer::Conv2D(_) | Layer::Conv3D(_) | Layer::Dense(_)) {
+        if !takes_others_along(&self.nodes[node].layer) {
             return stage;
         }
         stage.activation = self.inferred(node).map_or(Activation::Linear, |inferred| inferred.ends_in);
@@ -75,6 +74,16 @@ impl Graph {
             (Some(user), None) if !self.outputs.contains(&node) => Some(user),
             _ => None,
         }
+    }
+}
+
+/// Whether a layer's pass can change its values once more.
+fn takes_others_along(layer: &Layer) -> bool {
+    match layer {
+        Layer::Conv1D(conv) => conv.groups == 1,
+        Layer::Conv2D(conv) => conv.groups == 1,
+        Layer::Conv3D(conv) => conv.groups == 1,
+        layer => matches!(layer, Layer::Dense(_)),
     }
 }
 
@@ -126,9 +135,13 @@ mod tests {
     const ADD: Layer = Layer::Add(Add::new());
 
     /// The stages whose layers are not on their own.
-    fn fused(graph: Graph) -> Vec<(usize, Option<usize>, Option<usize>, Activation, usize)> {
-        let stages = graph.stages().into_iter().filter(|stage| stage.node != stage.output);
-        stages.map(|stage| (stage.node, stage.norm, stage.add, stage.activation, stage.output)).collect()
+    fn fused(graph: Graph) -> Vec<Stage> {
+        graph.stages().into_iter().filter(|stage| stage.node != stage.output).collect()
+    }
+
+    /// A stage of some nodes: the layer, the normalisation, what is added, and the output.
+    fn stage([node, output]: [usize; 2], norm: Option<usize>, add: Option<usize>, activation: Activation) -> Stage {
+        Stage { node, norm, add, activation, output }
     }
 
     #[test]
@@ -147,9 +160,9 @@ mod tests {
             (RELU, &[8]),
         ];
         let expected = [
-            (1, Some(2), None, Activation::Relu, 3),
-            (6, Some(7), None, Activation::Linear, 7),
-            (4, Some(5), Some(7), Activation::Relu, 9),
+            stage([1, 3], Some(2), None, Activation::Relu),
+            stage([6, 7], Some(7), None, Activation::Linear),
+            stage([4, 9], Some(5), Some(7), Activation::Relu),
         ];
         assert_eq!(fused(graph(&layers, &[9])), expected);
     }
@@ -169,7 +182,7 @@ mod tests {
         let relu = Layer::Conv2D(Conv2D::new(4, [1, 1]).activation(Activation::Relu));
         let dropout = Layer::Dropout(Dropout::new(0.5));
         let layers = [INPUT, (relu, &[0][..]), (dropout, &[1]), (NORM, &[2]), (CONV, &[3]), (ADD, &[4, 0]), (NORM, &[5])];
-        let expected = [(1, None, None, Activation::Relu, 2), (4, None, Some(0), Activation::Linear, 5)];
+        let expected = [stage([1, 2], None, None, Activation::Relu), stage([4, 5], None, Some(0), Activation::Linear)];
         assert_eq!(fused(graph(&layers, &[6])), expected);
         let leaky = Layer::ReLU(ReLU::new().negative_slope(0.1));
         assert_eq!(fused(graph(&[INPUT, (CONV, &[0][..]), (leaky, &[1])], &[2])), []);

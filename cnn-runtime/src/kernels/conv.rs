@@ -5,13 +5,15 @@
 //! `patchesᵀ·grad` for the weights and `grad·weightsᵀ`, scattered back, for the input.
 
 use super::depthwise::depthwise_of;
+use super::few_channels::FewChannels;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
+use super::share::new_in_chunks;
 use super::tile_conv::TileConv;
 use super::tile_scatter;
-use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation, undo_activation_of_all};
+use super::weighted::{self, Ending, Gradients, Weighted, add_rows, expect_weight, undo_activation, undo_activation_of_all};
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -88,7 +90,7 @@ impl<const N: usize> Conv<N> {
     }
 
     /// The weights as one matrix for each group, patch by filter: what `F, C, KH, KW` is in the order of patches.
-    fn pack<T: Real>(&self, weight: &[T]) -> Vec<T> {
+    pub(super) fn pack<T: Real>(&self, weight: &[T]) -> Vec<T> {
         let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
         let mut packed = vec![T::zero(); weight.len()];
         packed.par_chunks_mut(filters).with_min_len(SMALL / filters).enumerate().for_each(|(row, packed)| {
@@ -245,23 +247,19 @@ impl<const N: usize> Conv<N> {
         input
     }
 
-    /// The output, computed on vector registers.
-    pub(super) fn forward_on_vectors<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
-        let packed = self.pack(weight);
+    /// The output, computed on vector registers from packed weights.
+    pub(super) fn forward_on_vectors<T: Real>(&self, xs: &[T], packed: &[T], ending: Ending<T>) -> Vec<T> {
         let rows = self.block_rows();
         let len = self.geometry.batch * self.geometry.pixels() * self.filters;
-        let mut ys = Vec::with_capacity(len);
-        let blocks = ys.spare_capacity_mut()[..len].par_chunks_mut(rows * self.filters).enumerate();
-        blocks.for_each_init(Vec::new, |patches, (block, ys)| {
+        let compute = |patches: &mut Vec<T>, block: usize, ys: &mut [MaybeUninit<T>]| {
             let first = block * rows;
-            self.forward_block(xs, &packed, first..first + ys.len() / self.filters, patches, ys);
+            self.forward_block(xs, packed, first..first + ys.len() / self.filters, patches, ys);
             // SAFETY: each group's product has written its columns of every row, and the groups' columns are all there are.
             let ys = unsafe { ys.assume_init_mut() };
-            finish(ys, self.filters, bias.unwrap_or_default(), self.ends_in);
-        });
-        // SAFETY: the blocks are the first `len` values, and each has been written.
-        unsafe { ys.set_len(len) };
-        ys
+            ending.finish(ys, self.filters, first * self.filters);
+        };
+        // SAFETY: every value of a block is written.
+        unsafe { new_in_chunks(len, rows * self.filters, 0, compute) }
     }
 
     /// The gradients, computed on vector registers.
@@ -284,15 +282,23 @@ impl<const N: usize> Conv<N> {
     }
 
     /// This convolution as tiles compute it, if they do.
-    fn on_tiles(&self) -> Option<TileConv> {
+    pub(super) fn on_tiles(&self) -> Option<TileConv> {
         TileConv::new(&self.geometry, self.filters, self.groups)
+    }
+
+    /// This convolution as the kernel for few channels computes it, if it does.
+    pub(super) fn few_channels(&self) -> Option<FewChannels> {
+        FewChannels::new(&self.geometry, self.filters, self.groups)
     }
 
     /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation.
     fn input_gradient_on_tiles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
         let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
         let input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups) {
-            Some(turned) => turned.forward(grad, &turned.pack_turned(weight), None, Activation::Linear),
+            Some(turned) => {
+                let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+                turned.forward(grad, &turned.pack_turned(weight), ending)
+            }
             None if self.groups == 1 => tile_scatter::input_gradient(&self.geometry, weight, grad)?,
             None => return None,
         };
@@ -342,9 +348,14 @@ impl<const N: usize> Weighted for Conv<N> {
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         match (self.on_tiles(), T::singles(xs), T::singles(weight)) {
             (Some(tiled), Some(xs), Some(weight)) => {
-                T::from_singles(tiled.forward(xs, &tiled.pack(weight), bias.and_then(T::singles), self.ends_in))
+                let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+                T::from_singles(tiled.forward(xs, &tiled.pack(weight), ending))
             }
-            _ => self.forward_on_vectors(xs, weight, bias),
+            (None, Some(xs), Some(weight)) if let Some(few) = self.few_channels() => {
+                let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+                T::from_singles(few.forward(xs, &self.pack(weight), ending))
+            }
+            _ => self.forward_on_vectors(xs, &self.pack(weight), Ending { bias, added: None, activation: self.ends_in }),
         }
     }
 

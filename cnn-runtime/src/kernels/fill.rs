@@ -1,7 +1,8 @@
 //! New vectors, filled by threads chunk by chunk.
 
 use super::real::Real;
-use rayon::prelude::*;
+use super::share::new_in_chunks;
+use std::mem::MaybeUninit;
 
 /// Values that one thread fills sooner than it wakes another.
 const LEAST: usize = 8 * 1024;
@@ -9,18 +10,15 @@ const LEAST: usize = 8 * 1024;
 /// A vector of `len` values. Each `chunk` of them is given to `fill`, all 0, with its number, by the thread that has just
 /// cleared it: it is still in that thread's cache.
 pub(crate) fn in_chunks<T: Real>(len: usize, chunk: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
-    let mut values = Vec::with_capacity(len);
-    let chunks = values.spare_capacity_mut()[..len].par_chunks_mut(chunk.max(1)).enumerate();
-    chunks.with_min_len(LEAST.div_ceil(chunk.max(1))).for_each(|(number, chunk)| {
+    let clear_and_fill = |(): &mut (), number: usize, chunk: &mut [MaybeUninit<T>]| {
         chunk.iter_mut().for_each(|value| {
             value.write(T::zero());
         });
         // SAFETY: every value has just been written.
         fill(number, unsafe { chunk.assume_init_mut() });
-    });
-    // SAFETY: the chunks are the first `len` values, and each has been written.
-    unsafe { values.set_len(len) };
-    values
+    };
+    // SAFETY: every value of a chunk is cleared.
+    unsafe { new_in_chunks(len, chunk, LEAST, clear_and_fill) }
 }
 
 #[cfg(test)]

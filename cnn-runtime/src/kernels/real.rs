@@ -23,9 +23,6 @@ pub(crate) trait Real: WithDType + num_traits::Float + Sum {
         WithDType::to_f64(self)
     }
 
-    /// This number in single precision.
-    fn single(self) -> f32;
-
     /// These numbers, if this type is `f32`.
     fn singles(xs: &[Self]) -> Option<&[f32]>;
 
@@ -43,10 +40,6 @@ impl Real for f32 {
         libm::erff(self)
     }
 
-    fn single(self) -> f32 {
-        self
-    }
-
     fn singles(xs: &[f32]) -> Option<&[f32]> {
         Some(xs)
     }
@@ -59,10 +52,6 @@ impl Real for f32 {
 impl Real for f64 {
     fn erf(self) -> Self {
         libm::erf(self)
-    }
-
-    fn single(self) -> f32 {
-        self as f32
     }
 
     fn singles(_: &[f64]) -> Option<&[f32]> {

@@ -5,13 +5,13 @@
 
 use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
+use super::share::for_each;
 use super::simd::simd;
 use super::tile_matrix::{Aligned, Left, Right, planes};
 use super::tile_slab::{Slab, number_at, runs};
-use super::tiles::{Block, DEPTH, PLANES, SIDE, TILE, TILES, Tiles, available, split};
-use super::weighted::{Gradients, add_rows, finish};
+use super::tiles::{Block, DEPTH, PLANES, SIDE, TILE, TILES, Tiles, available, split, write_rows};
+use super::weighted::{Ending, Gradients, add_rows, finish};
 use crate::spec::Activation;
-use rayon::prelude::*;
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 
@@ -87,6 +87,12 @@ impl TileConv {
             .collect()
     }
 
+    /// The number of a slab's first output pixel in the batch.
+    fn first_pixel(&self, slab: &Slab) -> usize {
+        let [height, width] = self.geometry.output;
+        (slab.images.start * height + slab.lines.start) * width
+    }
+
     /// The weights `F, C, KH, KW` as a right matrix, in the order of windows.
     pub(super) fn pack(&self, weight: &[f32]) -> Right {
         let (channels, taps) = (self.geometry.channels, self.geometry.taps());
@@ -104,7 +110,7 @@ impl TileConv {
     }
 
     /// The output for all images.
-    pub(super) fn forward(&self, xs: &[f32], weight: &Right, bias: Option<&[f32]>, activation: Activation) -> Vec<f32> {
+    pub(super) fn forward(&self, xs: &[f32], weight: &Right, ending: Ending<f32>) -> Vec<f32> {
         let len = self.geometry.batch * self.geometry.pixels() * self.filters;
         let mut ys = Vec::with_capacity(len);
         let mut rest = &mut ys.spare_capacity_mut()[..len];
@@ -114,33 +120,42 @@ impl TileConv {
             slabs.push((slab, ys));
             rest = after;
         }
-        slabs.into_par_iter().for_each(|(slab, ys)| {
-            SCRATCH.with_borrow_mut(|scratch| self.forward_slab(xs, weight, &slab, &mut scratch.pieces, ys));
-            // SAFETY: the product has written all columns of every pixel of the slab.
-            let ys = unsafe { ys.assume_init_mut() };
-            finish(ys, self.filters, bias.unwrap_or_default(), activation);
+        for_each(slabs, |(slab, ys)| {
+            SCRATCH.with_borrow_mut(|scratch| self.forward_slab(xs, weight, &slab, &mut scratch.pieces, ending, ys));
         });
         // SAFETY: the slabs have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };
         ys
     }
 
-    fn forward_slab(&self, xs: &[f32], weight: &Right, slab: &Slab, scratch: &mut Aligned<u16>, ys: &mut [MaybeUninit<f32>]) {
+    /// Writes every value of the output of a slab.
+    fn forward_slab(
+        &self,
+        xs: &[f32],
+        weight: &Right,
+        slab: &Slab,
+        scratch: &mut Aligned<u16>,
+        ending: Ending<f32>,
+        ys: &mut [MaybeUninit<f32>],
+    ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let pieces = slab.split(xs, scratch);
         let left = Left { pieces, pitch: slab.pitch(), plane: slab.plane, rows: slab.rows(), steps: slab.steps(DEPTH) };
-        let filters = self.filters;
+        let (filters, first) = (self.filters, self.first_pixel(slab) * self.filters);
+        let (zeros, rectified) = (vec![0.0; filters], ending.activation == Activation::Relu);
         left.product(&tiles, weight, |row, column, values| {
-            let count = SIDE.min(filters - column);
-            for (values, pixel) in values.iter().zip(slab.pixels_from(row)) {
-                let Some(pixel) = pixel else { continue };
-                let to = &mut ys[pixel * filters + column..][..count];
-                match to.as_chunks_mut() {
-                    ([to], _) => *to = values.map(MaybeUninit::new),
-                    _ => _ = to.write_copy_of_slice(&values[..count]),
-                }
+            let bias = &ending.bias.unwrap_or(&zeros)[column..filters.min(column + SIDE)];
+            for (rows, pixel) in slab.stretches(row..row + values.len()) {
+                let at = pixel * filters + column;
+                let added = ending.added.map(|added| &added[first + at..]);
+                write_rows(&values[rows.start - row..rows.end - row], bias, added, rectified, filters, &mut ys[at..]);
             }
         });
+        if !rectified {
+            // SAFETY: the product has written all columns of every pixel of the slab.
+            let ys = unsafe { ys.assume_init_mut() };
+            finish(ys, filters, &[], ending.activation);
+        }
     }
 
     /// The gradients of the weights, `F, C, KH, KW`, and of the biases, from that of the output before any activation.
@@ -150,8 +165,7 @@ impl TileConv {
         let Gradients { weight, bias, .. } = sum_over_pieces(slabs.len(), [rows * columns, self.filters], None, |numbers, _| {
             let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);
             for slab in &slabs[numbers] {
-                let first = (slab.images.start * self.geometry.output[0] + slab.lines.start) * self.geometry.output[1];
-                let grad = &grad[first * self.filters..][..slab.pixels() * self.filters];
+                let grad = &grad[self.first_pixel(slab) * self.filters..][..slab.pixels() * self.filters];
                 // Apart from part to part, so that long sums keep their digits.
                 for part in grad.chunks(PART * self.filters) {
                     let mut of_part = vec![0.0; self.filters];
@@ -227,12 +241,12 @@ impl TileConv {
             end = (row + width) * padded;
             if filters == padded {
                 let at = row * padded..end;
-                split::<f32>(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at]);
+                split(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at]);
                 continue;
             }
             for (row, grad) in (row..).zip(grad.chunks_exact(filters)) {
                 let (at, end) = (row * padded..row * padded + filters, (row + 1) * padded);
-                split::<f32>(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at.clone()]);
+                split(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at.clone()]);
                 for plane in [&mut *high, &mut *middle, &mut *low] {
                     plane[at.end..end].fill(0);
                 }
@@ -276,6 +290,7 @@ fn add_tiles(block: &[f32], sums: &mut [f32], pitch: usize) {
 mod tests {
     use super::*;
     use crate::kernels::conv::Conv;
+    use crate::kernels::real::Real;
     use crate::kernels::weighted::Weighted;
     use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
 
@@ -290,6 +305,11 @@ mod tests {
         found.iter().zip(exact).map(|(found, exact)| (f64::from(*found) - exact).abs()).fold(0.0, f64::max)
     }
 
+    fn on_vectors<T: Real, const N: usize>(conv: &Conv<N>, xs: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
+        let ending = Ending { bias: Some(bias), added: None, activation: conv.ends_in };
+        conv.forward_on_vectors(xs, &conv.pack(weight), ending)
+    }
+
     /// That tiles, where they are used, are as near to the same convolution in `f64` as vectors of `f32` are, forward and
     /// backward.
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize]) {
@@ -299,14 +319,14 @@ mod tests {
         let (xs, weight) = (numbers(dims.iter().product(), 1), numbers(patch * spec.filters, 2));
         let (bias, grad) = (numbers(spec.filters, 3), numbers(geometry.batch * geometry.pixels() * spec.filters, 4));
         let wide = |xs: &[f32]| xs.iter().copied().map(f64::from).collect::<Vec<f64>>();
-        let exact = conv.forward_on_vectors(&wide(&xs), &wide(&weight), Some(&wide(&bias)));
+        let exact = on_vectors(&conv, &wide(&xs), &wide(&weight), &wide(&bias));
         let rounded: Vec<f32> = exact.iter().map(|y| *y as f32).collect();
         let gradients = conv.backward_on_vectors(&wide(&xs), &wide(&weight), &wide(&rounded), &wide(&grad), true);
         let near = |tiles: &[f32], vectors: &[f32], exact: &[f64], what: &str| {
             let (tiles, vectors) = (distance(tiles, exact), distance(vectors, exact));
             assert!(tiles <= 3.0 * vectors + 1e-6, "{what} of {spec:?}, {dims:?}: {tiles} off on tiles, {vectors} on vectors");
         };
-        let vectors = conv.forward_on_vectors(&xs, &weight, Some(&bias));
+        let vectors = on_vectors(&conv, &xs, &weight, &bias);
         near(&conv.forward(&xs, &weight, Some(&bias)), &vectors, &exact, "output");
         let found = conv.backward(&xs, &weight, &rounded, &grad, true);
         let vectors = conv.backward_on_vectors(&xs, &weight, &rounded, &grad, true);

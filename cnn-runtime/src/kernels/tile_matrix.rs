@@ -58,7 +58,7 @@ impl Right {
                 places.zip(columns).for_each(|(place, value)| *place = *value);
             }
             let [high, middle, low] = planes(tiles, TILE);
-            split::<f32>(&paired, high, middle, low);
+            split(&paired, high, middle, low);
         });
         Self { tiles, len: depths * of_depth, columns }
     }
@@ -88,14 +88,23 @@ impl Left<'_> {
     /// Calls `write` with each part of the product with `right` that tiles compute at once: its first row, its first column,
     /// and 16 values of each of up to 64 rows.
     pub(super) fn product(&self, tiles: &Tiles, right: &Right, mut write: impl FnMut(usize, usize, &[[f32; SIDE]])) {
+        /// Tiles of rows so few that they stay in a core's cache while tiles of columns, which may not, pass by once.
+        const FEW: usize = 8;
         let mut block = Block::default();
-        for first in (0..self.rows).step_by(TILES * SIDE) {
-            let (rows, count) = (&self.pieces[first * self.pitch..], TILES.min((self.rows - first).div_ceil(SIDE)));
-            for strip in 0..right.strips() {
-                tiles.rows(rows, self.pitch, self.plane, &self.steps, right.strip(strip), count, &mut block);
-                let (lines, _) = block.0.as_chunks();
-                write(first, strip * SIDE, &lines[..lines.len().min(self.rows - first)]);
-            }
+        let count = self.rows.div_ceil(SIDE);
+        let blocks = count.div_ceil(TILES);
+        let mut multiply = |number: usize, strip: usize| {
+            let tiles_of = |number: usize| number * count / blocks;
+            let (first, end) = (tiles_of(number) * SIDE, tiles_of(number + 1) * SIDE);
+            let (rows, count) = (&self.pieces[first * self.pitch..], (end - first) / SIDE);
+            tiles.rows(rows, self.pitch, self.plane, &self.steps, right.strip(strip), count, &mut block);
+            let (lines, _) = block.0.as_chunks();
+            write(first, strip * SIDE, &lines[..end.min(self.rows) - first]);
+        };
+        if count <= FEW {
+            (0..right.strips()).for_each(|strip| (0..blocks).for_each(|number| multiply(number, strip)));
+        } else {
+            (0..blocks).for_each(|number| (0..right.strips()).for_each(|strip| multiply(number, strip)));
         }
     }
 
@@ -143,7 +152,7 @@ pub(super) fn left<'a>(xs: &[f32], columns: usize, scratch: &'a mut Aligned<u16>
     let [high, middle, low] = planes(pieces, plane);
     for (row, xs) in xs.chunks_exact(columns).enumerate() {
         let at = row * pitch..row * pitch + columns;
-        split::<f32>(xs, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at.clone()]);
+        split(xs, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at.clone()]);
         for plane in [&mut *high, &mut *middle, &mut *low] {
             plane[at.end..(row + 1) * pitch].fill(0);
         }

@@ -76,23 +76,17 @@ impl Slab {
         self.images.len() * self.lines.len() * self.geometry.output[1]
     }
 
-    /// The pixel of each row, counted from the slab's first, from row `first` on.
-    pub(super) fn pixels_from(&self, first: usize) -> impl Iterator<Item = Option<usize>> {
+    /// The stretches of some rows that are pixels, each with its first pixel, counted from the slab's first.
+    pub(super) fn stretches(&self, rows: Range<usize>) -> impl Iterator<Item = (Range<usize>, usize)> {
         let Self { per_line, per_image, .. } = *self;
         let (width, height) = (self.geometry.output[1], self.lines.len());
-        let (mut line, mut x) = (first / per_line, first % per_line);
-        let place =
-            move |line: usize| ((line % per_image < height).then(|| (line / per_image * height + line % per_image) * width));
-        let mut start = place(line);
-        std::iter::repeat_with(move || {
-            let pixel = start.filter(|_| x < width).map(|start| start + x);
-            x += 1;
-            if x == per_line {
-                (line, x) = (line + 1, 0);
-                start = place(line);
-            }
-            pixel
-        })
+        let lines = (rows.start / per_line..rows.end.div_ceil(per_line)).filter(move |line| line % per_image < height);
+        let stretches = lines.map(move |line| {
+            let start = rows.start.max(line * per_line);
+            let pixel = (line / per_image * height + line % per_image) * width + start - line * per_line;
+            (start..rows.end.min(line * per_line + width), pixel)
+        });
+        stretches.filter(|(rows, _)| !rows.is_empty())
     }
 
     /// The row of the first pixel of each line, line after line.
@@ -135,7 +129,7 @@ impl Slab {
                     }
                     if inside {
                         let from = &image[y * input[1] * channels..][..end - start];
-                        split::<f32>(from, &mut high[start..end], &mut middle[start..end], &mut low[start..end]);
+                        split(from, &mut high[start..end], &mut middle[start..end], &mut low[start..end]);
                     }
                     at += line_len;
                 }

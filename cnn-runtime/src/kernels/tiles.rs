@@ -7,10 +7,9 @@
 //! A tile has 16 rows of 64 bytes. One of the left matrix holds 16 rows of 32 numbers; one of the right matrix 16 *pairs*
 //! of rows, the two numbers of a column side by side, of 16 columns.
 
-use super::real::Real;
-use super::simd::simd;
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
 /// Rows of a tile, and columns of a tile of `f32` or of pairs.
 pub(super) const SIDE: usize = 16;
@@ -67,6 +66,7 @@ impl Tiles {
     ///
     /// # Panics
     /// If a slice is too short, or there are more than four tiles of rows.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn rows(&self, a: &[u16], pitch: usize, plane: usize, steps: &[usize], b: &[u16], count: usize, out: &mut Block) {
         let furthest = steps.iter().max().map_or(0, |step| step + DEPTH);
         assert!(2 * plane + (count * SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
@@ -130,29 +130,37 @@ impl Drop for Tiles {
     }
 }
 
-simd! {
-    /// Splits every number into its three pieces, each the nearest `bf16` to what is left.
-    pub(super) fn split<T: Real>(xs: &[T], high: &mut [u16], middle: &mut [u16], low: &mut [u16]) {
-        for (((x, high), middle), low) in xs.iter().zip(high).zip(middle).zip(low) {
-            let pieces = pieces(*x);
-            (*high, *middle, *low) = (pieces[0], pieces[1], pieces[2]);
-        }
-    }
+/// Splits every number into its three pieces, each the nearest `bf16` to what is left.
+///
+/// # Panics
+/// If there are no tiles, or the slices are not of one length.
+pub(super) fn split(xs: &[f32], high: &mut [u16], middle: &mut [u16], low: &mut [u16]) {
+    assert!(available(), "pieces are for tiles");
+    assert!([high.len(), middle.len(), low.len()] == [xs.len(); PLANES], "three pieces of each number");
+    // SAFETY: where there are tiles, there are these vectors; the pieces have room for every number.
+    unsafe { imp::split(xs, high.as_mut_ptr(), middle.as_mut_ptr(), low.as_mut_ptr()) }
 }
 
-/// The three pieces of a number, as the upper halves of `f32`.
-#[inline(always)]
-pub(super) fn pieces<T: Real>(x: T) -> [u16; PLANES] {
-    let x = x.single();
-    // Adding half of the last place kept rounds to the nearest. What that would make infinite, or is, is cut off instead.
-    let finite = x.abs() < 3.39e38;
-    let half = if finite { 0x8000 } else { 0 };
-    let nearest = |x: f32| f32::from_bits(x.to_bits().wrapping_add(half) & 0xffff_0000);
-    let high = nearest(x);
-    let left = if finite { x - high } else { 0.0 };
-    let middle = nearest(left);
-    let low = nearest(left - middle);
-    [high, middle, low].map(|piece| (piece.to_bits() >> 16) as u16)
+/// Writes rows of a product, up to 16 columns of each, with `bias` and the values of `added`, if there are any, added to them,
+/// and what is negative as 0 if they are `rectified`. Rows of `ys` and `added` are `width` values apart.
+///
+/// # Panics
+/// If there are no tiles, or a slice is too short.
+pub(super) fn write_rows(
+    rows: &[[f32; SIDE]],
+    bias: &[f32],
+    added: Option<&[f32]>,
+    rectified: bool,
+    width: usize,
+    ys: &mut [MaybeUninit<f32>],
+) {
+    let end = rows.len().saturating_sub(1) * width + bias.len();
+    assert!(available() && bias.len() <= SIDE, "columns of a tile");
+    assert!(end <= ys.len() && added.is_none_or(|added| end <= added.len()), "rows of the output");
+    let added = added.map(<[f32]>::as_ptr);
+    // SAFETY: where there are tiles, there are these vectors; both slices were checked to reach as far as the last row's last
+    // column.
+    unsafe { imp::write_rows(rows, bias, added, rectified, width, ys.as_mut_ptr().cast()) }
 }
 
 /// What needs the processor, for those that have tiles.
@@ -170,7 +178,9 @@ mod imp {
         const AMX_BF16_AND_TILE: u32 = 1 << 22 | 1 << 24;
         static AVAILABLE: OnceLock<bool> = OnceLock::new();
         *AVAILABLE.get_or_init(|| {
-            let has = is_x86_feature_detected!("avx512f")
+            let has = is_x86_feature_detected!("avx512bf16")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
                 && __cpuid(0).eax >= 7
                 && __cpuid_count(7, 0).edx & AMX_BF16_AND_TILE == AMX_BF16_AND_TILE;
             // SAFETY: this call reads two numbers, and gives this process leave to use registers or refuses to.
@@ -425,6 +435,69 @@ mod imp {
         }
     }
 
+    /// See [`super::write_rows`].
+    ///
+    /// # Safety
+    /// `added` and `ys` must reach as far as the last row's last column, and `bias` be of at most 16 values.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn write_rows(
+        rows: &[[f32; SIDE]],
+        bias: &[f32],
+        added: Option<*const f32>,
+        rectified: bool,
+        width: usize,
+        ys: *mut f32,
+    ) {
+        let mask = if bias.len() == SIDE { u16::MAX } else { (1u16 << bias.len()) - 1 };
+        // What is less is 0; not a number stays so.
+        let least = _mm512_set1_ps(if rectified { 0.0 } else { f32::NEG_INFINITY });
+        // SAFETY: the mask leaves out what is beyond the last column.
+        let bias = unsafe { _mm512_maskz_loadu_ps(mask, bias.as_ptr()) };
+        for (row, values) in rows.iter().enumerate() {
+            // SAFETY: a row of a tile is 16 values; the mask leaves out what is beyond the last column, up to which the caller
+            // says all rows are there.
+            unsafe {
+                let mut sum = _mm512_add_ps(_mm512_loadu_ps(values.as_ptr()), bias);
+                if let Some(added) = added {
+                    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, added.add(row * width)));
+                }
+                _mm512_mask_storeu_ps(ys.add(row * width), mask, _mm512_max_ps(least, sum));
+            }
+        }
+    }
+
+    /// See [`super::split`].
+    ///
+    /// # Safety
+    /// Each piece must have room for as many numbers as there are.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    pub(super) unsafe fn split(xs: &[f32], high: *mut u16, middle: *mut u16, low: *mut u16) {
+        let wide = |piece: __m256i| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(piece)));
+        // SAFETY: both are 256 bits.
+        let nearest = |x: __m512| unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x)) };
+        for first in (0..xs.len()).step_by(SIDE) {
+            let mask = match xs.len() - first {
+                left @ ..SIDE => (1u16 << left) - 1,
+                _ => u16::MAX,
+            };
+            // SAFETY: the mask leaves out what is beyond the last number.
+            let x = unsafe { _mm512_maskz_loadu_ps(mask, xs.as_ptr().add(first)) };
+            // What the nearest piece would make infinite, or is, is cut off instead, and nothing is left of it.
+            let finite = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(x), _mm512_set1_ps(3.39e38));
+            let cut = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(_mm512_castps_si512(x)));
+            let of_high = _mm256_mask_blend_epi16(finite, cut, nearest(x));
+            let left = _mm512_maskz_sub_ps(finite, x, wide(of_high));
+            let of_middle = nearest(left);
+            let of_low = nearest(_mm512_sub_ps(left, wide(of_middle)));
+            // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others.
+            unsafe {
+                _mm256_mask_storeu_epi16(high.add(first).cast(), mask, of_high);
+                _mm256_mask_storeu_epi16(middle.add(first).cast(), mask, of_middle);
+                _mm256_mask_storeu_epi16(low.add(first).cast(), mask, of_low);
+            }
+        }
+    }
+
     /// See [`super::Tiles::transpose`]: the rows are given in pairs.
     #[target_feature(enable = "avx512f")]
     pub(super) fn transpose(pairs: [[&[u16; SIDE]; 2]; SIDE], tile: &mut [u16; SIDE * DEPTH]) {
@@ -474,6 +547,14 @@ mod imp {
         unreachable!("there are no tiles")
     }
 
+    pub(super) unsafe fn write_rows(_: &[[f32; super::SIDE]], _: &[f32], _: Option<*const f32>, _: bool, _: usize, _: *mut f32) {
+        unreachable!("there are no tiles")
+    }
+
+    pub(super) unsafe fn split(_: &[f32], _: *mut u16, _: *mut u16, _: *mut u16) {
+        unreachable!("there are no tiles")
+    }
+
     pub(super) unsafe fn transpose(_: [[&[u16; super::SIDE]; 2]; super::SIDE], _: &mut [u16; super::TILE]) {
         unreachable!("there are no tiles")
     }
@@ -487,19 +568,28 @@ mod imp {
 mod tests {
     use super::*;
 
-    /// The number that three pieces are of.
-    fn sum(pieces: [u16; PLANES]) -> f64 {
-        pieces.iter().map(|piece| f64::from(f32::from_bits(u32::from(*piece) << 16))).sum()
+    /// The numbers that the pieces of some numbers are of.
+    fn put_together(xs: &[f32]) -> Vec<f64> {
+        let mut pieces = [0; PLANES].map(|_| vec![0; xs.len()]);
+        let [high, middle, low] = &mut pieces;
+        split(xs, high, middle, low);
+        let number = |piece: u16| f64::from(f32::from_bits(u32::from(piece) << 16));
+        (0..xs.len()).map(|at| pieces.iter().map(|piece| number(piece[at])).sum()).collect()
     }
 
     #[test]
     fn three_pieces_are_a_number() {
-        for x in [0f32, -0.0, 1.0, -1.000_000_1, 0.7, 1.0 / 3.0, 16_777_215.0, -2.5e-20, 3.3e38, 0.1] {
-            assert_eq!(sum(pieces(x)), f64::from(x), "{x}");
+        if !available() {
+            return;
         }
-        assert!((sum(pieces(f32::MAX)) / f64::from(f32::MAX) - 1.0).abs() < 0.01);
-        assert_eq!(sum(pieces(f32::NEG_INFINITY)), f64::NEG_INFINITY);
-        assert!(sum(pieces(f32::NAN)).is_nan());
+        let xs = [0f32, -0.0, 1.0, -1.000_000_1, 0.7, 1.0 / 3.0, 16_777_215.0, -2.5e-20, 3.3e38, 0.1];
+        for len in [1, 7, 10, 16, 17, 40] {
+            let xs: Vec<f32> = xs.iter().cycle().take(len).copied().collect();
+            assert_eq!(put_together(&xs), xs.iter().copied().map(f64::from).collect::<Vec<_>>());
+        }
+        let found = put_together(&[f32::MAX, f32::NEG_INFINITY, f32::NAN]);
+        assert!((found[0] / f64::from(f32::MAX) - 1.0).abs() < 0.01);
+        assert!(found[1] == f64::NEG_INFINITY && found[2].is_nan(), "{found:?}");
     }
 
     #[test]

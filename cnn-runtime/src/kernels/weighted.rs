@@ -83,6 +83,33 @@ pub(crate) fn expect_weight(
     Ok(())
 }
 
+/// What becomes of the values of an operation before they are read again.
+#[derive(Clone, Copy)]
+pub(crate) struct Ending<'a, T> {
+    /// Added to each row.
+    pub(crate) bias: Option<&'a [T]>,
+    /// The values of another tensor of the output's shape, added to them.
+    pub(crate) added: Option<&'a [T]>,
+    /// Applied last.
+    pub(crate) activation: Activation,
+}
+
+impl<T: Real> Ending<'_, T> {
+    /// Ends `ys`, rows of `width` values, which are those of the output from `first` on.
+    pub(crate) fn finish(&self, ys: &mut [T], width: usize, first: usize) {
+        if let Some(added) = self.added {
+            add_values(ys, &added[first..]);
+        }
+        finish(ys, width, self.bias.unwrap_or_default(), self.activation);
+    }
+}
+
+simd! {
+    fn add_values<T: Real>(ys: &mut [T], added: &[T]) {
+        ys.iter_mut().zip(added).for_each(|(y, added)| *y += *added);
+    }
+}
+
 simd! {
     /// Adds the bias, if it is not empty, to each row of `ys` and applies the activation.
     pub(crate) fn finish<T: Real>(ys: &mut [T], width: usize, bias: &[T], activation: Activation) {

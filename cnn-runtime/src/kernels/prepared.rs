@@ -1,0 +1,136 @@
+//! Convolutions and dense layers for inference alone, whose weights are laid out once.
+
+use super::conv::Conv;
+use super::matmul::{Into, Matrix, Threads, matmul};
+use super::op::with_slices;
+use super::patches::Geometry;
+use super::simd::simd;
+use super::tile_matrix::{Right, pays, product};
+use super::weighted::Ending;
+use crate::spec::{Activation, Convolution};
+use candle_core::{Result, Tensor};
+use std::sync::OnceLock;
+
+/// A convolution without groups.
+pub(crate) struct PreparedConv<const N: usize> {
+    spec: Convolution<N>,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    activation: Activation,
+    /// The weights as each way of computing takes them, laid out when it is first used: which one is, follows from the sizes.
+    for_tiles: OnceLock<Right>,
+    for_vectors: OnceLock<Vec<f32>>,
+}
+
+impl<const N: usize> PreparedConv<N> {
+    /// The convolution with weights `F, C, KH, KW` for images and biases `F`, which ends in an elementwise `activation`.
+    pub(crate) fn new(spec: Convolution<N>, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
+        Self { spec, weight, bias, activation, for_tiles: OnceLock::new(), for_vectors: OnceLock::new() }
+    }
+
+    /// `activation(conv(xs) + bias + added)` of `xs`, `N, H, W, C` for images.
+    ///
+    /// # Errors
+    /// If the tensors are not of the shapes that the layer was declared for.
+    pub(crate) fn forward(&self, xs: &Tensor, added: Option<&Tensor>) -> Result<Tensor> {
+        let geometry = Geometry::new(self.spec.layer, xs.dims(), &self.spec.window)?;
+        let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation };
+        let compute = |xs: &[f32], added: Option<&[f32]>| {
+            let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
+            if let Some(tiled) = conv.on_tiles() {
+                return tiled.forward(xs, self.for_tiles.get_or_init(|| tiled.pack(&self.weight)), ending);
+            }
+            let packed = self.for_vectors.get_or_init(|| conv.pack(&self.weight));
+            match conv.few_channels() {
+                Some(few) => few.forward(xs, packed, ending),
+                None => conv.forward_on_vectors(xs, packed, ending),
+            }
+        };
+        let ys = apply(self.spec.layer, xs, added, compute)?;
+        Tensor::from_vec(ys, geometry.output_shape(self.spec.filters), xs.device())
+    }
+}
+
+/// A fully connected layer.
+pub(crate) struct PreparedDense {
+    units: usize,
+    features: usize,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    activation: Activation,
+    for_tiles: OnceLock<Right>,
+}
+
+impl PreparedDense {
+    /// The layer with weights `U, F` and biases `U`, which ends in an elementwise `activation`.
+    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
+        let units = bias.len();
+        Self { units, features: weight.len() / units, weight, bias, activation, for_tiles: OnceLock::new() }
+    }
+
+    /// `activation(xs·weightᵀ + bias + added)` of `xs`, `N, F`.
+    ///
+    /// # Errors
+    /// If `xs` is of another shape.
+    pub(crate) fn forward(&self, xs: &Tensor, added: Option<&Tensor>) -> Result<Tensor> {
+        let &Self { units, features, .. } = self;
+        let batch = match xs.dims() {
+            &[batch, found] if found == features => batch,
+            other => candle_core::bail!("`Dense` takes a batch of N×{features}, found {other:?}"),
+        };
+        let compute = |xs: &[f32], added: Option<&[f32]>| {
+            let right = || Right::pack(features, units, &self.weight, features, Some);
+            let mut ys = if batch == 1 {
+                let mut ys = vec![0.0; units];
+                times_vector(&self.weight, xs, &mut ys);
+                ys
+            } else if pays(batch, features, units) {
+                product(xs, features, self.for_tiles.get_or_init(right))
+            } else {
+                let mut ys = vec![0.0; batch * units];
+                let weight = Matrix::new(&self.weight, units, features).transposed();
+                matmul(&mut ys, units, Into::Replace, Matrix::new(xs, batch, features), weight, Threads::All);
+                ys
+            };
+            Ending { bias: Some(&self.bias), added, activation: self.activation }.finish(&mut ys, units, 0);
+            ys
+        };
+        Tensor::from_vec(apply("Dense", xs, added, compute)?, (batch, units), xs.device())
+    }
+}
+
+/// Calls `compute` with the values of `xs` and of what is added.
+fn apply(
+    name: &str,
+    xs: &Tensor,
+    added: Option<&Tensor>,
+    compute: impl Fn(&[f32], Option<&[f32]>) -> Vec<f32>,
+) -> Result<Vec<f32>> {
+    let xs = xs.contiguous()?;
+    match added {
+        Some(added) => with_slices([&xs, &added.contiguous()?], name, |[xs, added]| compute(xs, Some(added))),
+        None => with_slices([&xs], name, |[xs]| compute(xs, None)),
+    }
+}
+
+simd! {
+    /// The product of a matrix, row by row, with a vector.
+    fn times_vector(matrix: &[f32], vector: &[f32], out: &mut [f32]) {
+        const LANES: usize = 64;
+        for (out, row) in out.iter_mut().zip(matrix.chunks_exact(vector.len())) {
+            let mut sums = [0.0; LANES];
+            let ((row, row_end), (vector, vector_end)) = (row.as_chunks::<LANES>(), vector.as_chunks::<LANES>());
+            for (row, vector) in row.iter().zip(vector) {
+                for lane in 0..LANES {
+                    sums[lane] += row[lane] * vector[lane];
+                }
+            }
+            // Halves are added to each other, which vectors do at once, until one is left.
+            for half in [32, 16, 8, 4, 2, 1] {
+                let (low, high) = sums.split_at_mut(half);
+                low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+            }
+            *out = sums[0] + row_end.iter().zip(vector_end).map(|(a, b)| a * b).sum::<f32>();
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A network as a list of steps for inference: its weights laid out once, and what can be one pass in one.
+//!
+//! What each step computes is what the graph says of its [stages](crate::spec::Stage). A batch is cut into groups of images
+//! whose tensors stay in a core's cache; each goes through the whole network on one thread, so that threads never wait for
+//! each other.
+
+use crate::kernels::{self, PreparedConv, PreparedDense};
+use crate::layers::{Function, function, weights_of};
+use crate::spec::{Activation, BatchNormalization, Graph, Layer, Stage};
+use crate::{Weights, spec};
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
+
+/// What is done, in order, to predict.
+pub(crate) struct Plan {
+    steps: Vec<Step>,
+    outputs: Vec<usize>,
+    /// Values in the largest tensor of one image, if its size is known.
+    largest: Option<usize>,
+    /// Multiply-adds of one image, if known.
+    macs: Option<u64>,
+}
+
+/// One step: the tensors are numbered by the nodes they come from.
+struct Step {
+    compute: Compute,
+    inputs: Vec<usize>,
+    output: usize,
+    /// The tensors that nothing after this step takes.
+    last_uses: Vec<usize>,
+}
+
+enum Compute {
+    /// An input of the network, by its place among them.
+    Input(usize, Function),
+    /// A layer, with what its stage adds, if anything, as its last input.
+    Layer(Function),
+}
+
+impl Plan {
+    /// The plan of `graph` with these weights, unless it has a layer of one's own.
+    ///
+    /// # Errors
+    /// If `weights` lacks a tensor of the right shape.
+    pub(crate) fn new(graph: &Graph, weights: &Weights) -> Result<Option<Self>> {
+        let mut steps = Vec::new();
+        for stage in graph.stages() {
+            let Some(step) = step(graph, &stage, weights)? else { return Ok(None) };
+            steps.push(step);
+        }
+        let mut is_needed = vec![false; graph.nodes.len()];
+        graph.outputs.iter().for_each(|output| is_needed[*output] = true);
+        for step in steps.iter_mut().rev() {
+            let inputs = step.inputs.iter().chain([&step.output]);
+            step.last_uses = inputs.copied().filter(|input| !std::mem::replace(&mut is_needed[*input], true)).collect();
+        }
+        let values = |node: &spec::Node| node.shape.dims().iter().map(|dim| dim.known()).product::<Option<usize>>();
+        let largest = graph.nodes.iter().map(values).collect::<Option<Vec<usize>>>().and_then(|values| values.into_iter().max());
+        Ok(Some(Self { steps, outputs: graph.outputs.to_vec(), largest, macs: graph.macs() }))
+    }
+
+    /// The first output for a batch, the only input.
+    ///
+    /// # Errors
+    /// If it is not of the shape that the network was declared for.
+    pub(crate) fn predict(&self, xs: &Tensor) -> Result<Tensor> {
+        /// Multiply-adds of an image above which threads share it.
+        const SHARED: u64 = 64 << 20;
+        let batch = xs.dims().first().copied().unwrap_or(0);
+        let run = |xs: Tensor| Ok(self.run(&[xs])?.swap_remove(0));
+        if batch < 2 {
+            let is_large = self.macs.is_none_or(|macs| macs > SHARED);
+            return if is_large { rayon::scope(|_| run(xs.clone())) } else { kernels::alone(|| run(xs.clone())) };
+        }
+        let images = self.images_in_a_group(batch);
+        let groups: Vec<usize> = (0..batch).step_by(images).collect();
+        let outputs = groups.into_par_iter().map(|first| {
+            let group = xs.narrow(0, first, images.min(batch - first))?;
+            kernels::alone(|| run(group))
+        });
+        Tensor::cat(&outputs.collect::<Result<Vec<_>>>()?, 0)
+    }
+
+    /// As many images as have their largest tensor in a fraction of a core's second-level cache, but enough groups for every
+    /// thread to have several.
+    fn images_in_a_group(&self, batch: usize) -> usize {
+        const CACHED: usize = 128 * 1024;
+        const GROUPS: usize = 4;
+        let threads = rayon::current_num_threads();
+        let cached = self.largest.map_or(1, |largest| CACHED / largest.max(1));
+        cached.clamp(1, 32).min(batch.div_ceil(GROUPS * threads))
+    }
+
+    /// Every output, for a batch of each input.
+    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let mut tensors: Vec<Option<Tensor>> = Vec::new();
+        tensors.resize(self.steps.iter().map(|step| step.output + 1).max().unwrap_or(0), None);
+        for step in &self.steps {
+            let of = |node: &usize| tensors[*node].as_ref().expect("each step comes after those it takes from");
+            let found = match &step.compute {
+                Compute::Input(place, check) => check(&[&inputs[*place]]),
+                Compute::Layer(function) => function(&step.inputs.iter().map(of).collect::<Vec<_>>()),
+            };
+            tensors[step.output] = Some(found?);
+            step.last_uses.iter().for_each(|node| tensors[*node] = None);
+        }
+        Ok(self.outputs.iter().map(|output| tensors[*output].clone().expect("an output is kept")).collect())
+    }
+}
+
+fn step(graph: &Graph, stage: &Stage, weights: &Weights) -> Result<Option<Step>> {
+    let node = &graph.nodes[stage.node];
+    let compute = match node.layer {
+        Layer::Input(_) => {
+            let place = graph.inputs.iter().position(|input| *input == stage.node).expect("an input of the graph");
+            function(graph, stage.node, weights)?.map(|check| Compute::Input(place, check))
+        }
+        Layer::Model(inner) => nested(inner, &weights_of(node, weights))?.map(Compute::Layer),
+        _ => Some(Compute::Layer(match prepared(graph, stage, weights)? {
+            Some(function) => function,
+            None => match function(graph, stage.node, weights)? {
+                Some(function) => function,
+                None => return Ok(None),
+            },
+        })),
+    };
+    let inputs = node.inputs.iter().copied().chain(stage.add).collect();
+    Ok(compute.map(|compute| Step { compute, inputs, output: stage.output, last_uses: Vec::new() }))
+}
+
+/// A network within the network.
+fn nested(graph: &Graph, weights: &Weights) -> Result<Option<Function>> {
+    let Some(plan) = Plan::new(graph, weights)? else { return Ok(None) };
+    Ok(Some(Box::new(move |xs| {
+        let xs: Vec<Tensor> = xs.iter().map(|xs| (*xs).clone()).collect();
+        Ok(plan.run(&xs)?.swap_remove(0))
+    })))
+}
+
+/// The layer of a stage that has a kernel for inference, and all that goes into its pass.
+fn prepared(graph: &Graph, stage: &Stage, weights: &Weights) -> Result<Option<Function>> {
+    let layer = graph.nodes[stage.node].layer;
+    let is_prepared = match layer {
+        Layer::Conv1D(conv) => conv.groups == 1,
+        Layer::Conv2D(conv) => conv.groups == 1,
+        Layer::Conv3D(conv) => conv.groups == 1,
+        Layer::Dense(_) => true,
+        _ => false,
+    };
+    if !is_prepared {
+        return Ok(None);
+    }
+    let (weight, bias) = folded(graph, stage, weights)?;
+    // An activation that sees more than one value comes after the pass.
+    let (within, after) = match stage.activation.is_elementwise() {
+        true => (stage.activation, Activation::Linear),
+        false => (Activation::Linear, stage.activation),
+    };
+    fn function(
+        after: Activation,
+        forward: impl Fn(&Tensor, Option<&Tensor>) -> Result<Tensor> + Send + Sync + 'static,
+    ) -> Result<Option<Function>> {
+        Ok(Some(Box::new(move |xs| kernels::activate(&forward(xs[0], xs.get(1).copied())?, after))))
+    }
+    macro_rules! conv {
+        ($spec:expr) => {{
+            let conv = PreparedConv::new($spec.convolution(), weight, bias, within);
+            function(after, move |xs, added| conv.forward(xs, added))
+        }};
+    }
+    match layer {
+        Layer::Conv1D(spec) => conv!(spec),
+        Layer::Conv2D(spec) => conv!(spec),
+        Layer::Conv3D(spec) => conv!(spec),
+        _ => {
+            let dense = PreparedDense::new(weight, bias, within);
+            function(after, move |xs, added| dense.forward(xs, added))
+        }
+    }
+}
+
+/// The weights and biases of a stage: with a normalisation, `w·s` and `b·s + beta − mean·s`, where
+/// `s = gamma/√(variance + epsilon)`.
+fn folded(graph: &Graph, stage: &Stage, weights: &Weights) -> Result<(Vec<f32>, Vec<f32>)> {
+    let weight = values(graph, stage.node, "weight", weights)?.expect("a layer that multiplies has a weight");
+    let bias = values(graph, stage.node, "bias", weights)?;
+    let filters = graph.nodes[stage.node].shape.dims().last().and_then(|dim| dim.known()).expect("channels are known");
+    let Some(norm) = stage.norm else { return Ok((weight, bias.unwrap_or_else(|| vec![0.0; filters]))) };
+    let Layer::BatchNormalization(BatchNormalization { epsilon, .. }) = graph.nodes[norm].layer else {
+        candle_core::bail!("`{}` is no `BatchNormalization`", graph.nodes[norm].name)
+    };
+    let of = |name| values(graph, norm, name, weights);
+    let statistic = |name| Ok::<_, candle_core::Error>(of(name)?.expect("a normalisation has running statistics"));
+    let (gamma, beta, mean, variance) = (of("weight")?, of("bias")?, statistic("running_mean")?, statistic("running_var")?);
+    let at = |values: &Option<Vec<f32>>, filter: usize, default: f64| {
+        values.as_ref().map_or(default, |values| f64::from(values[filter]))
+    };
+    let (mut folded, mut shift) = (weight, Vec::with_capacity(filters));
+    let len = folded.len() / filters;
+    for (filter, weight) in folded.chunks_exact_mut(len).enumerate() {
+        let scale = at(&gamma, filter, 1.0) / (f64::from(variance[filter]) + epsilon).sqrt();
+        weight.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+        shift.push(((at(&bias, filter, 0.0) - f64::from(mean[filter])) * scale + at(&beta, filter, 0.0)) as f32);
+    }
+    Ok((folded, shift))
+}
+
+/// The values of a parameter of a node, if it has one of that name.
+fn values(graph: &Graph, index: usize, name: &str, weights: &Weights) -> Result<Option<Vec<f32>>> {
+    let inferred = graph.inferred(index).map_err(candle_core::Error::wrap)?;
+    let parameter = inferred.parameters.as_slice().iter().find(|parameter| parameter.name == name);
+    let Some(parameter) = parameter else { return Ok(None) };
+    weights_of(&graph.nodes[index], weights).get(parameter)?.flatten_all()?.to_vec1().map(Some)
+}
