@@ -8,10 +8,10 @@ mod support;
 
 use candle_core::{DType, Device, Result, Tensor};
 use cnn_runtime::spec::{
-    Activation, AveragePooling2D, Axes, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
-    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind, Layer,
-    MaxPooling2D, Numbers, Operand, Padding, ReLU, Resampling, SeparableConv1D, SeparableConv2D, Shape, Softmax, Target, Value,
-    layers,
+    Activation, AveragePooling2D, Axes, Constraint, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose,
+    Dense, DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, FillMode, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer,
+    Kind, Layer, MaxPooling2D, Numbers, Operand, Padding, ReLU, Resampling, SeparableConv1D, SeparableConv2D, Shape, Softmax,
+    Target, Value, layers,
 };
 use cnn_runtime::{Context, Seed, Weights};
 use proptest::collection::vec;
@@ -77,6 +77,10 @@ fn plausible(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Activation | Kind::Initializer | Kind::Word(_) => words().boxed(),
         Kind::Regularizer => {
             prop_oneof![words(), (0.0..1.0).prop_map(|l2| Value::Call("L2".into(), vec![(None, Value::Float(l2))]))].boxed()
+        }
+        Kind::Constraint => {
+            let max_norm = |axis| Value::Call("MaxNorm".into(), vec![(Some("axis".into()), axis)]);
+            prop_oneof![words(), small(-2..=3).prop_map(max_norm)].boxed()
         }
         Kind::Integer => small(-3..=4).boxed(),
         Kind::Axes => {
@@ -249,7 +253,10 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
             })
             .map(Layer::AveragePooling2D)
             .into(),
-        Layer::Dense(spec) => vec![Layer::Dense(Dense { units: 0, ..spec })],
+        Layer::Dense(spec) => {
+            let no_axis = Some(Constraint::unit_norm(Axes::new([2])));
+            [Dense { units: 0, ..spec }, spec.kernel_constraint(no_axis)].map(Layer::Dense).into()
+        }
         Layer::BatchNormalization(spec) => {
             let broken = [spec.axis(0), spec.axis(7), spec.momentum(1.1), spec.momentum(f64::NAN), spec.epsilon(-1.0)];
             broken.map(Layer::BatchNormalization).into()
@@ -269,6 +276,20 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
             .into(),
         Layer::Softmax(spec) => [spec.axis(0), spec.axis(7), spec.axis(-7)].map(Layer::Softmax).into(),
         Layer::PReLU(spec) => [Axes::new([0]), Axes::new([7])].map(|axes| Layer::PReLU(spec.shared_axes(axes))).into(),
+        Layer::UnitNormalization(spec) => {
+            [Axes::NONE, Axes::new([0]), Axes::new([7])].map(|axes| Layer::UnitNormalization(spec.axis(axes))).into()
+        }
+        Layer::RMSNormalization(spec) => {
+            [spec.axis(Axes::NONE), spec.axis(Axes::new([0])), spec.epsilon(-1.0)].map(Layer::RMSNormalization).into()
+        }
+        Layer::Threshold(_) => [[f64::NAN, 0.0], [0.0, f64::INFINITY]]
+            .map(|[threshold, value]| Layer::Threshold(layers::Threshold::new(threshold, value)))
+            .into(),
+        Layer::ActivityRegularization(spec) => [spec.l1(-0.1), spec.l2(f64::NAN)].map(Layer::ActivityRegularization).into(),
+        Layer::GaussianDropout(_) => {
+            [1.0, -0.1, f64::NAN].map(|rate| Layer::GaussianDropout(layers::GaussianDropout::new(rate))).into()
+        }
+        Layer::AlphaDropout(spec) => [1.0, -0.1].map(|rate| Layer::AlphaDropout(layers::AlphaDropout { rate, ..spec })).into(),
         Layer::GaussianNoise(spec) => {
             [1.1, -0.1, f64::NAN].map(|stddev| Layer::GaussianNoise(layers::GaussianNoise { stddev, ..spec })).into()
         }
@@ -293,6 +314,7 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
         Layer::Resizing(spec) => [
             layers::Resizing { width: 0, ..spec },
             spec.crop_to_aspect_ratio(true).pad_to_aspect_ratio(true),
+            spec.fill_mode(FillMode::Reflect),
             spec.fill_value(f64::INFINITY),
         ]
         .map(Layer::Resizing)

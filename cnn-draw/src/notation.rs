@@ -12,9 +12,9 @@ pub struct Argument {
 }
 
 impl Argument {
-    /// Whether it says how parameters begin and what is added to the loss, rather than what the layer computes.
+    /// Whether it says how parameters begin, what they are held to and what is added to the loss, rather than what the layer computes.
     pub fn is_of_training(&self) -> bool {
-        ["initializer", "regularizer", "use_bias", "seed"].iter().any(|suffix| self.name.ends_with(suffix))
+        ["initializer", "regularizer", "constraint", "use_bias", "seed"].iter().any(|suffix| self.name.ends_with(suffix))
     }
 }
 
@@ -53,6 +53,9 @@ fn value(rust: &str) -> String {
     }
     if let Some(strengths) = inside("Regularizer::new(") {
         return format!("L1L2({strengths})");
+    }
+    if let Some((call, axes)) = inside("Constraint::").and_then(|call| call.strip_suffix("])")?.split_once("Axes::new([")) {
+        return format!("{call}axis={})", if axes.is_empty() { "None".into() } else { tuple(&format!("[{axes}]")) });
     }
     match rust.split_once("::") {
         Some((_, word)) if word.chars().all(char::is_alphanumeric) => snake(word),
@@ -101,7 +104,7 @@ fn snake(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cnn_spec::{Activation, Conv2D, Dim, Input, MaxPooling2D, Padding, Regularizer, Shape};
+    use cnn_spec::{Activation, Axes, Constraint, Conv2D, Dim, Input, MaxPooling2D, Padding, Regularizer, Shape};
 
     fn texts(layer: Layer) -> Vec<String> {
         arguments(layer.name(), layer.settings()).into_iter().map(|argument| argument.text).collect()
@@ -120,6 +123,12 @@ mod tests {
         assert_eq!(texts(Layer::Conv2D(conv)), ["8", "(1, 7)", "padding=((0, 1), 2)", "use_bias=false"]);
         let conv = Conv2D::new(8, [3, 3]).kernel_regularizer(Some(Regularizer::new(0., 0.01))).strict(true);
         assert_eq!(texts(Layer::Conv2D(conv)), ["8", "3", "kernel_regularizer=L1L2(0.0, 0.01)", "strict"]);
+        let constraint = |axis| Conv2D::new(8, [3, 3]).kernel_constraint(Some(Constraint::max_norm(2., axis)));
+        let texts_of = |axis| texts(Layer::Conv2D(constraint(axis).bias_constraint(Some(Constraint::NonNeg))))[2..].to_vec();
+        let expected = ["kernel_constraint=max_norm(2.0, axis=(0, 1, 2))", "bias_constraint=non_neg"];
+        assert_eq!(texts_of(Axes::new([0, 1, 2])), expected);
+        assert_eq!(texts_of(Axes::new([3]))[0], "kernel_constraint=max_norm(2.0, axis=3)");
+        assert_eq!(texts_of(Axes::NONE)[0], "kernel_constraint=max_norm(2.0, axis=None)");
         assert_eq!(texts(Layer::MaxPooling2D(MaxPooling2D::new().pool_size([3, 3]))), ["3"]);
         let unknown = Shape::of(&[Dim::Unknown, Dim::Unknown, Dim::Known(3)]);
         assert_eq!(texts(Layer::Input(Input::new(unknown))), ["_, _, 3"]);

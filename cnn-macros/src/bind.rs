@@ -235,6 +235,7 @@ const fn example(kind: Kind) -> &'static str {
         Kind::Activation => "relu",
         Kind::Initializer => "he_normal",
         Kind::Regularizer => "L2(0.001)",
+        Kind::Constraint => "MaxNorm(2)",
         Kind::Integer => "-1",
         Kind::Axes => "(1, 2)",
         Kind::Word(words) => words[0],
@@ -339,7 +340,14 @@ fn last_word(expr: &Expr, words: &[&'static str]) -> Option<&'static str> {
 const fn takes_numbers(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Padding(_) | Kind::Flag | Kind::Activation | Kind::Initializer | Kind::Regularizer | Kind::Word(_) | Kind::Name
+        Kind::Padding(_)
+            | Kind::Flag
+            | Kind::Activation
+            | Kind::Initializer
+            | Kind::Regularizer
+            | Kind::Constraint
+            | Kind::Word(_)
+            | Kind::Name
     )
 }
 

@@ -175,7 +175,7 @@ def input_side():
             case(cases, "Resizing", arguments, images(f"resizing {turn}", ([1, 3][turn % 2], 6, 5, 2)))
         arguments = {"height": height, "width": width, "crop_to_aspect_ratio": True}
         case(cases, "Resizing", arguments, images(f"cropping {turn}", (1, 6, 5, 2)))
-        for more in [{}, {"fill_value": 0.5}, {"interpolation": "nearest"}, {"interpolation": "lanczos3", "antialias": True}]:
+        for more in [{}, {"fill_value": 0.5}, {"interpolation": "nearest"}, {"fill_mode": "constant", "fill_value": -1.5}, {"interpolation": "lanczos3", "antialias": True}]:
             arguments = {"height": height, "width": width, "pad_to_aspect_ratio": True} | more
             case(cases, "Resizing", arguments, images(f"padding {turn}", ([1, 3][turn % 2], 6, 5, 2)))
         case(cases, "CenterCrop", {"height": height, "width": width}, images(f"center {turn}", (1, 6, 5, 2)))
