@@ -165,6 +165,10 @@ impl Binder<'_> {
             return None;
         }
         let problem = Problem::new(format!("unknown word `{word}`"));
+        let takes_activation = self.table.iter().any(|argument| argument.kind == Kind::Activation);
+        if let Some(help) = layer_instead(word).filter(|_| takes_activation) {
+            return Some(problem.help(help));
+        }
         Some(if words.is_empty() { problem.note(self.signature()) } else { problem.help(suggest::word(word, &words)) })
     }
 
@@ -218,6 +222,14 @@ impl Binder<'_> {
             false => format!("{call} also takes {}", suggest::quoted(&optional)),
         }
     }
+}
+
+/// What to do where `name` is given as an activation, and is a layer that no activation does the work of.
+pub fn layer_instead(name: &str) -> Option<String> {
+    let layer = suggest::layer_alone(name)?;
+    let required = spec::Layer::arguments(layer)?.iter().filter(|argument| argument.default.is_none());
+    let required: Vec<String> = required.map(|argument| format!("{}={}", argument.name, example(argument.kind))).collect();
+    Some(format!("it is a layer: apply it to the output, `{layer}({})(…)`", required.join(", ")))
 }
 
 /// A value that an argument of this kind takes.

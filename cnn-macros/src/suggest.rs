@@ -122,6 +122,11 @@ pub fn function(name: &str, tensor: &str, has_more: bool) -> Option<String> {
     }
 }
 
+/// The layer called `name`, unless an activation is.
+pub fn layer_alone(name: &str) -> Option<&'static str> {
+    here(&name.replace('_', "")).filter(|_| activation(name).is_none())
+}
+
 /// The activation of this name, whatever its case.
 fn activation(name: &str) -> Option<&'static str> {
     Activation::WORDS.iter().copied().find(|word| word.replace('_', "").eq_ignore_ascii_case(&name.replace('_', "")))

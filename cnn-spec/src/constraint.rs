@@ -176,11 +176,8 @@ impl Inferred {
         let parameters = self.parameters.as_slice();
         let mut i = 0;
         while i < parameters.len() {
-            if let Some(constraint) = &parameters[i].constraint {
-                let (sizes, rank) = parameters[i].sizes_in_keras();
-                if let Err(axis) = constraint.along(rank) {
-                    return Err(no_axis(axis, &parameters[i], sizes.split_at(rank).0));
-                }
+            if let Err(error) = parameters[i].held_along() {
+                return Err(error);
             }
             i += 1;
         }
@@ -188,10 +185,26 @@ impl Inferred {
     }
 }
 
+impl Parameter {
+    /// Which of the axes it has in Keras its constraint takes norms along; none if it has none.
+    ///
+    /// # Errors
+    /// If there is no such axis.
+    pub(crate) const fn held_along(&self) -> Result<[bool; Shape::MAX_RANK], ShapeError> {
+        let Some(constraint) = &self.constraint else { return Ok([false; Shape::MAX_RANK]) };
+        let (sizes, rank) = self.sizes_in_keras();
+        match constraint.along(rank) {
+            Ok(along) => Ok(along),
+            Err(axis) => Err(no_axis(axis, self, sizes.split_at(rank).0)),
+        }
+    }
+}
+
 const fn no_axis(axis: isize, parameter: &Parameter, sizes: &[usize]) -> ShapeError {
     let message = Text::from("the weights that `").and(parameter.constraint_argument).and("` is for have no axis ");
     let message = message.signed(axis as i64).and(": in Keras' order they are ").sizes(sizes);
     let help = match sizes.len() {
+        0 => Text::from("leave it out: there is a single weight"),
         1 => Text::from("use `0`, their only axis"),
         rank => Text::from("use axes from 0 to ").num(rank - 1).and(", the first unless given"),
     };

@@ -1,6 +1,6 @@
 //! The tensors of a layer, trained or kept: names, shapes and how they begin.
 
-use crate::{Constraint, Initializer, Regularizer, Shape};
+use crate::{Constraint, Initializer, Regularizer, Shape, ShapeError};
 
 /// One tensor of a layer that is trained or kept: its name, layout and first values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,13 +168,16 @@ impl Parameter {
     /// The sizes to view its values in so that a constraint can take norms along axes, and for each whether it does.
     ///
     /// Its axes are Keras', which are stored in another order here; an axis there may be part of one here.
-    pub fn constrained_axes(&self) -> Vec<(usize, bool)> {
-        let along = self.constraint.and_then(|constraint| constraint.along(self.rank).ok()).unwrap_or_default();
+    ///
+    /// # Errors
+    /// If the constraint is for an axis that there is not.
+    pub fn constrained_axes(&self) -> Result<Vec<(usize, bool)>, ShapeError> {
+        let along = self.held_along()?;
         let mut axes: Vec<(usize, bool)> = self.view()[..self.rank].iter().map(|size| (*size, false)).collect();
         for ((_, place), is_along) in self.in_keras().0[..self.rank].iter().zip(along) {
             axes[*place].1 = is_along;
         }
-        axes
+        Ok(axes)
     }
 
     /// How many numbers it holds.

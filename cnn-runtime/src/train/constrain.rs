@@ -10,10 +10,10 @@ const EPSILON: f64 = 1e-7;
 /// does after each step.
 ///
 /// # Errors
-/// If the variable is not of the parameter's shape.
+/// If the variable is not of the parameter's shape, or the constraint is for an axis that there is not.
 pub fn constrain(parameter: &Parameter, variable: &Var) -> Result<()> {
     let Some(constraint) = parameter.constraint else { return Ok(()) };
-    let axes = parameter.constrained_axes();
+    let axes = parameter.constrained_axes().map_err(candle_core::Error::wrap)?;
     let sizes: Vec<usize> = axes.iter().map(|(size, _)| *size).collect();
     let along: Vec<usize> = (0..axes.len()).filter(|axis| axes[*axis].1).collect();
     let weights = variable.as_detached_tensor().reshape(sizes)?;

@@ -52,7 +52,7 @@ impl RMSNormalization {
 
 const fn unknown_size(input: &Operand) -> ShapeError {
     let message = Text::from("`RMSNormalization` needs the sizes it normalises; `").and(input.name).and("` is ");
-    let help = Text::from("normalise the last axis alone, or give `Input` every size");
+    let help = Text::from("use `axis=-1`, or give `Input` every size");
     ShapeError::new(At::Input(0), message.shape(&input.shape)).help(help)
 }
 
