@@ -51,7 +51,10 @@ pub(super) fn constrain_all(trained: &[(String, Parameter)], variables: &[(Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Seed;
     use crate::spec::{Axes, DepthwiseConv2D, Layer, Operand, Shape};
+    use crate::testing::blobs;
+    use crate::train::{Fit, SGD, SparseCategoricalCrossentropy, Verbose};
     use candle_core::Device;
 
     /// Two channels of two filters each, of one row and two columns.
@@ -64,6 +67,28 @@ mod tests {
         constrain(&inferred.parameters.as_slice()[0], &variable).unwrap();
         let held = variable.flatten_all().unwrap().to_vec1::<f64>().unwrap();
         held.into_iter().map(|w| (w * 1e4).round() / 1e4).collect()
+    }
+
+    #[test]
+    fn what_is_frozen_is_left_as_it_is() {
+        crate::model! {
+            Net {
+                i = Input(2, 3, 2);
+                x = Flatten()(i);
+                x = Dense(4, kernel_constraint=MaxNorm(0.01), frozen)(x);
+                x = Dense(3, softmax, kernel_constraint=MaxNorm(0.01))(x);
+            }
+        }
+        let mut model = Net::new(&Device::Cpu, Seed(1)).unwrap();
+        let largest = |weight: &Tensor| {
+            let norms = weight.sqr().unwrap().sum(1).unwrap().sqrt().unwrap();
+            norms.max(0).unwrap().to_scalar::<f32>().unwrap()
+        };
+        let frozen = model.dense.weight.to_vec2::<f32>().unwrap();
+        model.compile(SGD::default(), SparseCategoricalCrossentropy::default(), []);
+        model.fit(&blobs(8), Fit::epochs(1).verbose(Verbose::Silent)).unwrap();
+        assert_eq!(model.dense.weight.to_vec2::<f32>().unwrap(), frozen);
+        assert!(largest(&model.dense.weight) > 0.1 && largest(&model.dense_1.weight) < 0.010_001);
     }
 
     #[test]
