@@ -725,6 +725,16 @@ fn blocks_a_condition_that_is_missing() -> Result<()> {
 }
 
 #[test]
+fn blocks_a_shared_layer_that_does_not_fit_what_it_gives() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 3);
+        conv = Conv2D(4, 3, same);
+        x = Conv2D(4, 3, same)(conv(i));
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
 fn blocks_a_shared_layer_that_fits_its_first_tensor_alone() -> Result<()> {
     let net = model! {
         i = Input(8, 8, 3);
