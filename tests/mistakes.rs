@@ -1561,6 +1561,24 @@ fn layers_a_rectifier_as_an_activation_with_its_slope() -> Result<()> {
 }
 
 #[test]
+fn layers_means_that_are_nested_the_other_way_round() -> Result<()> {
+    let net = model! {
+        i = Input(2, 6, 3);
+        x = Normalization(axis=(1, 3), mean=((0.1, 0.3, 0.5), (0.2, 0.4, 0.6)), variance=1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_means_that_are_nested_unevenly() -> Result<()> {
+    let net = model! {
+        i = Input(2, 6, 3);
+        x = Normalization(axis=(1, 3), mean=((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), variance=1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
 fn merging_a_sum_over_other_channels() -> Result<()> {
     let net = model! {
         i = Input(28, 28, 8);

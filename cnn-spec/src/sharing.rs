@@ -30,7 +30,8 @@ impl Inferred {
     }
 }
 
-const fn is_equal(a: &[usize], b: &[usize]) -> bool {
+/// Whether these are the same sizes.
+pub(crate) const fn is_equal(a: &[usize], b: &[usize]) -> bool {
     let mut i = 0;
     while i < a.len() && i < b.len() && a[i] == b[i] {
         i += 1;
