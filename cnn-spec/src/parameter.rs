@@ -30,7 +30,8 @@ impl Parameter {
     /// The most axes a parameter can have, as many as a shape: some are of the shape of their layer's input.
     pub const MAX_RANK: usize = Shape::MAX_RANK;
 
-    /// A parameter in PyTorch's layout, such as `O, I, H, W` for a convolution's weight.
+    /// A parameter in PyTorch's layout, all of whose axes are in the same order in Keras; see [`Self::kernel`] and
+    /// [`Self::matrix`] for those that are not.
     pub const fn new<const N: usize>(name: &'static str, sizes: [usize; N], initializer: Initializer) -> Self {
         Self::of(name, &sizes, initializer)
     }
@@ -61,7 +62,8 @@ impl Parameter {
         }
     }
 
-    /// The weight of a convolution: `outer, inner`, and the `size` of its kernel along each spatial axis.
+    /// The weight of a convolution: `outer, inner`, and the `size` of its kernel along each spatial axis. In Keras the spatial
+    /// axes come first, then `inner, outer`.
     pub const fn kernel<const N: usize>(
         name: &'static str,
         [outer, inner]: [usize; 2],
@@ -77,7 +79,7 @@ impl Parameter {
         Self { rank: N + 2, layout: Layout::Kernel, ..Self::new(name, sizes, initializer) }
     }
 
-    /// The weight of a matrix product: `outputs, inputs`.
+    /// The weight of a matrix product: `outputs, inputs`; in Keras `inputs, outputs`.
     pub const fn matrix(name: &'static str, sizes: [usize; 2], initializer: Initializer) -> Self {
         Self { layout: Layout::Kernel, ..Self::new(name, sizes, initializer) }
     }
@@ -107,7 +109,8 @@ impl Parameter {
         self
     }
 
-    /// The same tensor with what its values are held to after each step of training, as `argument` says.
+    /// The same tensor with what its values are held to after each step of training, as `argument` says; the axes of the
+    /// constraint are those it has in Keras.
     pub const fn constrained(mut self, argument: &'static str, constraint: Option<Constraint>) -> Self {
         self.constraint = constraint;
         self.constraint_argument = argument;
