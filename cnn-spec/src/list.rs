@@ -106,7 +106,7 @@ impl FromValue for Numbers {
     const KIND: Kind = Kind::Numbers;
 
     fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
-        let (leaves, sizes) = flattened(value, name)?;
+        let Flattened { leaves, sizes } = flattened(value, name)?;
         let number = |(i, value)| f64::from_value(value, name).map_err(|refusal: Refusal| refusal.at(i));
         Ok(Self::nested(&leaves.into_iter().map(number).collect::<Result<Vec<_>, _>>()?, &sizes))
     }
@@ -117,7 +117,7 @@ impl FromValue for Numbers {
     }
 
     fn source(value: &Value, name: &str) -> Result<String, Refusal> {
-        let (leaves, sizes) = flattened(value, name)?;
+        let Flattened { leaves, sizes } = flattened(value, name)?;
         let number = |(i, value)| f64::source(value, name).map_err(|refusal: Refusal| refusal.at(i));
         Ok(rust(&leaves.into_iter().map(number).collect::<Result<Vec<_>, _>>()?, &sizes))
     }
@@ -130,9 +130,15 @@ fn rust(numbers: &[String], sizes: &[usize]) -> String {
     }
 }
 
-/// The values that are no tuples, the last axis innermost, each with the element of `value` it is in, and the sizes of the
-/// axes along which they are nested.
-fn flattened<'a>(value: &'a Value, name: &str) -> Result<(Vec<(usize, &'a Value)>, Vec<usize>), Refusal> {
+/// Values that were nested in tuples.
+struct Flattened<'a> {
+    /// Those that are no tuples, the last axis innermost, each with the element of the outermost tuple that it is in.
+    leaves: Vec<(usize, &'a Value)>,
+    /// The sizes of the axes along which they are nested.
+    sizes: Vec<usize>,
+}
+
+fn flattened<'a>(value: &'a Value, name: &str) -> Result<Flattened<'a>, Refusal> {
     const HELP: &str = "give one number, or one for each channel, as in `(0.5, 0.4, 0.3)`";
     let elements = values(value, name, Numbers::MAX, HELP)?;
     let (mut level, mut sizes): (Vec<(usize, &Value)>, _) = (elements.iter().enumerate().collect(), vec![elements.len()]);
@@ -153,7 +159,7 @@ fn flattened<'a>(value: &'a Value, name: &str) -> Result<(Vec<(usize, &'a Value)
         sizes.push(length);
         level = inner;
     }
-    Ok((level, sizes))
+    Ok(Flattened { leaves: level, sizes })
 }
 
 fn ragged(name: &str) -> Refusal {
