@@ -71,7 +71,11 @@ fn plausible(kind: Kind) -> BoxedStrategy<Value> {
             prop_oneof![small(0..=2), vec(pair, axes).prop_map(Value::Tuple)].boxed()
         }
         Kind::Interval => (0.0..0.9, 0.0..0.9).prop_map(|(a, b): (f64, f64)| interval(a.min(b), a.max(b))).boxed(),
-        Kind::Numbers => vec((0.0..2.0).prop_map(Value::Float), 1..=3).prop_map(Value::Tuple).boxed(),
+        Kind::Numbers => {
+            let row = |length| vec((0.0..2.0).prop_map(Value::Float), length).prop_map(Value::Tuple);
+            let nested = (1..=3usize).prop_flat_map(move |length| vec(row(length..=length), 1..=3).prop_map(Value::Tuple));
+            prop_oneof![row(1..=3), nested].boxed()
+        }
         Kind::Number => (0.0..2.0).prop_map(Value::Float).boxed(),
         Kind::Flag => prop::bool::ANY.prop_map(Value::Bool).boxed(),
         Kind::Activation | Kind::Initializer | Kind::Word(_) => words().boxed(),
