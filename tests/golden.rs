@@ -7,8 +7,8 @@
 mod support;
 
 use candle_core::{Device, Result, Tensor, Var};
-use cnn_runtime::spec::{Activation, Layer, Parameter, Value};
-use cnn_runtime::train::{Loss, SparseCategoricalCrossentropy};
+use cnn_runtime::spec::{Activation, Dim, Layer, Parameter, Shape, Value};
+use cnn_runtime::train::{Loss, SparseCategoricalCrossentropy, constrain};
 use cnn_runtime::{Context, Seed};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -59,6 +59,11 @@ golden! {
     spatial_dropout2d,
     spatial_dropout3d,
     gaussian_noise,
+    gaussian_dropout,
+    alpha_dropout,
+    identity,
+    threshold,
+    root_normalization,
     sparse_categorical_crossentropy,
     merging,
     pooling,
@@ -68,6 +73,7 @@ golden! {
     reshaping,
     input_side,
     embedding,
+    constraints,
 }
 
 /// One case of a manifest.
@@ -100,6 +106,7 @@ impl Case {
                 let from_logits = self.arguments["from_logits"] == true;
                 self.differences_of_loss(&SparseCategoricalCrossentropy { from_logits })
             }
+            _ if self.tensors.contains_key("before") => self.differences_of_constraint(),
             _ if support::merges(&self.layer()) => self.differences_of_merging(),
             _ => self.differences_of_layer(),
         }
@@ -131,6 +138,19 @@ impl Case {
             }
         }
         Ok(differences)
+    }
+
+    /// Of what the constraint of a layer makes of the one parameter that has one.
+    fn differences_of_constraint(&self) -> Result<Vec<String>> {
+        let shape: Vec<usize> = self.tensor("input").dims()[1..].to_vec();
+        let dims: Vec<Dim> = shape.into_iter().map(Dim::Known).collect();
+        let inferred = support::infer(self.layer(), Shape::of(&dims)).map_err(candle_core::Error::wrap)?;
+        let held: Vec<&Parameter> = inferred.parameters.as_slice().iter().filter(|of| of.constraint.is_some()).collect();
+        let [parameter] = held.as_slice() else { panic!("the case `{}` has {} constraints", self.name, held.len()) };
+        let variable = Var::from_tensor(&self.tensor("before"))?;
+        assert_eq!(variable.dims(), parameter.dims(), "{}", self.name);
+        constrain(parameter, &variable)?;
+        Ok(self.difference("after", &variable)?.into_iter().collect())
     }
 
     fn differences_of_layer(&self) -> Result<Vec<String>> {
@@ -216,7 +236,12 @@ fn value(json: &serde_json::Value) -> Value {
             Some(n) => Value::Int(n.into()),
             None => Value::Float(number.as_f64().expect("a double")),
         },
-        other => panic!("no argument is `{other}`"),
+        serde_json::Value::Object(call) => {
+            let name = call["call"].as_str().expect("the name of what is called").to_string();
+            let keywords = call.iter().filter(|(keyword, _)| *keyword != "call");
+            Value::Call(name, keywords.map(|(keyword, json)| (Some(keyword.clone()), value(json))).collect())
+        }
+        serde_json::Value::Null => Value::Word("None".into()),
     }
 }
 

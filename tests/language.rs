@@ -121,6 +121,25 @@ model! {
         Model([i, j], [x, z])
     }
 
+    /// A layer applied to what it gives, in one expression, in several, and in a loop.
+    pub Repeated {
+        i = Input(6, 5, 4);
+        conv = Conv2D(4, 3, same, tanh);
+        x = conv(conv(conv(i) + i) + conv(ReLU()(i)));
+        a = conv(i);
+        b = ReLU()(i);
+        y = conv(conv(a + i) + conv(b));
+        z = i;
+        for _ in 0..2 {
+            z = conv(conv(z));
+        }
+        w = conv(i);
+        w = conv(w);
+        w = conv(w);
+        w = conv(w);
+        Model(i, [x, y, z, w])
+    }
+
     /// A body that is a list.
     pub Listed {
         Sequential([Input(4, 4, 1), Flatten(), Dense(3, softmax)])
@@ -262,6 +281,20 @@ fn frozen_layers_have_no_gradient_and_shared_ones_have_both() -> Result<()> {
     for (name, variable) in model.variables() {
         assert_eq!(gradients.get(variable).is_some(), !name.starts_with("dense_block"), "{name}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_layer_may_be_applied_to_what_it_gives() -> Result<()> {
+    let model = Repeated::new(&Device::Cpu, Seed(42))?;
+    let image = Tensor::rand(-1f32, 1., &[2, 6, 5, 4], &Device::Cpu)?;
+    let (x, y, z, w) = model.forward(&image, &Context::inference())?;
+    let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+    assert_eq!(values(&x)?, values(&y)?);
+    assert_eq!(values(&z)?, values(&w)?);
+    assert_ne!(values(&x)?, values(&z)?);
+    assert_eq!(Repeated::GRAPH.count_params(), 4 * 4 * 9 + 4);
+    assert_eq!(Repeated::GRAPH.nodes.iter().filter(|node| node.name == "conv2d").count(), 16);
     Ok(())
 }
 

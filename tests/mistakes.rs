@@ -725,6 +725,16 @@ fn blocks_a_condition_that_is_missing() -> Result<()> {
 }
 
 #[test]
+fn blocks_a_shared_layer_that_does_not_fit_what_it_gives() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 3);
+        conv = Conv2D(4, 3, same);
+        x = Conv2D(4, 3, same)(conv(i));
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
 fn blocks_a_shared_layer_that_fits_its_first_tensor_alone() -> Result<()> {
     let net = model! {
         i = Input(8, 8, 3);
@@ -1379,6 +1389,191 @@ fn layers_an_initializer_that_takes_no_numbers() -> Result<()> {
     let net = model! {
         i = Input(8, 8, 4);
         x = Conv2D(8, 3, kernel_initializer=he_normal)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_nobody_knows() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 3);
+        x = Conv2D(8, 3, kernel_constraint=MaxNorm(3))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_number_for_a_constraint() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 3);
+        x = Conv2D(8, 3, kernel_constraint=MaxNorm(3))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_along_an_axis_that_a_kernel_does_not_have() -> Result<()> {
+    let net = model! {
+        i = Input(8, 8, 3);
+        x = Conv2D(8, (3, 5), kernel_constraint=MaxNorm(3, axis=(0, 1, 2)))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_along_an_axis_that_a_bias_does_not_have() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3, bias_constraint=UnitNorm(axis=0))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_along_an_axis_with_a_name_that_it_does_not_have() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3, kernel_constraint=UnitNorm(axis=1))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_that_leaves_nothing_of_the_weights() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3, kernel_constraint=MaxNorm(2))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_whose_bounds_are_swapped() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3, kernel_constraint=MinMaxNorm(0.5, 1.5))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_that_goes_too_far() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3, kernel_constraint=MinMaxNorm(0.5, 1.5, rate=0.9))(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_constraint_that_takes_no_numbers() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3, bias_constraint=NonNeg())(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_an_activation_that_takes_numbers() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3)(i);
+        x = Threshold(threshold=0.2, value=0.2)(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_layer_as_an_activation_with_its_numbers() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3)(i);
+        x = Threshold(0.5, 0)(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_layer_as_an_activation_without_a_keyword() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3)(i);
+        x = PReLU()(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_threshold_without_a_value() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Threshold(0.5, value=0.2)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_penalty_that_rewards_large_values() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = ActivityRegularization(l2=0.001)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_images_that_are_not_padded_with_one_value() -> Result<()> {
+    let net = model! {
+        i = Input(8, 6, 3);
+        x = Resizing(4, 4, pad_to_aspect_ratio, fill_mode=constant)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_normalisation_along_no_axis() -> Result<()> {
+    let net = model! {
+        i = Input(8, 6, 3);
+        x = UnitNormalization()(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_normalisation_of_sizes_that_are_open() -> Result<()> {
+    let net = model! {
+        i = Input(_, _, 3);
+        x = RMSNormalization(axis=-1)(i);
+        x = GlobalMaxPooling2D()(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_a_rectifier_as_an_activation_with_its_slope() -> Result<()> {
+    let net = model! {
+        i = Input(8);
+        x = Dense(3)(i);
+        x = LeakyReLU(0.1)(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_means_that_are_nested_the_other_way_round() -> Result<()> {
+    let net = model! {
+        i = Input(2, 6, 3);
+        x = Normalization(axis=(1, 3), mean=((0.1, 0.3, 0.5), (0.2, 0.4, 0.6)), variance=1)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn layers_means_that_are_nested_unevenly() -> Result<()> {
+    let net = model! {
+        i = Input(2, 6, 3);
+        x = Normalization(axis=(1, 3), mean=((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), variance=1)(i);
     };
     net.build(&Device::Cpu, Seed(0)).map(drop)
 }

@@ -9,9 +9,9 @@ mod support;
 use candle_core::{DType, Device, Result, Tensor};
 use cnn_runtime::spec::{
     Activation, AveragePooling2D, Axes, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
-    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind, Layer,
-    MaxPooling2D, Numbers, Operand, Padding, ReLU, Resampling, SeparableConv1D, SeparableConv2D, Shape, Softmax, Target, Value,
-    layers,
+    DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, FillMode, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind,
+    Layer, MaxPooling2D, Numbers, Operand, Padding, ReLU, Resampling, SeparableConv1D, SeparableConv2D, Shape, Softmax, Target,
+    Value, layers,
 };
 use cnn_runtime::{Context, Seed, Weights};
 use proptest::collection::vec;
@@ -71,12 +71,20 @@ fn plausible(kind: Kind) -> BoxedStrategy<Value> {
             prop_oneof![small(0..=2), vec(pair, axes).prop_map(Value::Tuple)].boxed()
         }
         Kind::Interval => (0.0..0.9, 0.0..0.9).prop_map(|(a, b): (f64, f64)| interval(a.min(b), a.max(b))).boxed(),
-        Kind::Numbers => vec((0.0..2.0).prop_map(Value::Float), 1..=3).prop_map(Value::Tuple).boxed(),
+        Kind::Numbers => {
+            let row = |length| vec((0.0..2.0).prop_map(Value::Float), length).prop_map(Value::Tuple);
+            let nested = (1..=3usize).prop_flat_map(move |length| vec(row(length..=length), 1..=3).prop_map(Value::Tuple));
+            prop_oneof![row(1..=3), nested].boxed()
+        }
         Kind::Number => (0.0..2.0).prop_map(Value::Float).boxed(),
         Kind::Flag => prop::bool::ANY.prop_map(Value::Bool).boxed(),
         Kind::Activation | Kind::Initializer | Kind::Word(_) => words().boxed(),
         Kind::Regularizer => {
             prop_oneof![words(), (0.0..1.0).prop_map(|l2| Value::Call("L2".into(), vec![(None, Value::Float(l2))]))].boxed()
+        }
+        Kind::Constraint => {
+            let max_norm = |axis| Value::Call("MaxNorm".into(), vec![(Some("axis".into()), axis)]);
+            prop_oneof![words(), small(-2..=3).prop_map(max_norm)].boxed()
         }
         Kind::Integer => small(-3..=4).boxed(),
         Kind::Axes => {
@@ -269,6 +277,20 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
             .into(),
         Layer::Softmax(spec) => [spec.axis(0), spec.axis(7), spec.axis(-7)].map(Layer::Softmax).into(),
         Layer::PReLU(spec) => [Axes::new([0]), Axes::new([7])].map(|axes| Layer::PReLU(spec.shared_axes(axes))).into(),
+        Layer::UnitNormalization(spec) => {
+            [Axes::NONE, Axes::new([0]), Axes::new([7])].map(|axes| Layer::UnitNormalization(spec.axis(axes))).into()
+        }
+        Layer::RMSNormalization(spec) => {
+            [spec.axis(Axes::NONE), spec.axis(Axes::new([0])), spec.epsilon(-1.0)].map(Layer::RMSNormalization).into()
+        }
+        Layer::Threshold(_) => [[f64::NAN, 0.0], [0.0, f64::INFINITY]]
+            .map(|[threshold, value]| Layer::Threshold(layers::Threshold::new(threshold, value)))
+            .into(),
+        Layer::ActivityRegularization(spec) => [spec.l1(-0.1), spec.l2(f64::NAN)].map(Layer::ActivityRegularization).into(),
+        Layer::GaussianDropout(_) => {
+            [1.0, -0.1, f64::NAN].map(|rate| Layer::GaussianDropout(layers::GaussianDropout::new(rate))).into()
+        }
+        Layer::AlphaDropout(spec) => [1.0, -0.1].map(|rate| Layer::AlphaDropout(layers::AlphaDropout { rate, ..spec })).into(),
         Layer::GaussianNoise(spec) => {
             [1.1, -0.1, f64::NAN].map(|stddev| Layer::GaussianNoise(layers::GaussianNoise { stddev, ..spec })).into()
         }
@@ -293,6 +315,7 @@ fn broken(layer: Layer, shape: Shape) -> Vec<(Layer, Shape)> {
         Layer::Resizing(spec) => [
             layers::Resizing { width: 0, ..spec },
             spec.crop_to_aspect_ratio(true).pad_to_aspect_ratio(true),
+            spec.fill_mode(FillMode::Reflect),
             spec.fill_value(f64::INFINITY),
         ]
         .map(Layer::Resizing)
@@ -583,6 +606,11 @@ fn large_on_axes() -> Vec<(Layer, Vec<usize>)> {
         Layer::RandomContrast(RandomContrast::new([-0.1, 0.1])),
         Layer::RandomBrightness(RandomBrightness::new([-0.1, 0.1])),
         Layer::RandomErasing(RandomErasing::new()),
+        Layer::Threshold(Threshold::new(0.1, -1.0)),
+        Layer::RMSNormalization(RMSNormalization::new()),
+        Layer::UnitNormalization(UnitNormalization::new().axis(Axes::new([1, 2]))),
+        Layer::GaussianDropout(GaussianDropout::new(0.4)),
+        Layer::AlphaDropout(AlphaDropout::new(0.4)),
     ];
     let volumes = [
         Layer::MaxPooling3D(MaxPooling3D::new()),
@@ -609,7 +637,7 @@ fn large_on_axes() -> Vec<(Layer, Vec<usize>)> {
 fn every_layer_that_computes_is_tried_on_threads() {
     let tried = |name: &&&str| !large().iter().any(|(layer, _)| layer.name() == **name);
     let rest: Vec<_> = Layer::NAMES.iter().filter(tried).collect();
-    assert_eq!(rest, [&"Input", &"Flatten"]);
+    assert_eq!(rest, [&"Input", &"Flatten", &"ActivityRegularization", &"Identity"]);
 }
 
 /// The bits of the output and of every gradient, on so many threads.

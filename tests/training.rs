@@ -2,8 +2,8 @@
 //! `tests/training/`, which `generate.py` there wrote.
 //!
 //! Losses and metrics, step by step and of `fit`, and all weights and running statistics in the end must be within 1e-5 of
-//! the reference, relative to the largest of their kind. Every kernel is regularized, so that a penalty that is left out, or
-//! added where Keras adds none, is seen.
+//! the reference, relative to the largest of their kind. In one network every kernel is regularized, in the other weights are held and outputs
+//! regularized, so that a penalty that is left out, or added where Keras adds none, is seen.
 
 use candle_core::{DType, Tensor};
 use cnn_runtime::prelude::*;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const TOLERANCE: f64 = 1e-5;
 
 model! {
-    /// The network that `generate.py` trains.
+    /// `reference` in `generate.py`.
     Net {
         i = Input(6, 7, 2);
         x = Conv2D(4, 3, same, use_bias=false, kernel_regularizer=L2(0.01))(i);
@@ -27,19 +27,34 @@ model! {
     }
 }
 
-/// What Keras found.
+model! {
+    /// `held` in `generate.py`.
+    Held {
+        i = Input(6, 7, 2);
+        x = Conv2D(4, 3, same, relu, activity_regularizer=L2(0.01), kernel_constraint=MaxNorm(0.9, axis=(0, 1, 2)), bias_constraint=NonNeg())(i);
+        x = BatchNormalization(momentum=0.9, beta_constraint=MaxNorm(0.5), gamma_constraint=non_neg)(x);
+        x = DepthwiseConv2D(2, depth_multiplier=2, activity_regularizer=L1(0.002), depthwise_constraint=UnitNorm(axis=(0, 1, 3)))(x);
+        x = ActivityRegularization(l1=0.001, l2=0.002)(x);
+        x = Conv2DTranspose(3, 3, stride=2, tanh, activity_regularizer=L1L2(l1=0.001, l2=0.003), kernel_constraint=MinMaxNorm(0.5, 0.8, rate=0.7, axis=[0, 1, 3]))(x);
+        x = SeparableConv2D(5, 2, stride=3, activity_regularizer=L2(0.004), depthwise_constraint=MaxNorm(0.6, axis=2), pointwise_constraint=UnitNorm(axis=None))(x);
+        x = Flatten()(x);
+        x = Dense(3, softmax, activity_regularizer=L2(0.2), kernel_constraint=MaxNorm(1.2))(x);
+    }
+}
+
+/// What Keras found of one network.
 struct Reference {
     manifest: serde_json::Value,
     tensors: HashMap<String, Tensor>,
 }
 
 impl Reference {
-    fn read() -> Result<Self> {
+    fn read(network: &str) -> Result<Self> {
         let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "tests", "training"].iter().collect();
-        let manifest = std::fs::read_to_string(folder.join("reference.json")).expect("a manifest");
+        let manifest = std::fs::read_to_string(folder.join(format!("{network}.json"))).expect("a manifest");
         Ok(Self {
             manifest: serde_json::from_str(&manifest).expect("a manifest in JSON"),
-            tensors: candle_core::safetensors::load(folder.join("reference.safetensors"), &Device::Cpu)?,
+            tensors: candle_core::safetensors::load(folder.join(format!("{network}.safetensors")), &Device::Cpu)?,
         })
     }
 
@@ -54,8 +69,8 @@ impl Reference {
     }
 
     /// The network with the weights that every run starts from.
-    fn model(&self) -> Result<Model<Net>> {
-        let model = Model::<Net>::new(&Device::Cpu, Seed(1))?;
+    fn model<N: Network>(&self) -> Result<Model<N>> {
+        let model = Model::<N>::new(&Device::Cpu, Seed(1))?;
         for (name, variable) in model.variables() {
             variable.set(&self.tensors[&format!("initial/{name}")])?;
         }
@@ -76,7 +91,7 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64]) {
 }
 
 /// Compares every weight and running statistic with those after a run.
-fn assert_trained(run: &str, model: &Model<Net>, reference: &Reference) -> Result<()> {
+fn assert_trained<N: Network>(run: &str, model: &Model<N>, reference: &Reference) -> Result<()> {
     let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
     let expected = reference.tensors.keys().filter(|name| name.starts_with(&format!("{run}/"))).count();
     assert_eq!(model.variables().len(), expected);
@@ -88,13 +103,13 @@ fn assert_trained(run: &str, model: &Model<Net>, reference: &Reference) -> Resul
     Ok(())
 }
 
-fn trains_as_keras_does(run: &str, optimizer: impl Optimizer + Copy + 'static) -> Result<()> {
-    let reference = Reference::read()?;
+fn trains_as_keras_does<N: Network>(network: &str, run: &str, optimizer: impl Optimizer + Copy + 'static) -> Result<()> {
+    let reference = Reference::read(network)?;
     let expected = &reference.manifest["runs"][run];
     let (train, validation) = (reference.data("")?, reference.data("validation_")?);
     let (epochs, batch_size) = (reference.size("epochs"), reference.size("batch_size"));
 
-    let mut stepped = reference.model()?;
+    let mut stepped = reference.model::<N>()?;
     stepped.compile(optimizer, SparseCategoricalCrossentropy::default(), [Accuracy]);
     let indices: Vec<usize> = (0..train.len()).collect();
     let mut steps = expected["steps"].as_array().expect("a list of steps").iter();
@@ -107,7 +122,7 @@ fn trains_as_keras_does(run: &str, optimizer: impl Optimizer + Copy + 'static) -
     assert!(steps.next().is_none());
     assert_trained(run, &stepped, &reference)?;
 
-    let mut fitted = reference.model()?;
+    let mut fitted = reference.model::<N>()?;
     fitted.compile(optimizer, SparseCategoricalCrossentropy::default(), [Accuracy]);
     let fit = Fit::epochs(epochs).batch_size(batch_size).validation(&validation).shuffle(false).verbose(Verbose::Silent);
     let history = fitted.fit(&train, fit)?;
@@ -128,15 +143,21 @@ fn trains_as_keras_does(run: &str, optimizer: impl Optimizer + Copy + 'static) -
 
 #[test]
 fn with_momentum() -> Result<()> {
-    trains_as_keras_does("momentum", SGD { momentum: 0.9, ..SGD::new(0.05) })
+    trains_as_keras_does::<Net>("reference", "momentum", SGD { momentum: 0.9, ..SGD::new(0.05) })
 }
 
 #[test]
 fn with_nesterovs_momentum() -> Result<()> {
-    trains_as_keras_does("nesterov", SGD { momentum: 0.9, nesterov: true, ..SGD::new(0.05) })
+    trains_as_keras_does::<Net>("reference", "nesterov", SGD { momentum: 0.9, nesterov: true, ..SGD::new(0.05) })
 }
 
 #[test]
 fn with_adam() -> Result<()> {
-    trains_as_keras_does("adam", Adam::new(0.01))
+    trains_as_keras_does::<Net>("reference", "adam", Adam::new(0.01))
+}
+
+#[test]
+fn with_constraints_and_regularized_outputs() -> Result<()> {
+    trains_as_keras_does::<Held>("held", "momentum", SGD { momentum: 0.9, ..SGD::new(0.05) })?;
+    trains_as_keras_does::<Held>("held", "adam", Adam::new(0.01))
 }

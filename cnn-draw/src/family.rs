@@ -19,7 +19,7 @@ pub enum Family {
     Merging,
     /// Values move, and are otherwise as they were.
     Reshaping,
-    /// Noise that acts in training alone.
+    /// Noise that acts in training alone, and penalties.
     Regularization,
     /// Images are made ready, or varied in training.
     Preprocessing,
@@ -35,14 +35,16 @@ impl Family {
             "Input" => Self::Input,
             "Dense" | "Embedding" => Self::Dense,
             "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum" | "Concatenate" | "Dot" => Self::Merging,
-            "Activation" | "Softmax" => Self::Activation,
+            "Activation" | "Softmax" | "Threshold" => Self::Activation,
             "Normalization" => Self::Preprocessing,
             _ if kind.ends_with("LU") => Self::Activation,
             _ if is(&["Conv1D", "Conv2D", "Conv3D"]) => Self::Convolution,
             _ if is(&["Pooling"]) => Self::Pooling,
             _ if is(&["Normalization"]) => Self::Normalization,
-            _ if is(&["Dropout", "Noise"]) => Self::Regularization,
-            _ if is(&["Flatten", "Reshape", "Permute", "Repeat", "ZeroPadding", "Cropping", "UpSampling"]) => Self::Reshaping,
+            _ if is(&["Dropout", "Noise", "Regularization"]) => Self::Regularization,
+            _ if is(&["Flatten", "Identity", "Reshape", "Permute", "Repeat", "ZeroPadding", "Cropping", "UpSampling"]) => {
+                Self::Reshaping
+            }
             _ if is(&["Random", "Rescaling", "Resizing", "CenterCrop"]) => Self::Preprocessing,
             _ => Self::Other,
         }

@@ -12,9 +12,9 @@ pub struct Argument {
 }
 
 impl Argument {
-    /// Whether it says how parameters begin and what is added to the loss, rather than what the layer computes.
+    /// Whether it says how parameters begin, what they are held to and what is added to the loss, rather than what the layer computes.
     pub fn is_of_training(&self) -> bool {
-        ["initializer", "regularizer", "use_bias", "seed"].iter().any(|suffix| self.name.ends_with(suffix))
+        ["initializer", "regularizer", "constraint", "use_bias", "seed"].iter().any(|suffix| self.name.ends_with(suffix))
     }
 }
 
@@ -51,8 +51,15 @@ fn value(rust: &str) -> String {
     {
         return tuple(&plain_sizes(list));
     }
+    if let Some((numbers, sizes)) = inside("Numbers::nested(&[").and_then(|lists| lists.strip_suffix(']')?.split_once("], &[")) {
+        let sizes: Vec<usize> = sizes.split(", ").filter_map(|size| size.parse().ok()).collect();
+        return nested(&numbers.split(", ").collect::<Vec<_>>(), &sizes);
+    }
     if let Some(strengths) = inside("Regularizer::new(") {
         return format!("L1L2({strengths})");
+    }
+    if let Some((call, axes)) = inside("Constraint::").and_then(|call| call.strip_suffix("])")?.split_once("Axes::new([")) {
+        return format!("{call}axis={})", if axes.is_empty() { "None".into() } else { tuple(&format!("[{axes}]")) });
     }
     match rust.split_once("::") {
         Some((_, word)) if word.chars().all(char::is_alphanumeric) => snake(word),
@@ -86,6 +93,13 @@ fn tuple(array: &str) -> String {
     }
 }
 
+/// Numbers in parentheses, nested along axes of these sizes.
+fn nested(numbers: &[&str], sizes: &[usize]) -> String {
+    let Some((size, inner)) = sizes.split_first() else { return numbers.concat() };
+    let elements: Vec<String> = numbers.chunks((numbers.len() / size).max(1)).map(|numbers| nested(numbers, inner)).collect();
+    format!("({}{})", elements.join(", "), if elements.len() == 1 { "," } else { "" })
+}
+
 /// `HeNormal` as `he_normal`.
 fn snake(word: &str) -> String {
     let mut snake = String::new();
@@ -101,7 +115,9 @@ fn snake(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cnn_spec::{Activation, Conv2D, Dim, Input, MaxPooling2D, Padding, Regularizer, Shape};
+    use cnn_spec::{
+        Activation, Axes, Constraint, Conv2D, Dim, Input, MaxPooling2D, Normalization, Numbers, Padding, Regularizer, Shape,
+    };
 
     fn texts(layer: Layer) -> Vec<String> {
         arguments(layer.name(), layer.settings()).into_iter().map(|argument| argument.text).collect()
@@ -120,7 +136,17 @@ mod tests {
         assert_eq!(texts(Layer::Conv2D(conv)), ["8", "(1, 7)", "padding=((0, 1), 2)", "use_bias=false"]);
         let conv = Conv2D::new(8, [3, 3]).kernel_regularizer(Some(Regularizer::new(0., 0.01))).strict(true);
         assert_eq!(texts(Layer::Conv2D(conv)), ["8", "3", "kernel_regularizer=L1L2(0.0, 0.01)", "strict"]);
+        let constraint = |axis| Conv2D::new(8, [3, 3]).kernel_constraint(Some(Constraint::max_norm(2., axis)));
+        let texts_of = |axis| texts(Layer::Conv2D(constraint(axis).bias_constraint(Some(Constraint::NonNeg))))[2..].to_vec();
+        let expected = ["kernel_constraint=max_norm(2.0, axis=(0, 1, 2))", "bias_constraint=non_neg"];
+        assert_eq!(texts_of(Axes::new([0, 1, 2])), expected);
+        assert_eq!(texts_of(Axes::new([3]))[0], "kernel_constraint=max_norm(2.0, axis=3)");
+        assert_eq!(texts_of(Axes::NONE)[0], "kernel_constraint=max_norm(2.0, axis=None)");
         assert_eq!(texts(Layer::MaxPooling2D(MaxPooling2D::new().pool_size([3, 3]))), ["3"]);
+        let mean = Numbers::nested(&[0.5, 0.25, 1., 2.], &[2, 2]);
+        let layer = Normalization::new().axis(Axes::new([1, 3])).mean(Some(mean)).variance(Some(Numbers::nested(&[1.], &[1, 1])));
+        let expected = ["(1, 3)", "mean=((0.5, 0.25), (1.0, 2.0))", "variance=((1.0,),)"];
+        assert_eq!(texts(Layer::Normalization(layer)), expected);
         let unknown = Shape::of(&[Dim::Unknown, Dim::Unknown, Dim::Known(3)]);
         assert_eq!(texts(Layer::Input(Input::new(unknown))), ["_, _, 3"]);
     }

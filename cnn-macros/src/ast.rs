@@ -2,6 +2,7 @@
 
 use cnn_spec as spec;
 use proc_macro2::{TokenStream, TokenTree};
+use std::cell::OnceCell;
 use syn::{Attribute, Expr, Generics, Ident, Visibility};
 
 /// Everything between the braces of `model! { … }`.
@@ -131,6 +132,8 @@ pub struct Call {
     pub arguments: Option<Vec<Argument>>,
     /// What the layer is applied to, if there is a second pair of parentheses.
     pub tensors: Option<Tensors>,
+    /// What stands in the first pair, once the name turns out to be that of a layer with its arguments: tensors.
+    pub reread: OnceCell<Vec<Expression>>,
 }
 
 /// `(x)` or `([a, b])`.

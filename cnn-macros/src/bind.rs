@@ -165,6 +165,10 @@ impl Binder<'_> {
             return None;
         }
         let problem = Problem::new(format!("unknown word `{word}`"));
+        let takes_activation = self.table.iter().any(|argument| argument.kind == Kind::Activation);
+        if let Some(help) = layer_instead(word).filter(|_| takes_activation) {
+            return Some(problem.help(help));
+        }
         Some(if words.is_empty() { problem.note(self.signature()) } else { problem.help(suggest::word(word, &words)) })
     }
 
@@ -220,6 +224,14 @@ impl Binder<'_> {
     }
 }
 
+/// What to do where `name` is given as an activation, and is a layer that no activation does the work of.
+pub fn layer_instead(name: &str) -> Option<String> {
+    let layer = suggest::layer_alone(name)?;
+    let required = spec::Layer::arguments(layer)?.iter().filter(|argument| argument.default.is_none());
+    let required: Vec<String> = required.map(|argument| format!("{}={}", argument.name, example(argument.kind))).collect();
+    Some(format!("it is a layer: apply it to the output, `{layer}({})(…)`", required.join(", ")))
+}
+
 /// A value that an argument of this kind takes.
 const fn example(kind: Kind) -> &'static str {
     match kind {
@@ -235,6 +247,7 @@ const fn example(kind: Kind) -> &'static str {
         Kind::Activation => "relu",
         Kind::Initializer => "he_normal",
         Kind::Regularizer => "L2(0.001)",
+        Kind::Constraint => "MaxNorm(2)",
         Kind::Integer => "-1",
         Kind::Axes => "(1, 2)",
         Kind::Word(words) => words[0],
@@ -339,7 +352,14 @@ fn last_word(expr: &Expr, words: &[&'static str]) -> Option<&'static str> {
 const fn takes_numbers(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Padding(_) | Kind::Flag | Kind::Activation | Kind::Initializer | Kind::Regularizer | Kind::Word(_) | Kind::Name
+        Kind::Padding(_)
+            | Kind::Flag
+            | Kind::Activation
+            | Kind::Initializer
+            | Kind::Regularizer
+            | Kind::Constraint
+            | Kind::Word(_)
+            | Kind::Name
     )
 }
 

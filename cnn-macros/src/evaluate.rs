@@ -154,12 +154,24 @@ fn named(call: &ExprCall, parameters: &Parameters) -> Result<Option<Value>> {
             Expr::Assign(assign) => (Some(assign.left.to_token_stream().to_string()), &*assign.right),
             value => (None, value),
         };
-        match operand(value, parameters)? {
-            Written::Value(value) => arguments.push((keyword, value)),
-            _ => return Ok(None),
+        match plain(operand(value, parameters)?) {
+            Some(value) => arguments.push((keyword, value)),
+            None => return Ok(None),
         }
     }
     Ok(Some(Value::Call(name.to_string(), arguments)))
+}
+
+/// What is written, if it is a value or a list of values; `None` is the word.
+fn plain(written: Written) -> Option<Value> {
+    match written {
+        Written::Value(value) => Some(value),
+        Written::Absent => Some(Value::Word("None".into())),
+        Written::Tuple(elements) => {
+            elements.into_iter().map(|element| plain(element.written)).collect::<Option<_>>().map(Value::Tuple)
+        }
+        _ => None,
+    }
 }
 
 fn negation(unary: &ExprUnary, parameters: &Parameters) -> Result<Option<Value>> {

@@ -43,6 +43,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("MaxPool3d", "MaxPooling3D"),
     ("RandomHorizontalFlip", "RandomFlip"),
     ("Resize", "Resizing"),
+    ("RMSNorm", "RMSNormalization"),
     ("SumPool2d", "SumPooling2D"),
     ("Upsample", "UpSampling2D"),
     ("View", "Reshape"),
@@ -73,6 +74,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("input_size", "leave it out: sizes follow from the input"),
     ("k", "did you mean `kernel_size`?"),
     ("kernel", "did you mean `kernel_size`?"),
+    ("kernel_constraint", "did you mean `depthwise_constraint`?"),
     ("kernel_initializer", "did you mean `depthwise_initializer`?"),
     ("kernel_regularizer", "did you mean `depthwise_regularizer`?"),
     ("num_channels", "leave it out: channels follow from the input"),
@@ -120,6 +122,11 @@ pub fn function(name: &str, tensor: &str, has_more: bool) -> Option<String> {
         }
         None => activation(name).map(|word| format!("Activation({word})({tensor})")),
     }
+}
+
+/// The layer called `name`, unless an activation is.
+pub fn layer_alone(name: &str) -> Option<&'static str> {
+    here(&name.replace('_', "")).filter(|_| activation(name).is_none())
 }
 
 /// The activation of this name, whatever its case.
@@ -210,8 +217,10 @@ mod tests {
         assert_eq!(function("cat", "i", true).as_deref(), Some("Concatenate()([a, b])"));
         assert_eq!(function("tanh", "x", false).as_deref(), Some("Activation(tanh)(x)"));
         assert_eq!(function("mystery", "x", false), None);
-        let depthwise = ["depthwise_regularizer", "bias_regularizer"];
+        let depthwise = ["depthwise_regularizer", "bias_regularizer", "depthwise_constraint", "bias_constraint"];
         assert_eq!(argument("kernel_regularizer", &depthwise, &[]), "did you mean `depthwise_regularizer`?");
+        assert_eq!(argument("kernel_constraint", &depthwise, &[]), "did you mean `depthwise_constraint`?");
+        assert_eq!(layer("RMSNorm", &[]), "did you mean `RMSNormalization`?");
         assert_eq!(tensor("j", &["x".into(), "i".into()]), "did you mean `x`?");
         assert_eq!(tensor("images", &["x".into(), "i".into()]), "the tensors here are `x` and `i`");
     }

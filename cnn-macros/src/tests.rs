@@ -146,7 +146,10 @@ fn other_mistakes() {
         ("i = Input(4); x = Dense(-1)(i);", "-1: `units` cannot be negative"),
         ("i = Input(4); x = Dense(units=3, 4)(i);", "4: a value without a keyword stands after one with a keyword"),
         ("i = Input(4); x = Flatten(3)(i);", "3: `Flatten` takes no arguments"),
-        ("i = Input(4); x = Dense(3, relu, true, zeros, ones, l1, l2, 5)(i);", "5: `Dense` takes no further argument"),
+        (
+            "i = Input(4); x = Dense(3, relu, true, zeros, ones, l1, l2, l1, unit_norm, non_neg, 5)(i);",
+            "5: `Dense` takes no further argument",
+        ),
         (
             "i = Input(4); x = Dense(3, transformer)(i);",
             "transformer: unknown word `transformer`\n  help: the words are `linear`, ",

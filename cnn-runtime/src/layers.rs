@@ -1,6 +1,8 @@
 //! Every layer of the language at run time, one file each: how it is built, and what it does to a tensor.
 
 mod activation;
+mod activity;
+mod activity_regularization;
 mod adaptive_average_pooling1d;
 mod adaptive_average_pooling2d;
 mod adaptive_average_pooling3d;
@@ -8,6 +10,7 @@ mod adaptive_max_pooling1d;
 mod adaptive_max_pooling2d;
 mod adaptive_max_pooling3d;
 mod add;
+mod alpha_dropout;
 mod average;
 mod average_pooling1d;
 mod average_pooling2d;
@@ -33,6 +36,7 @@ mod dropout;
 mod elu;
 mod embedding;
 mod flatten;
+mod gaussian_dropout;
 mod gaussian_noise;
 mod global_average_pooling1d;
 mod global_average_pooling2d;
@@ -41,6 +45,7 @@ mod global_max_pooling1d;
 mod global_max_pooling2d;
 mod global_max_pooling3d;
 mod group_normalization;
+mod identity;
 mod input;
 mod layer_normalization;
 mod leaky_relu;
@@ -67,6 +72,7 @@ mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod resizing;
+mod rms_normalization;
 mod separable_conv1d;
 mod separable_conv2d;
 mod softmax;
@@ -77,6 +83,8 @@ mod subtract;
 mod sum_pooling1d;
 mod sum_pooling2d;
 mod sum_pooling3d;
+mod threshold;
+mod unit_normalization;
 mod up_sampling1d;
 mod up_sampling2d;
 mod up_sampling3d;
@@ -85,13 +93,15 @@ mod zero_padding2d;
 mod zero_padding3d;
 
 use crate::kernels::{self, Taps};
-use crate::spec::{self, Graph, Inferred, Node, Operand, Resampling, Shape, ShapeError};
+use crate::spec::{self, Axes, Graph, Inferred, Node, Operand, Resampling, Shape, ShapeError};
 use crate::{Context, Network, Seed, Weights};
 use candle_core::{Result, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::array::from_fn;
 
+pub(crate) use activity::collect;
+use activity::regularized;
 pub use custom::{Custom, CustomLayer, own};
 
 /// A layer that a network's graph describes.
@@ -184,28 +194,30 @@ macro_rules! layers {
 }
 
 layers! {
-        activation::Activation, adaptive_average_pooling1d::AdaptiveAveragePooling1D,
-        adaptive_average_pooling2d::AdaptiveAveragePooling2D, adaptive_average_pooling3d::AdaptiveAveragePooling3D,
-        adaptive_max_pooling1d::AdaptiveMaxPooling1D, adaptive_max_pooling2d::AdaptiveMaxPooling2D,
-        adaptive_max_pooling3d::AdaptiveMaxPooling3D, average_pooling1d::AveragePooling1D, average_pooling2d::AveragePooling2D,
-        average_pooling3d::AveragePooling3D, batch_normalization::BatchNormalization, center_crop::CenterCrop, conv1d::Conv1D,
-        conv1d_transpose::Conv1DTranspose, conv2d::Conv2D, conv2d_transpose::Conv2DTranspose, conv3d::Conv3D,
-        conv3d_transpose::Conv3DTranspose, cropping1d::Cropping1D, cropping2d::Cropping2D, cropping3d::Cropping3D, dense::Dense,
-        depthwise_conv1d::DepthwiseConv1D, depthwise_conv2d::DepthwiseConv2D, dropout::Dropout, elu::ELU, embedding::Embedding,
-        flatten::Flatten, gaussian_noise::GaussianNoise, global_average_pooling1d::GlobalAveragePooling1D,
+        activation::Activation, activity_regularization::ActivityRegularization,
+        adaptive_average_pooling1d::AdaptiveAveragePooling1D, adaptive_average_pooling2d::AdaptiveAveragePooling2D,
+        adaptive_average_pooling3d::AdaptiveAveragePooling3D, adaptive_max_pooling1d::AdaptiveMaxPooling1D,
+        adaptive_max_pooling2d::AdaptiveMaxPooling2D, adaptive_max_pooling3d::AdaptiveMaxPooling3D, alpha_dropout::AlphaDropout,
+        average_pooling1d::AveragePooling1D, average_pooling2d::AveragePooling2D, average_pooling3d::AveragePooling3D,
+        batch_normalization::BatchNormalization, center_crop::CenterCrop, conv1d::Conv1D, conv1d_transpose::Conv1DTranspose,
+        conv2d::Conv2D, conv2d_transpose::Conv2DTranspose, conv3d::Conv3D, conv3d_transpose::Conv3DTranspose,
+        cropping1d::Cropping1D, cropping2d::Cropping2D, cropping3d::Cropping3D, dense::Dense, depthwise_conv1d::DepthwiseConv1D,
+        depthwise_conv2d::DepthwiseConv2D, dropout::Dropout, elu::ELU, embedding::Embedding, flatten::Flatten,
+        gaussian_dropout::GaussianDropout, gaussian_noise::GaussianNoise, global_average_pooling1d::GlobalAveragePooling1D,
         global_average_pooling2d::GlobalAveragePooling2D, global_average_pooling3d::GlobalAveragePooling3D,
         global_max_pooling1d::GlobalMaxPooling1D, global_max_pooling2d::GlobalMaxPooling2D,
-        global_max_pooling3d::GlobalMaxPooling3D, group_normalization::GroupNormalization,
+        global_max_pooling3d::GlobalMaxPooling3D, group_normalization::GroupNormalization, identity::Identity,
         layer_normalization::LayerNormalization, leaky_relu::LeakyReLU,
         local_response_normalization::LocalResponseNormalization, max_pooling1d::MaxPooling1D, max_pooling2d::MaxPooling2D,
         max_pooling3d::MaxPooling3D, normalization::Normalization, permute::Permute, prelu::PReLU,
         random_brightness::RandomBrightness, random_contrast::RandomContrast, random_crop::RandomCrop,
         random_erasing::RandomErasing, random_flip::RandomFlip, random_rotation::RandomRotation,
         random_translation::RandomTranslation, random_zoom::RandomZoom, relu::ReLU, repeat_vector::RepeatVector,
-        rescaling::Rescaling, reshape::Reshape, resizing::Resizing, separable_conv1d::SeparableConv1D,
-        separable_conv2d::SeparableConv2D, softmax::Softmax, spatial_dropout1d::SpatialDropout1D,
-        spatial_dropout2d::SpatialDropout2D, spatial_dropout3d::SpatialDropout3D, sum_pooling1d::SumPooling1D,
-        sum_pooling2d::SumPooling2D, sum_pooling3d::SumPooling3D, up_sampling1d::UpSampling1D, up_sampling2d::UpSampling2D,
+        rescaling::Rescaling, reshape::Reshape, resizing::Resizing, rms_normalization::RMSNormalization,
+        separable_conv1d::SeparableConv1D, separable_conv2d::SeparableConv2D, softmax::Softmax,
+        spatial_dropout1d::SpatialDropout1D, spatial_dropout2d::SpatialDropout2D, spatial_dropout3d::SpatialDropout3D,
+        sum_pooling1d::SumPooling1D, sum_pooling2d::SumPooling2D, sum_pooling3d::SumPooling3D, threshold::Threshold,
+        unit_normalization::UnitNormalization, up_sampling1d::UpSampling1D, up_sampling2d::UpSampling2D,
         up_sampling3d::UpSampling3D, zero_padding1d::ZeroPadding1D, zero_padding2d::ZeroPadding2D,
         zero_padding3d::ZeroPadding3D,
     ;
@@ -256,6 +268,37 @@ fn spatial_dropout(xs: &Tensor, rate: f64, random: Option<ChaCha8Rng>) -> Result
         mask[axis] = xs.dims()[axis];
     }
     kernels::dropout_together(xs, rate, &mask, random)
+}
+
+/// The sizes of a mask whose elements are dropped together along axes that are 1 in `noise_shape`; those of `xs` without one.
+fn mask(noise_shape: Option<Shape>, xs: &Tensor) -> Vec<usize> {
+    let Some(noise) = noise_shape else { return xs.dims().to_vec() };
+    let own = |(dim, size): (&spec::Dim, &usize)| dim.known().unwrap_or(*size);
+    xs.dims().iter().take(1).copied().chain(noise.dims().iter().zip(&xs.dims()[1..]).map(own)).collect()
+}
+
+/// Which axes of an example of `input` are among `axes`.
+fn among(axes: &Axes, input: &Operand) -> Result<Vec<bool>> {
+    let is_among = axes.of("axis", input).map_err(candle_core::Error::wrap)?;
+    Ok(is_among[..input.shape.rank()].to_vec())
+}
+
+/// What `function` makes of `xs` where the values along the axes of an example that are `among` follow each other, with
+/// their number.
+fn along(name: &str, xs: &Tensor, among: &[bool], function: impl FnOnce(&Tensor, usize) -> Result<Tensor>) -> Result<Tensor> {
+    if xs.rank() != among.len() + 1 {
+        candle_core::bail!("`{name}` takes a batch of {} axes, found {}", among.len() + 1, xs.rank());
+    }
+    let is_along = |axis: &usize| *axis > 0 && among[axis - 1];
+    let mut order: Vec<usize> = (0..xs.rank()).collect();
+    order.sort_by_key(is_along);
+    let length = (0..xs.rank()).filter(is_along).map(|axis| xs.dims()[axis]).product();
+    if order.is_sorted() {
+        return function(xs, length);
+    }
+    let mut back: Vec<usize> = (0..xs.rank()).collect();
+    back.sort_by_key(|axis| order[*axis]);
+    function(&xs.permute(order)?.contiguous()?, length)?.permute(back)?.contiguous()
 }
 
 /// The activation a layer ends in: all but a closing `softmax` that the pass leaves to the loss.

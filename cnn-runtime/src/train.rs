@@ -1,6 +1,7 @@
 //! Training as Keras has it: `compile`, `fit`, `evaluate`, `predict`, and what they are given and give.
 
 mod compile;
+mod constrain;
 mod evaluate;
 mod fit;
 mod history;
@@ -12,6 +13,7 @@ mod progress;
 mod step;
 
 pub(crate) use compile::Compiled;
+pub use constrain::constrain;
 pub use evaluate::Evaluation;
 pub use fit::Fit;
 pub use history::History;

@@ -1,6 +1,6 @@
 //! The arguments of layers: their names, defaults and kinds, and how values written in a model become Rust values.
 
-use crate::{Activation, Dim, Initializer, Padding, Regularizer, Shape};
+use crate::{Activation, Constraint, Dim, Initializer, Padding, Regularizer, Shape};
 use std::fmt;
 
 /// One argument of a layer.
@@ -70,6 +70,8 @@ pub enum Kind {
     Initializer,
     /// A regularizer.
     Regularizer,
+    /// A constraint.
+    Constraint,
     /// A whole number that may be negative, such as an axis counted from the end.
     Integer,
     /// Any number of axes.
@@ -92,6 +94,7 @@ impl Kind {
             Kind::Activation => Activation::WORDS,
             Kind::Initializer => Initializer::WORDS,
             Kind::Regularizer => Regularizer::WORDS,
+            Kind::Constraint => Constraint::WORDS,
             Kind::Word(words) => words,
             _ => &[],
         }
@@ -568,7 +571,22 @@ pub(crate) fn numbers<const N: usize>(
     table: [(&str, f64); N],
 ) -> Result<[f64; N], Refusal> {
     let names = table.map(|(name, _)| name);
-    let mut numbers = [None; N];
+    let mut numbers = table.map(|(_, default)| default);
+    for ((number, name), value) in numbers.iter_mut().zip(names).zip(places(word, arguments, names)?) {
+        if let Some(value) = value {
+            *number = f64::from_value(value, name)?;
+        }
+    }
+    Ok(numbers)
+}
+
+/// The values that `word` is called with, by position or by keyword: one place for each of `names`.
+pub(crate) fn places<'a, const N: usize>(
+    word: &str,
+    arguments: &'a [(Option<String>, Value)],
+    names: [&str; N],
+) -> Result<[Option<&'a Value>; N], Refusal> {
+    let mut places = [None; N];
     for (place, (keyword, value)) in arguments.iter().enumerate() {
         let place = match keyword {
             Some(keyword) => names.iter().position(|name| name == keyword).ok_or_else(|| {
@@ -583,11 +601,11 @@ pub(crate) fn numbers<const N: usize>(
             }
             None => place,
         };
-        if numbers[place].replace(f64::from_value(value, names[place])?).is_some() {
+        if places[place].replace(value).is_some() {
             return Err(Refusal::new(format!("`{}` is given twice", names[place]), "leave out one of them"));
         }
     }
-    Ok(std::array::from_fn(|i| numbers[i].unwrap_or(table[i].1)))
+    Ok(places)
 }
 
 /// The one of `words` that the class `name` of Keras or PyTorch is called by here, as `he_normal` is for `HeNormal`.

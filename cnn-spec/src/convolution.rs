@@ -2,7 +2,8 @@
 
 use crate::layer::image_of;
 use crate::{
-    Activation, At, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding, Text, rules,
+    Activation, At, Constraint, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding,
+    Text, rules,
 };
 
 /// A convolution over `N` spatial axes: a filter bank that slides over each of `groups` of the channels.
@@ -30,6 +31,10 @@ pub struct Convolution<const N: usize> {
     pub kernel_regularizer: Option<Regularizer>,
     /// The penalty on the bias in the loss.
     pub bias_regularizer: Option<Regularizer>,
+    /// What the kernel is held to after each step of training.
+    pub kernel_constraint: Option<Constraint>,
+    /// What the bias is held to after each step of training.
+    pub bias_constraint: Option<Constraint>,
 }
 
 impl<const N: usize> Convolution<N> {
@@ -39,6 +44,7 @@ impl<const N: usize> Convolution<N> {
         Parameter::kernel("weight", [self.filters, per_group], self.window.size, self.kernel_initializer)
             .fans(taps.saturating_mul(per_group), taps.saturating_mul(self.filters))
             .regularized(self.kernel_regularizer)
+            .constrained("kernel_constraint", self.kernel_constraint)
     }
 
     /// Spatial sizes by the window rule, and `filters` channels; `kernel·C/groups·filters` weights and `filters` biases.
@@ -103,7 +109,8 @@ impl<const N: usize> Convolution<N> {
         let shape = image_of(output, Dim::Known(self.filters));
         let parameters = Parameters::NONE.with(self.weight(channels));
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer).regularized(self.bias_regularizer))
+            let bias = Parameter::new("bias", [self.filters], self.bias_initializer).regularized(self.bias_regularizer);
+            parameters.with(bias.constrained("bias_constraint", self.bias_constraint))
         } else {
             parameters
         };
@@ -125,7 +132,7 @@ macro_rules! convolution {
         axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
         input: $input:literal, shapes: $shapes:literal, $(fixed: $fixed:ident,)?
     }) => {
-        use crate::{Activation, Convolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
+        use crate::{Activation, Constraint, Convolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
 
         $crate::layer::layer! {
             $(#[$doc])*
@@ -157,6 +164,12 @@ macro_rules! convolution {
                 kernel_regularizer: Option<Regularizer> = None,
                 /// What the bias adds to the training loss.
                 bias_regularizer: Option<Regularizer> = None,
+                /// What the output adds to the training loss, divided by the number of examples.
+                activity_regularizer: Option<Regularizer> = None,
+                /// What the weights are held to after each step of training.
+                kernel_constraint: Option<Constraint> = None,
+                /// What the bias is held to after each step of training.
+                bias_constraint: Option<Constraint> = None,
                 $(
                     /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep
                     /// them.
@@ -191,6 +204,8 @@ macro_rules! convolution {
                     bias_initializer: self.bias_initializer,
                     kernel_regularizer: self.kernel_regularizer,
                     bias_regularizer: self.bias_regularizer,
+                    kernel_constraint: self.kernel_constraint,
+                    bias_constraint: self.bias_constraint,
                 }
             }
 

@@ -42,9 +42,9 @@ impl Checked {
         };
         // Only a layer of the language can leave out a closing `softmax` where a loss asks for logits.
         inferred.ends_in = Activation::Linear;
-        match rules::bounded(layer, &inferred.shape) {
-            Ok(()) => Self::Sound(inferred),
-            Err(error) => Self::Broken(error),
+        match (rules::bounded(layer, &inferred.shape), inferred.constraints_fit()) {
+            (Ok(()), Ok(())) => Self::Sound(inferred),
+            (Err(error), _) | (_, Err(error)) => Self::Broken(error),
         }
     }
 

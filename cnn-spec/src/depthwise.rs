@@ -2,7 +2,8 @@
 
 use crate::layer::image_of;
 use crate::{
-    Activation, Convolution, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding, rules,
+    Activation, Constraint, Convolution, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError,
+    Sliding, rules,
 };
 
 /// A convolution over `N` spatial axes in which each channel has `depth_multiplier` filters of its own.
@@ -26,6 +27,10 @@ pub struct DepthwiseConvolution<const N: usize> {
     pub depthwise_regularizer: Option<Regularizer>,
     /// The penalty on the bias in the loss.
     pub bias_regularizer: Option<Regularizer>,
+    /// What the kernel is held to after each step of training.
+    pub depthwise_constraint: Option<Constraint>,
+    /// What the bias is held to after each step of training.
+    pub bias_constraint: Option<Constraint>,
 }
 
 impl<const N: usize> DepthwiseConvolution<N> {
@@ -36,6 +41,8 @@ impl<const N: usize> DepthwiseConvolution<N> {
         Parameter::kernel("weight", [filters, 1], self.window.size, self.depthwise_initializer)
             .fans(taps.saturating_mul(channels), taps.saturating_mul(self.depth_multiplier))
             .regularized(self.depthwise_regularizer)
+            .constrained("depthwise_constraint", self.depthwise_constraint)
+            .depthwise(self.depth_multiplier)
     }
 
     /// Spatial sizes by the window rule, and `C·depth_multiplier` channels; as many kernels and biases.
@@ -70,7 +77,8 @@ impl<const N: usize> DepthwiseConvolution<N> {
         let shape = image_of(output, Dim::Known(filters));
         let parameters = Parameters::NONE.with(self.weight(channels));
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [filters], self.bias_initializer).regularized(self.bias_regularizer))
+            let bias = Parameter::new("bias", [filters], self.bias_initializer).regularized(self.bias_regularizer);
+            parameters.with(bias.constrained("bias_constraint", self.bias_constraint))
         } else {
             parameters
         };
@@ -113,6 +121,7 @@ impl<const N: usize> SeparableConvolution<N> {
     const fn both(first: Inferred, second: Inferred) -> Inferred {
         let depthwise = first.parameters.as_slice()[0].called("depthwise_weight");
         let pointwise = second.parameters.as_slice()[0].called("pointwise_weight");
+        let pointwise = pointwise.constrained("pointwise_constraint", pointwise.constraint);
         let parameters = Parameters::NONE.with(depthwise).with(pointwise);
         let parameters = match second.parameters.as_slice() {
             [_, bias] => parameters.with(*bias),
@@ -132,7 +141,7 @@ macro_rules! depthwise_convolution {
         axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
         input: $input:literal, shapes: $shapes:literal, $(fixed: $fixed:ident,)?
     }) => {
-        use crate::{Activation, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
+        use crate::{Activation, Constraint, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
 
         $crate::layer::layer! {
             $(#[$doc])*
@@ -160,6 +169,12 @@ macro_rules! depthwise_convolution {
                 depthwise_regularizer: Option<Regularizer> = None,
                 /// What the bias adds to the training loss.
                 bias_regularizer: Option<Regularizer> = None,
+                /// What the output adds to the training loss, divided by the number of examples.
+                activity_regularizer: Option<Regularizer> = None,
+                /// What the kernels of single channels are held to after each step of training.
+                depthwise_constraint: Option<Constraint> = None,
+                /// What the bias is held to after each step of training.
+                bias_constraint: Option<Constraint> = None,
                 $(
                     /// Fixed filters that the kernel begins as, instead of what its initializer draws; add `frozen` to keep
                     /// them.
@@ -193,6 +208,8 @@ macro_rules! depthwise_convolution {
                     bias_initializer: self.bias_initializer,
                     depthwise_regularizer: self.depthwise_regularizer,
                     bias_regularizer: self.bias_regularizer,
+                    depthwise_constraint: self.depthwise_constraint,
+                    bias_constraint: self.bias_constraint,
                 }
             }
 
@@ -215,7 +232,7 @@ macro_rules! separable_convolution {
         input: $input:literal, shapes: $shapes:literal,
     }) => {
         use crate::{
-            Activation, Convolution, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer,
+            Activation, Constraint, Convolution, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer,
             SeparableConvolution, ShapeError, Sliding,
         };
 
@@ -251,6 +268,14 @@ macro_rules! separable_convolution {
                 pointwise_regularizer: Option<Regularizer> = None,
                 /// What the bias adds to the training loss.
                 bias_regularizer: Option<Regularizer> = None,
+                /// What the output adds to the training loss, divided by the number of examples.
+                activity_regularizer: Option<Regularizer> = None,
+                /// What the kernels of single channels are held to after each step of training.
+                depthwise_constraint: Option<Constraint> = None,
+                /// What the mixing weights are held to after each step of training.
+                pointwise_constraint: Option<Constraint> = None,
+                /// What the bias is held to after each step of training.
+                bias_constraint: Option<Constraint> = None,
                 /// Whether a kernel that does not fit a whole number of times is an error.
                 strict: bool = false,
             }
@@ -275,6 +300,8 @@ macro_rules! separable_convolution {
                     bias_initializer: self.bias_initializer,
                     depthwise_regularizer: self.depthwise_regularizer,
                     bias_regularizer: None,
+                    depthwise_constraint: self.depthwise_constraint,
+                    bias_constraint: None,
                 };
                 let pointwise = Convolution {
                     layer: Self::NAME,
@@ -287,6 +314,8 @@ macro_rules! separable_convolution {
                     bias_initializer: self.bias_initializer,
                     kernel_regularizer: self.pointwise_regularizer,
                     bias_regularizer: self.bias_regularizer,
+                    kernel_constraint: self.pointwise_constraint,
+                    bias_constraint: self.bias_constraint,
                 };
                 SeparableConvolution { depthwise, pointwise }
             }

@@ -1,6 +1,6 @@
 //! What a broken rule says: where the blame lies, what is wrong, the facts, and a fix.
 
-use crate::Text;
+use crate::{Shape, Text};
 use core::fmt;
 
 /// Which part of a layer call an error is about.
@@ -52,6 +52,51 @@ impl ShapeError {
     }
 }
 
+impl ShapeError {
+    /// Whether `argument`, or an element of it, is to blame.
+    pub const fn is_about(&self, argument: &str) -> bool {
+        matches!(self.at, At::Argument(name) | At::Element(name, _) if is_same(name, argument))
+    }
+
+    /// Whether element `index` of `argument` is to blame.
+    pub const fn is_about_element(&self, argument: &str, index: usize) -> bool {
+        matches!(self.at, At::Element(name, element) if element == index && is_same(name, argument))
+    }
+
+    /// Whether the tensor that comes `index`-th is to blame.
+    pub const fn is_about_input(&self, index: usize) -> bool {
+        matches!(self.at, At::Input(input) if input == index)
+    }
+
+    /// Whether the shape that the source states is to blame.
+    pub const fn is_about_the_statement(&self) -> bool {
+        matches!(self.at, At::Stated)
+    }
+
+    /// Whether the tensors as a whole are to blame.
+    pub const fn is_about_inputs(&self) -> bool {
+        matches!(self.at, At::Inputs)
+    }
+
+    /// The same error with the layers and shapes on the way to where it is, if it is about a size that came that way.
+    pub const fn after(mut self, way: &[(&str, Option<Shape>)]) -> Self {
+        if !matches!(self.at, At::Element(..) | At::Stated) || way.len() < 2 && !self.note.is_empty() {
+            return self;
+        }
+        self.note = if self.note.is_empty() { self.note } else { self.note.and(", ") }.and("after ");
+        let mut i = 0;
+        while i < way.len() {
+            let (layer, shape) = way[i];
+            self.note = if i > 0 { self.note.and(" → ") } else { self.note }.and(layer);
+            if let Some(shape) = &shape {
+                self.note = self.note.and(" ").shape(shape);
+            }
+            i += 1;
+        }
+        self
+    }
+}
+
 impl fmt::Display for ShapeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.message)?;
@@ -66,3 +111,12 @@ impl fmt::Display for ShapeError {
 }
 
 impl std::error::Error for ShapeError {}
+
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}

@@ -295,6 +295,9 @@ macro_rules! layers {
                     Ok(inferred) => inferred,
                     Err(error) => return Err(error),
                 };
+                if let Err(error) = inferred.constraints_fit() {
+                    return Err(error);
+                }
                 match rules::bounded(self.name(), &inferred.shape) {
                     Ok(()) => rules::activated(self.name(), inferred),
                     Err(error) => Err(error),

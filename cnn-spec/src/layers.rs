@@ -1,6 +1,7 @@
 //! Every layer of the language, one file each.
 
 mod activation;
+mod activity_regularization;
 mod adaptive_average_pooling1d;
 mod adaptive_average_pooling2d;
 mod adaptive_average_pooling3d;
@@ -8,6 +9,7 @@ mod adaptive_max_pooling1d;
 mod adaptive_max_pooling2d;
 mod adaptive_max_pooling3d;
 mod add;
+mod alpha_dropout;
 mod average;
 mod average_pooling1d;
 mod average_pooling2d;
@@ -32,6 +34,7 @@ mod dropout;
 mod elu;
 mod embedding;
 mod flatten;
+mod gaussian_dropout;
 mod gaussian_noise;
 mod global_average_pooling1d;
 mod global_average_pooling2d;
@@ -40,6 +43,7 @@ mod global_max_pooling1d;
 mod global_max_pooling2d;
 mod global_max_pooling3d;
 mod group_normalization;
+mod identity;
 mod input;
 mod layer_normalization;
 mod leaky_relu;
@@ -66,6 +70,7 @@ mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod resizing;
+mod rms_normalization;
 mod separable_conv1d;
 mod separable_conv2d;
 mod softmax;
@@ -76,6 +81,8 @@ mod subtract;
 mod sum_pooling1d;
 mod sum_pooling2d;
 mod sum_pooling3d;
+mod threshold;
+mod unit_normalization;
 mod up_sampling1d;
 mod up_sampling2d;
 mod up_sampling3d;
@@ -110,15 +117,21 @@ layers! {
     softmax::Softmax,
     leaky_relu::LeakyReLU,
     elu::ELU,
+    threshold::Threshold,
     prelu::PReLU,
     batch_normalization::BatchNormalization,
     layer_normalization::LayerNormalization,
     group_normalization::GroupNormalization,
+    rms_normalization::RMSNormalization,
+    unit_normalization::UnitNormalization,
     local_response_normalization::LocalResponseNormalization,
     spatial_dropout1d::SpatialDropout1D,
     spatial_dropout2d::SpatialDropout2D,
     spatial_dropout3d::SpatialDropout3D,
     gaussian_noise::GaussianNoise,
+    gaussian_dropout::GaussianDropout,
+    alpha_dropout::AlphaDropout,
+    activity_regularization::ActivityRegularization,
     add::Add,
     subtract::Subtract,
     multiply::Multiply,
@@ -156,6 +169,7 @@ layers! {
     reshape::Reshape,
     permute::Permute,
     repeat_vector::RepeatVector,
+    identity::Identity,
     rescaling::Rescaling,
     normalization::Normalization,
     resizing::Resizing,

@@ -49,11 +49,13 @@ impl FromValue for Target {
     }
 }
 
-/// One number or several, such as one for each channel.
+/// One number or several, such as one for each channel, in a row or nested along several axes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Numbers {
     numbers: [f64; Numbers::MAX],
     len: usize,
+    sizes: [usize; Shape::MAX_RANK],
+    rank: usize,
 }
 
 impl Numbers {
@@ -65,13 +67,33 @@ impl Numbers {
     /// # Panics
     /// If there are more than [`Numbers::MAX`].
     pub const fn of(numbers: &[f64]) -> Self {
-        let mut list = Self { numbers: [0.0; Self::MAX], len: numbers.len() };
+        Self::nested(numbers, &[numbers.len()])
+    }
+
+    /// These numbers, nested in parentheses along axes of these sizes, the last axis innermost.
+    ///
+    /// # Panics
+    /// If there are more than [`Numbers::MAX`], or other than the sizes say.
+    pub const fn nested(numbers: &[f64], sizes: &[usize]) -> Self {
+        let mut list = Self { numbers: [0.0; Self::MAX], len: numbers.len(), sizes: [1; Shape::MAX_RANK], rank: sizes.len() };
+        let (mut i, mut count) = (0, 1);
+        while i < sizes.len() {
+            list.sizes[i] = sizes[i];
+            count *= sizes[i];
+            i += 1;
+        }
+        assert!(count == numbers.len(), "as many numbers as the sizes say");
         let mut i = 0;
         while i < numbers.len() {
             list.numbers[i] = numbers[i];
             i += 1;
         }
         list
+    }
+
+    /// The sizes of the axes along which the numbers are nested; one of them if they are in a row.
+    pub const fn sizes(&self) -> &[usize] {
+        self.sizes.split_at(self.rank).0
     }
 
     /// The numbers in order.
@@ -84,21 +106,65 @@ impl FromValue for Numbers {
     const KIND: Kind = Kind::Numbers;
 
     fn from_value(value: &Value, name: &str) -> Result<Self, Refusal> {
-        let values = values(value, name, Self::MAX, "give one number, or one for each channel, as in `(0.5, 0.4, 0.3)`")?;
+        let Flattened { leaves, sizes } = flattened(value, name)?;
         let number = |(i, value)| f64::from_value(value, name).map_err(|refusal: Refusal| refusal.at(i));
-        Ok(Self::of(&values.iter().enumerate().map(number).collect::<Result<Vec<_>, _>>()?))
+        Ok(Self::nested(&leaves.into_iter().map(number).collect::<Result<Vec<_>, _>>()?, &sizes))
     }
 
     fn to_rust(&self) -> String {
-        format!("Numbers::of(&{:?})", self.as_slice())
+        let numbers: Vec<String> = self.as_slice().iter().map(FromValue::to_rust).collect();
+        rust(&numbers, self.sizes())
     }
 
     fn source(value: &Value, name: &str) -> Result<String, Refusal> {
-        let values = values(value, name, Self::MAX, "give one number, or one for each channel, as in `(0.5, 0.4, 0.3)`")?;
+        let Flattened { leaves, sizes } = flattened(value, name)?;
         let number = |(i, value)| f64::source(value, name).map_err(|refusal: Refusal| refusal.at(i));
-        let numbers: Vec<String> = values.iter().enumerate().map(number).collect::<Result<_, _>>()?;
-        Ok(format!("Numbers::of(&[{}])", numbers.join(", ")))
+        Ok(rust(&leaves.into_iter().map(number).collect::<Result<Vec<_>, _>>()?, &sizes))
     }
+}
+
+fn rust(numbers: &[String], sizes: &[usize]) -> String {
+    match sizes {
+        [_] => format!("Numbers::of(&[{}])", numbers.join(", ")),
+        sizes => format!("Numbers::nested(&[{}], &{sizes:?})", numbers.join(", ")),
+    }
+}
+
+/// Values that were nested in tuples.
+struct Flattened<'a> {
+    /// Those that are no tuples, the last axis innermost, each with the element of the outermost tuple that it is in.
+    leaves: Vec<(usize, &'a Value)>,
+    /// The sizes of the axes along which they are nested.
+    sizes: Vec<usize>,
+}
+
+fn flattened<'a>(value: &'a Value, name: &str) -> Result<Flattened<'a>, Refusal> {
+    const HELP: &str = "give one number, or one for each channel, as in `(0.5, 0.4, 0.3)`";
+    let elements = values(value, name, Numbers::MAX, HELP)?;
+    let (mut level, mut sizes): (Vec<(usize, &Value)>, _) = (elements.iter().enumerate().collect(), vec![elements.len()]);
+    while let Some(length) =
+        level.iter().find_map(|(_, value)| if let Value::Tuple(inner) = value { Some(inner.len()) } else { None })
+    {
+        let mut inner = Vec::new();
+        for (i, value) in &level {
+            let Value::Tuple(values) = value else { return Err(ragged(name).at(*i)) };
+            if values.len() != length {
+                return Err(ragged(name).at(*i));
+            }
+            inner.extend(values.iter().map(|value| (*i, value)));
+        }
+        if inner.is_empty() || inner.len() > Numbers::MAX || sizes.len() == Shape::MAX_RANK {
+            return Err(Refusal::new(format!("`{name}` takes 1 to {} values, found {}", Numbers::MAX, inner.len()), HELP));
+        }
+        sizes.push(length);
+        level = inner;
+    }
+    Ok(Flattened { leaves: level, sizes })
+}
+
+fn ragged(name: &str) -> Refusal {
+    let help = "give each pair of parentheses inside as many numbers";
+    Refusal::new(format!("the numbers of `{name}` are nested unevenly"), help)
 }
 
 /// The values of a tuple, or the one value there is; at least one and at most so many.
@@ -129,6 +195,21 @@ mod tests {
         let refusal = Target::from_value(&ints(&[7, -2]), "target_shape").unwrap_err();
         assert_eq!((refusal.element, refusal.message.as_str()), (Some(1), "`target_shape` cannot be negative, found -2"));
         assert!(Target::from_value(&ints(&[]), "target_shape").is_err());
+    }
+
+    #[test]
+    fn numbers_may_be_nested_evenly() {
+        let nested = |lists: &[&[i128]]| Value::Tuple(lists.iter().map(|list| ints(list)).collect());
+        let numbers = Numbers::from_value(&nested(&[&[1, 2, 3], &[4, 5, 6]]), "mean").unwrap();
+        assert_eq!((numbers.as_slice(), numbers.sizes()), (&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0][..], &[2, 3][..]));
+        assert_eq!(numbers.to_rust(), "Numbers::nested(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3])");
+        assert_eq!(Numbers::source(&nested(&[&[1], &[2]]), "mean").unwrap(), "Numbers::nested(&[1.0, 2.0], &[2, 1])");
+        let refusal = Numbers::from_value(&nested(&[&[1, 2], &[3]]), "mean").unwrap_err();
+        assert_eq!((refusal.element, refusal.message.as_str()), (Some(1), "the numbers of `mean` are nested unevenly"));
+        let mixed = Value::Tuple(vec![Value::Int(1), ints(&[2])]);
+        assert_eq!(Numbers::from_value(&mixed, "mean").unwrap_err().element, Some(0));
+        assert!(Numbers::from_value(&nested(&[&[], &[]]), "mean").is_err());
+        assert!(Numbers::from_value(&nested(&[&[1; 9], &[1; 9]]), "mean").is_err());
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl FromValue for Regularizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Layer, Operand, Shape};
+    use crate::{Layer, Operand, Parameter, Shape};
 
     fn read(value: Value) -> Result<Regularizer, Refusal> {
         Regularizer::from_value(&value, "kernel_regularizer")
@@ -102,10 +102,10 @@ mod tests {
         assert_eq!(message(call("L2", &[(None, -0.1)])), "the factor of a regularizer cannot be negative, found `L2(-0.1)`");
     }
 
-    /// The regularizers of the parameters of the layer `name`, of its argument `argument` alone if that is one.
-    fn with(name: &str, argument: &str) -> Vec<Option<Regularizer>> {
+    /// The parameters of the layer `name`, of which `argument` alone has a value.
+    fn with(name: &str, argument: &str, given: Value) -> Vec<Parameter> {
         let value = |table: &crate::Argument| match (table.name == argument, table.default, table.kind) {
-            (true, ..) => Some(call("L1L2", &[(None, 0.25), (None, 0.5)])),
+            (true, ..) => Some(given.clone()),
             (_, Some(_), _) if table.name == "groups" => Some(Value::Int(1)),
             (_, Some(_), _) => None,
             _ => Some(Value::Int(2)),
@@ -114,11 +114,11 @@ mod tests {
         let layer = Layer::from_values(name, &values).unwrap();
         let shapes = [Shape::new([9, 4]), Shape::new([9, 9, 4]), Shape::new([9, 9, 9, 4]), Shape::new([4])];
         let inferred = shapes.iter().find_map(|shape| layer.infer(&[Operand::new("x", *shape)]).ok());
-        inferred.unwrap().parameters.as_slice().iter().map(|parameter| parameter.regularizer).collect()
+        inferred.unwrap().parameters.as_slice().to_vec()
     }
 
     #[test]
-    fn every_initializer_has_one_beside_it_that_reaches_its_parameter() {
+    fn every_initializer_has_one_and_a_constraint_beside_it_that_reach_its_parameter() {
         let mut found = 0;
         for name in Layer::NAMES {
             let arguments = Layer::arguments(name).unwrap();
@@ -126,8 +126,18 @@ mod tests {
             for initializer in trained.filter(|argument| !argument.name.starts_with("moving_")) {
                 let argument = initializer.name.replace("_initializer", "_regularizer");
                 assert!(arguments.iter().any(|other| other.name == argument), "`{name}` has no `{argument}`");
-                let reached = with(name, &argument).into_iter().flatten().collect::<Vec<_>>();
+                let parameters = with(name, &argument, call("L1L2", &[(None, 0.25), (None, 0.5)]));
+                let place = parameters.iter().position(|parameter| parameter.regularizer.is_some()).unwrap();
+                let reached: Vec<_> = parameters.iter().filter_map(|parameter| parameter.regularizer).collect();
                 assert_eq!(reached, [Regularizer::new(0.25, 0.5)], "`{argument}` of `{name}`");
+
+                let argument = initializer.name.replace("_initializer", "_constraint");
+                assert!(arguments.iter().any(|other| other.name == argument), "`{name}` has no `{argument}`");
+                let parameters = with(name, &argument, Value::Word("non_neg".into()));
+                let reached: Vec<_> = parameters.iter().map(|parameter| parameter.constraint.is_some()).collect();
+                let expected: Vec<_> = (0..parameters.len()).map(|other| other == place).collect();
+                assert_eq!(reached, expected, "`{argument}` of `{name}`");
+                assert_eq!(parameters[place].constraint_argument, argument, "`{name}`");
                 found += 1;
             }
         }

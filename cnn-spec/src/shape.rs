@@ -20,6 +20,14 @@ impl Dim {
             Dim::Unknown => None,
         }
     }
+
+    /// Whether the axis may be of this size: it is, or is open.
+    pub const fn admits(self, size: usize) -> bool {
+        match self {
+            Dim::Known(n) => n == size,
+            Dim::Unknown => true,
+        }
+    }
 }
 
 impl From<usize> for Dim {
@@ -126,6 +134,24 @@ impl Shape {
         while i < self.rank {
             if let Dim::Unknown = self.dims[i] {
                 return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
+    /// Whether `other` has these sizes; an open one here may be any.
+    pub const fn admits(&self, other: &Self) -> bool {
+        let (sizes, found) = (self.dims(), other.dims());
+        if sizes.len() != found.len() {
+            return false;
+        }
+        let mut i = 0;
+        while i < sizes.len() {
+            match (sizes[i], found[i]) {
+                (size, Dim::Known(found)) if size.admits(found) => {}
+                (Dim::Unknown, Dim::Unknown) => {}
+                _ => return false,
             }
             i += 1;
         }

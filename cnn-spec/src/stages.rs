@@ -96,6 +96,9 @@ fn is_identity(layer: &Layer) -> bool {
             | Layer::SpatialDropout2D(_)
             | Layer::SpatialDropout3D(_)
             | Layer::GaussianNoise(_)
+            | Layer::GaussianDropout(_)
+            | Layer::AlphaDropout(_)
+            | Layer::Identity(_)
     )
 }
 

@@ -7,8 +7,8 @@
 use crate::layer::{height_and_width, image_of};
 use crate::window::described;
 use crate::{
-    Activation, At, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, Regularizer, ShapeError, Sliding,
-    Text, rules,
+    Activation, At, Constraint, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, Regularizer,
+    ShapeError, Sliding, Text, rules,
 };
 
 /// A transposed convolution over `N` spatial axes.
@@ -34,6 +34,10 @@ pub struct TransposedConvolution<const N: usize> {
     pub kernel_regularizer: Option<Regularizer>,
     /// The penalty on the bias in the loss.
     pub bias_regularizer: Option<Regularizer>,
+    /// What the kernel is held to after each step of training.
+    pub kernel_constraint: Option<Constraint>,
+    /// What the bias is held to after each step of training.
+    pub bias_constraint: Option<Constraint>,
 }
 
 /// The part of the full output of one axis that is kept.
@@ -52,6 +56,7 @@ impl<const N: usize> TransposedConvolution<N> {
         Parameter::kernel("weight", [channels, self.filters], self.window.size, self.kernel_initializer)
             .fans(taps.saturating_mul(self.filters), taps.saturating_mul(channels))
             .regularized(self.kernel_regularizer)
+            .constrained("kernel_constraint", self.kernel_constraint)
     }
 
     /// The part that is kept of what `n` cells along `axis` give.
@@ -172,7 +177,8 @@ impl<const N: usize> TransposedConvolution<N> {
     const fn inferred(&self, input: &Operand, output: [Dim; N], channels: usize) -> Inferred {
         let parameters = Parameters::NONE.with(self.weight(channels));
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.filters], self.bias_initializer).regularized(self.bias_regularizer))
+            let bias = Parameter::new("bias", [self.filters], self.bias_initializer).regularized(self.bias_regularizer);
+            parameters.with(bias.constrained("bias_constraint", self.bias_constraint))
         } else {
             parameters
         };
@@ -197,7 +203,7 @@ macro_rules! transposed_convolution {
         input: $input:literal, shapes: $shapes:literal,
     }) => {
         use crate::{
-            Activation, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding, TransposedConvolution,
+            Activation, Constraint, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding, TransposedConvolution,
         };
 
         $crate::layer::layer! {
@@ -231,6 +237,12 @@ macro_rules! transposed_convolution {
                 kernel_regularizer: Option<Regularizer> = None,
                 /// What the bias adds to the training loss.
                 bias_regularizer: Option<Regularizer> = None,
+                /// What the output adds to the training loss, divided by the number of examples.
+                activity_regularizer: Option<Regularizer> = None,
+                /// What the weights are held to after each step of training.
+                kernel_constraint: Option<Constraint> = None,
+                /// What the bias is held to after each step of training.
+                bias_constraint: Option<Constraint> = None,
             }
         }
 
@@ -253,6 +265,8 @@ macro_rules! transposed_convolution {
                     bias_initializer: self.bias_initializer,
                     kernel_regularizer: self.kernel_regularizer,
                     bias_regularizer: self.bias_regularizer,
+                    kernel_constraint: self.kernel_constraint,
+                    bias_constraint: self.bias_constraint,
                 }
             }
 
@@ -285,6 +299,8 @@ mod tests {
             bias_initializer: Initializer::Zeros,
             kernel_regularizer: None,
             bias_regularizer: None,
+            kernel_constraint: None,
+            bias_constraint: None,
         }
     }
 

@@ -15,7 +15,8 @@ they come from. Its tensors are called `<name>/<what>`:
     weight, bias           in the layout of checkpoints: `O, I / groups, H, W` for kernels, `out, in` for dense weights
     weight_gradient, ...   the gradient of that loss by each parameter
 
-A case of the loss has `labels` and neither arguments nor upstream: its output is a scalar.
+A case of a constraint has the one parameter that is held to something, `before` and `after`, and the constraint as
+`{"call": "MaxNorm", "axis": …}` among its arguments; a case of the loss has `labels` and neither arguments nor upstream: its output is a scalar.
 
 All inputs are single precision numbers, drawn from a generator whose numbers never change, seeded with the case's name;
 the references compute with them in double precision and are rounded to single precision in the end. So running this again
@@ -428,3 +429,6 @@ if __name__ == "__main__":
     import norm
 
     norm.write()
+    import constraints
+
+    constraints.write()

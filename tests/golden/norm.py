@@ -13,7 +13,7 @@ import tensorflow as tf
 import torch
 
 # Keras' names of parameters, and those of checkpoints.
-NAMES = {"gamma": "weight", "beta": "bias", "alpha": "weight", "moving_mean": "running_mean", "moving_variance": "running_var"}
+NAMES = {"gamma": "weight", "scale": "weight", "beta": "bias", "alpha": "weight", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
 def case(cases, name, layer, arguments, module, shape, modes=g.BOTH, shift=0.0, scale=1.0):
@@ -178,7 +178,9 @@ def identities():
     for file, layer, shape in [("spatial_dropout1d", "SpatialDropout1D", (3, 4, 5)),
                                ("spatial_dropout2d", "SpatialDropout2D", (3, 4, 2, 5)),
                                ("spatial_dropout3d", "SpatialDropout3D", (2, 3, 2, 4, 3)),
-                               ("gaussian_noise", "GaussianNoise", (3, 4, 2, 5))]:
+                               ("gaussian_noise", "GaussianNoise", (3, 4, 2, 5)),
+                               ("gaussian_dropout", "GaussianDropout", (3, 4, 2, 5)),
+                               ("alpha_dropout", "AlphaDropout", (3, 4, 2, 5))]:
         cases = g.Cases(file)
         argument = "stddev" if layer == "GaussianNoise" else "rate"
         for value, mode in [(0.5, "inference"), (0.0, "training")]:
@@ -190,7 +192,57 @@ def identities():
         cases.write()
 
 
+def same():
+    """What is the identity in every mode; a penalty is no part of the output."""
+    cases = g.Cases("identity")
+    for layer, arguments in [("Identity", {}), ("ActivityRegularization", {"l1": 0.1, "l2": 0.5})]:
+        for shape in [(1, 5), (3, 4, 2, 5)]:
+            module = getattr(keras.layers, layer)(**arguments, dtype="float64")
+            name = f"{layer}, {'x'.join(map(str, shape))}"
+            g.without_parameters(cases, name, layer, arguments, module, g.uniform(g.draws(name), shape))
+    cases.write()
+
+
+def threshold():
+    cases = g.Cases("threshold")
+    for arguments in [{"threshold": 0.0, "value": 0.0}, {"threshold": 0.5, "value": -1.0}, {"threshold": -1.0, "value": 20}]:
+        function = lambda xs: keras.activations.threshold(xs, arguments["threshold"], arguments["value"])
+        g.without_parameters(cases, f"{arguments}, points", "Threshold", arguments, function, g.points("relu")[None])
+        xs = 3 * g.uniform(g.draws(f"threshold {arguments}"), (3, 4, 3, 2))
+        g.without_parameters(cases, f"{arguments}, image", "Threshold", arguments, function, xs)
+    cases.write()
+
+
+def root_normalization():
+    cases = g.Cases("root_normalization")
+    axes = [-1, [1, 2, 3], [2, 3], 1, [1, 3], [-1, 2]]
+    for layer, more in [("RMSNormalization", {"epsilon": 0.1}), ("UnitNormalization", {})]:
+        for shape in [(3, 5), (1, 70), (3, 4, 3), (2, 3, 2, 4, 5)]:
+            module = getattr(keras.layers, layer)(**more, dtype="float64")
+            case(cases, f"{layer} {more}, {'x'.join(map(str, shape))}", layer, more, module, shape)
+        for axis in axes if layer == "UnitNormalization" else axes[:3]:
+            module = getattr(keras.layers, layer)(axis=axis, dtype="float64")
+            case(cases, f"{layer}, axes {axis}", layer, {"axis": axis}, module, (3, 4, 3, 5))
+    # Keras' weights spread to the last axes alone: others are made the last.
+    for axis, order in [([1], (0, 2, 3, 1)), ([1, 3], (0, 2, 1, 3))]:
+        module = keras.layers.RMSNormalization(axis=list(range(4 - len(axis), 4)), dtype="float64")
+        back = [order.index(place) for place in range(4)]
+        name, shape = f"RMSNormalization, axes {axis}", (3, 4, 3, 5)
+        module.build([shape[place] for place in order])
+        module.scale.assign(g.uniform(g.draws(name + " parameters"), module.scale.shape))
+        function = lambda xs: tf.transpose(module(tf.transpose(xs, order)), back)
+        xs = g.uniform(g.draws(name), shape)
+        output, upstream, gradient, of_weight = g.differentiate(name, function, xs, [module.scale.value])
+        tensors = {"input": xs, "output": output, "upstream": upstream, "input_gradient": gradient,
+                   "weight": module.scale.numpy(), "weight_gradient": of_weight}
+        cases.add(name, "RMSNormalization", {"axis": axis}, tensors)
+    cases.write()
+
+
 def write():
+    same()
+    threshold()
+    root_normalization()
     batch_normalization()
     layer_normalization()
     group_normalization()

@@ -158,6 +158,9 @@ def input_side():
                       {"axis": (1, 3), "mean": -0.5, "variance": 2.0},
                       {"axis": 2, "mean": (0.5, 0.4, -0.3, 1.0, 0.0), "variance": (0.2, 1.5, 2.0, 1.0, 0.1)}]:
         case(cases, "Normalization", arguments, images(f"normalization {arguments}"))
+    nested = {"mean": [[0.5, -0.4], [0.1, 0.3], [1.0, 2.0]], "variance": [[1.0, 0.5], [2.0, 0.25], [1.5, 3.0]]}
+    for arguments in [nested | {"axis": (1, 3)}, nested | {"axis": (3, 1), "invert": True}]:
+        case(cases, "Normalization", arguments, images(f"nested {arguments}", (2, 3, 4, 2)))
     for axis in [-1, 1, (1, 2), (3, 1), (1, 2, 3), ()]:
         module = keras.layers.Normalization(axis=axis, dtype="float64")
         data = images("adapted", (20, 4, 4, 2)) * [1, 5] + [0, 3]
@@ -175,7 +178,7 @@ def input_side():
             case(cases, "Resizing", arguments, images(f"resizing {turn}", ([1, 3][turn % 2], 6, 5, 2)))
         arguments = {"height": height, "width": width, "crop_to_aspect_ratio": True}
         case(cases, "Resizing", arguments, images(f"cropping {turn}", (1, 6, 5, 2)))
-        for more in [{}, {"fill_value": 0.5}, {"interpolation": "nearest"}, {"interpolation": "lanczos3", "antialias": True}]:
+        for more in [{}, {"fill_value": 0.5}, {"interpolation": "nearest"}, {"fill_mode": "constant", "fill_value": -1.5}, {"interpolation": "lanczos3", "antialias": True}]:
             arguments = {"height": height, "width": width, "pad_to_aspect_ratio": True} | more
             case(cases, "Resizing", arguments, images(f"padding {turn}", ([1, 3][turn % 2], 6, 5, 2)))
         case(cases, "CenterCrop", {"height": height, "width": width}, images(f"center {turn}", (1, 6, 5, 2)))

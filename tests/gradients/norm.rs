@@ -73,6 +73,40 @@ pub fn gaussian_noise() -> Vec<Case> {
     vec![(Layer::GaussianNoise(GaussianNoise::new(0.5)), vec![3, 4, 2, 5])]
 }
 
+pub fn gaussian_dropout() -> Vec<Case> {
+    vec![(Layer::GaussianDropout(GaussianDropout::new(0.5)), vec![3, 4, 2, 5])]
+}
+
+pub fn alpha_dropout() -> Vec<Case> {
+    let layer = AlphaDropout::new(0.5);
+    [layer, layer.noise_shape(Some(Shape::new([4, 1, 5])))].map(|layer| (Layer::AlphaDropout(layer), vec![3, 4, 2, 5])).into()
+}
+
+pub fn activity_regularization() -> Vec<Case> {
+    vec![(Layer::ActivityRegularization(ActivityRegularization::new().l2(0.5)), vec![3, 4, 2])]
+}
+
+pub fn identity() -> Vec<Case> {
+    vec![(Layer::Identity(Identity::new()), vec![3, 4, 2])]
+}
+
+pub fn threshold() -> Vec<Case> {
+    let layers = [Threshold::new(0.5, 0.0), Threshold::new(-1.0, 20.0)];
+    layers.iter().flat_map(|layer| [vec![1, 17], vec![3, 4, 3, 2]].map(|shape| (Layer::Threshold(*layer), shape))).collect()
+}
+
+pub fn rms_normalization() -> Vec<Case> {
+    let layer = RMSNormalization::new();
+    let axes = [layer.axis(Axes::new([1, 2, 3])), layer.axis(Axes::new([1])), layer.axis(Axes::new([3, 1]))];
+    on_images([layer, layer.epsilon(0.1), axes[0], axes[1], axes[2]].map(Layer::RMSNormalization))
+}
+
+pub fn unit_normalization() -> Vec<Case> {
+    let layer = UnitNormalization::new();
+    let axes = [layer.axis(Axes::new([1, 2, 3])), layer.axis(Axes::new([1])), layer.axis(Axes::new([1, -1]))];
+    on_images([layer, axes[0], axes[1], axes[2]].map(Layer::UnitNormalization))
+}
+
 /// While training, gradients also go through the moments of the batch, and random numbers are those of the forward pass.
 #[test]
 fn gradients_of_a_training_pass() -> Result<()> {
@@ -82,6 +116,8 @@ fn gradients_of_a_training_pass() -> Result<()> {
         spatial_dropout2d(),
         spatial_dropout3d(),
         gaussian_noise(),
+        gaussian_dropout(),
+        alpha_dropout(),
         vec![(Layer::Dropout(Dropout::new(0.5).noise_shape(Some(Shape::new([1, 2, 1])))), vec![3, 4, 2, 5])],
     ];
     let cx = Context::training(Seed(3), 5);

@@ -65,7 +65,8 @@ pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx
         AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D, Cropping1D, Cropping2D,
         Cropping3D, UpSampling1D, UpSampling2D, UpSampling3D, Reshape, Permute, RepeatVector, Rescaling, Normalization,
         Resizing, CenterCrop, RandomFlip, RandomRotation, RandomTranslation, RandomZoom, RandomCrop, RandomContrast,
-        RandomBrightness, RandomErasing, Embedding,
+        RandomBrightness, RandomErasing, Embedding, Threshold, RMSNormalization, UnitNormalization, GaussianDropout,
+        AlphaDropout, ActivityRegularization, Identity,
     }
 }
 

@@ -127,24 +127,18 @@ impl<'a> Checker<'a> {
             self.errors.push(problem.help(format!("leave them out: `{}(…)`", call.layer)).at(&call.parentheses));
             return None;
         }
-        let expressions = match parse::tensors_of(&call.parentheses, self.errors) {
-            Ok(expressions) => expressions,
-            Err(error) => {
-                self.use_everything();
-                self.errors.push(error);
-                return None;
-            }
+        let expressions = match call.reread.get() {
+            Some(expressions) => expressions,
+            None => match parse::tensors_of(&call.parentheses, self.errors) {
+                Ok(expressions) => call.reread.get_or_init(|| expressions),
+                Err(error) => {
+                    self.use_everything();
+                    self.errors.push(error);
+                    return None;
+                }
+            },
         };
-        let mut operands = Vec::new();
-        for expression in &expressions {
-            let Expression::Tensor(name) = expression else {
-                let problem = Problem::new(format!("`{}` is applied to tensors by their names", call.layer));
-                self.errors.push(problem.help("bind the tensor first: `y = …;`").at(&call.parentheses));
-                return None;
-            };
-            let node = self.resolve(name)?;
-            operands.push((name.to_string(), Value { nodes: vec![node], source: Source::Tensor(name.clone()) }));
-        }
+        let operands = self.all(expressions, target)?;
         let mut layer = self.held[held].clone();
         let value = self.apply(&mut layer, operands, Some(&call.parentheses), target);
         self.held[held] = layer;

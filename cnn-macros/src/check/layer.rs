@@ -2,7 +2,7 @@
 
 use super::{Checker, Held, Slot};
 use crate::ast::Call;
-use crate::bind::{Filled, bind};
+use crate::bind::{Filled, bind, layer_instead};
 use crate::custom;
 use crate::graph::{Constants, Described};
 use crate::names::snake;
@@ -93,7 +93,7 @@ impl<'a> Checker<'a> {
     /// Reports that the rule book refuses what is given for `argument`.
     pub(super) fn refused(&mut self, call: &Call, argument: &spec::Argument, filled: Option<&Filled>, refusal: spec::Refusal) {
         let help = refusal.unknown.map(|(word, words)| suggest::word(&word, words)).or(refusal.help);
-        let help = features_first(call, argument, filled).or(help);
+        let help = layer_after(argument, filled).or_else(|| features_first(call, argument, filled)).or(help);
         let at = filled.map_or_else(
             || call.layer.to_token_stream(),
             |filled| refusal.element.map_or(&filled.given.tokens, |element| filled.given.element(element)).clone(),
@@ -106,6 +106,17 @@ impl<'a> Checker<'a> {
         };
         let note = note.map_or_else(String::new, |layer| format!("`{layer}` is the layer of {} axes", sizes.unwrap_or_default()));
         self.errors.push(Problem::new(refusal.message).note(note).help(help.unwrap_or_default()).at(at));
+    }
+}
+
+/// What to do about `activation=threshold` or `activation=LeakyReLU(0.1)`: what takes numbers is a layer here.
+fn layer_after(argument: &spec::Argument, filled: Option<&Filled>) -> Option<String> {
+    match &filled.filter(|_| argument.kind == spec::Kind::Activation)?.value {
+        spec::Value::Word(name) => layer_instead(name),
+        call @ spec::Value::Call(name, arguments) if !arguments.is_empty() => {
+            suggest::here(name).filter(|here| here == name).map(|_| format!("it is a layer: apply it to the output, `{call}(…)`"))
+        }
+        _ => None,
     }
 }
 

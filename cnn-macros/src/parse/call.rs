@@ -7,6 +7,7 @@ use crate::report::{Errors, Problem, Result};
 use crate::value;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
+use std::cell::OnceCell;
 use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream, Parser};
 use syn::{Expr, Ident, Lifetime, Token, braced, bracketed, parenthesized, token};
@@ -19,11 +20,12 @@ pub fn call(input: ParseStream, layer: Ident, errors: &mut Errors) -> Result<Cal
     let (parentheses, content) = group(input)?;
     let arguments = arguments(&content, errors);
     if !input.peek(token::Paren) {
-        return Ok(Call { layer, parentheses, arguments, tensors: None });
+        return Ok(Call { layer, parentheses, arguments, tensors: None, reread: OnceCell::new() });
     }
     let (outer, content) = group(input)?;
     let expressions = whole(&content, |content| tensors(content, errors))?;
-    Ok(Call { layer, parentheses, arguments, tensors: Some(Tensors { parentheses: outer, expressions }) })
+    let tensors = Some(Tensors { parentheses: outer, expressions });
+    Ok(Call { layer, parentheses, arguments, tensors, reread: OnceCell::new() })
 }
 
 /// The arguments between parentheses, or `None` if one is broken.

@@ -43,6 +43,11 @@ pub(crate) fn elu(xs: &Tensor, alpha: f64) -> Result<Tensor> {
     apply(xs, Elementwise::Elu(alpha))
 }
 
+/// `x` above `threshold`, else `value`.
+pub(crate) fn threshold(xs: &Tensor, threshold: f64, value: f64) -> Result<Tensor> {
+    apply(xs, Elementwise::Threshold { threshold, value })
+}
+
 /// `softmax` along one axis of `xs`, the batch counted.
 pub(crate) fn softmax(xs: &Tensor, axis: usize) -> Result<Tensor> {
     let last = xs.rank() - 1;
@@ -59,6 +64,7 @@ enum Elementwise {
     Relu(spec::ReLU),
     LeakyRelu(f64),
     Elu(f64),
+    Threshold { threshold: f64, value: f64 },
 }
 
 /// Elements one thread takes at a time.
@@ -71,6 +77,7 @@ impl Unary for Elementwise {
             Elementwise::Relu(_) => "ReLU",
             Elementwise::LeakyRelu(_) => "LeakyReLU",
             Elementwise::Elu(_) => "ELU",
+            Elementwise::Threshold { .. } => "Threshold",
         }
     }
 
@@ -102,6 +109,10 @@ simd! {
                 ys.iter_mut().zip(xs).for_each(|(y, x)| *y = if *x > T::zero() { *x } else { slope * *x });
             }
             Elementwise::Elu(alpha) => each(ys, &|x| if x > T::zero() { x } else { T::of(alpha) * x.exp_m1() }),
+            Elementwise::Threshold { threshold, value } => {
+                let (threshold, value) = (T::of(threshold), T::of(value));
+                ys.iter_mut().zip(xs).for_each(|(y, x)| *y = if *x > threshold { *x } else { value });
+            }
         }
     }
 }
@@ -128,6 +139,10 @@ simd! {
                 out.iter_mut().zip(points()).for_each(|(out, ((x, _), g))| *out = *g * slope(*x));
             }
             Elementwise::Elu(alpha) => each(out, &|x, y| if x > T::zero() { T::one() } else { y + T::of(alpha) }),
+            Elementwise::Threshold { threshold, .. } => {
+                let threshold = T::of(threshold);
+                out.iter_mut().zip(points()).for_each(|(out, ((x, _), g))| *out = if *x > threshold { *g } else { T::zero() });
+            }
         }
     }
 }
@@ -162,8 +177,8 @@ pub(crate) fn slope_follows_from_output(activation: Activation) -> bool {
     matches!(activation, Linear | Relu | Relu6 | LeakyRelu | Sigmoid | Tanh | HardTanh | Exponential)
 }
 
-const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+pub(crate) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 const LEAKY_SLOPE: f64 = 0.2;
 
 fn sigmoid<T: Real>(x: T) -> T {

@@ -1,5 +1,6 @@
 //! Dropout: a mask that is drawn, never stored.
 
+use super::activation::{SELU_ALPHA, SELU_SCALE};
 use super::op::{Unary, apply};
 use super::real::Real;
 use candle_core::{Result, Tensor};
@@ -22,6 +23,22 @@ pub(crate) fn dropout_together(xs: &Tensor, rate: f64, mask: &[usize], random: C
         candle_core::bail!("a mask {mask:?} does not spread to a batch {:?}", xs.dims());
     }
     apply(xs, DropoutTogether { dropout: Dropout { rate, random }, mask: mask.to_vec() })
+}
+
+/// Sets each element with probability `rate` to the least value of `selu`, then scales and shifts all of them so that a mean
+/// of 0 and a variance of 1 stay; elements go together as in [`dropout_together`].
+///
+/// # Errors
+/// If the mask does not spread to `xs`, the batch counted.
+pub(crate) fn alpha_dropout(xs: &Tensor, rate: f64, mask: &[usize], random: ChaCha8Rng) -> Result<Tensor> {
+    let least = -SELU_ALPHA * SELU_SCALE;
+    let scale = ((1.0 - rate) * (1.0 + rate * least * least)).sqrt().recip();
+    let shift = -scale * least * rate;
+    // Where an element is kept this is 1/(1 − rate), else 0.
+    let kept = dropout_together(&xs.detach().ones_like()?, rate, mask, random)?;
+    let factors = kept.affine(scale * (1.0 - rate), 0.0)?;
+    let shifts = kept.affine(-scale * least * (1.0 - rate), scale * least + shift)?;
+    (xs * factors)? + shifts
 }
 
 struct Dropout {
@@ -134,6 +151,24 @@ mod tests {
         let dropped = maps.iter().filter(|map| map[0] == 0.0).count();
         assert!((4..28).contains(&dropped) && maps.iter().all(|map| map[0] == 0.0 || map[0] == 2.0), "{maps:?}");
         assert!(dropout_together(&ones, 0.5, &[8, 2, 1, 4], Seed(1).stream("dropout", 0)).is_err());
+    }
+
+    #[test]
+    fn alpha_dropout_keeps_mean_and_variance() {
+        let xs = Tensor::from_vec((0..100_000).map(|i| f64::from(i % 2) * 2.0 - 1.0).collect(), 100_000, &Device::Cpu).unwrap();
+        let xs = Var::from_tensor(&xs).unwrap();
+        let ys = alpha_dropout(&xs, 0.2, &[100_000], Seed(1).stream("dropout", 0)).unwrap();
+        let values = ys.to_vec1::<f64>().unwrap();
+        let mean = values.iter().sum::<f64>() / 1e5;
+        let variance = values.iter().map(|y| y * y).sum::<f64>() / 1e5 - mean * mean;
+        assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02, "mean {mean}, variance {variance}");
+        let gradient = ys.sum_all().unwrap().backward().unwrap().get(&xs).unwrap().to_vec1::<f64>().unwrap();
+        let dropped = gradient.iter().filter(|g| **g == 0.0).count() as f64 / 1e5;
+        assert!((dropped - 0.2).abs() < 0.006, "dropped {dropped}");
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let (alpha, rate): (f64, f64) = (-1.758_099_340_847_376_6, 0.2);
+        let scale = ((1.0 - rate) * (1.0 + rate * alpha * alpha)).powf(-0.5);
+        assert!((least - (scale * alpha - scale * alpha * rate)).abs() < 1e-12, "{least}");
     }
 
     #[test]

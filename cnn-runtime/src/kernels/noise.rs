@@ -1,4 +1,4 @@
-//! Normal noise: drawn, added, and never stored.
+//! Normal noise: drawn, added or multiplied with, and never stored.
 
 use super::op::{Unary, apply};
 use super::real::Real;
@@ -15,6 +15,14 @@ pub(crate) fn gaussian_noise(xs: &Tensor, deviation: f64, random: ChaCha8Rng) ->
     apply(xs, GaussianNoise { deviation, random })
 }
 
+/// Multiplies each element by a normal random number of mean 1 and this standard deviation.
+///
+/// # Errors
+/// If the tensor's type is not a float.
+pub(crate) fn gaussian_dropout(xs: &Tensor, deviation: f64, random: ChaCha8Rng) -> Result<Tensor> {
+    apply(xs, GaussianDropout { deviation, random })
+}
+
 struct GaussianNoise {
     deviation: f64,
     random: ChaCha8Rng,
@@ -23,24 +31,48 @@ struct GaussianNoise {
 /// Elements that share one stream of random numbers, so that the noise does not depend on who draws it.
 const CHUNK: usize = 16 * 1024;
 
+/// What `function` makes of each element and a normal random number.
+fn with_normal<T: Real>(xs: &[T], random: &ChaCha8Rng, function: impl Fn(T, f64) -> T + Sync) -> Vec<T> {
+    let mut ys = xs.to_vec();
+    ys.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, ys)| {
+        let mut random = random.clone();
+        random.set_stream(chunk as u64);
+        ys.iter_mut().for_each(|y| *y = function(*y, StandardNormal.sample(&mut random)));
+    });
+    ys
+}
+
 impl Unary for GaussianNoise {
     fn name(&self) -> &'static str {
         "GaussianNoise"
     }
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
-        let mut ys = xs.to_vec();
-        ys.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, ys)| {
-            let mut random = self.random.clone();
-            random.set_stream(chunk as u64);
-            let normal = |random: &mut ChaCha8Rng| -> f64 { StandardNormal.sample(random) };
-            ys.iter_mut().for_each(|y| *y += T::of(self.deviation * normal(&mut random)));
-        });
-        ys
+        with_normal(xs, &self.random, |x, normal| x + T::of(self.deviation * normal))
     }
 
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
         grad.to_vec()
+    }
+}
+
+struct GaussianDropout {
+    deviation: f64,
+    random: ChaCha8Rng,
+}
+
+impl Unary for GaussianDropout {
+    fn name(&self) -> &'static str {
+        "GaussianDropout"
+    }
+
+    fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
+        with_normal(xs, &self.random, |x, normal| x * T::of(1.0 + self.deviation * normal))
+    }
+
+    /// The same noise, drawn again.
+    fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
+        self.forward(grad, dims)
     }
 }
 
@@ -60,5 +92,16 @@ mod tests {
         assert!(mean.abs() < 0.003 && (deviation - 0.2).abs() < 0.003, "mean {mean}, deviation {deviation}");
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+    }
+    #[test]
+    fn is_the_same_in_the_gradient_where_it_multiplies() {
+        let xs = candle_core::Var::from_tensor(&Tensor::full(2f64, 100_000, &Device::Cpu).unwrap()).unwrap();
+        let ys = gaussian_dropout(&xs, 0.5, Seed(1).stream("noise", 0)).unwrap();
+        let gradient = ys.sum_all().unwrap().backward().unwrap().get(&xs).unwrap().to_vec1::<f64>().unwrap();
+        let values = ys.to_vec1::<f64>().unwrap();
+        assert!(values.iter().zip(&gradient).all(|(y, g)| *y == 2.0 * g));
+        let mean = gradient.iter().sum::<f64>() / 1e5;
+        let deviation = (gradient.iter().map(|g| (g - 1.0).powi(2)).sum::<f64>() / 1e5).sqrt();
+        assert!((mean - 1.0).abs() < 0.005 && (deviation - 0.5).abs() < 0.005, "mean {mean}, deviation {deviation}");
     }
 }

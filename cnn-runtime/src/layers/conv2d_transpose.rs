@@ -32,6 +32,7 @@ impl Conv2DTranspose {
     pub fn forward(&self, xs: &Tensor, cx: &Context) -> Result<Tensor> {
         let activation = layers::closing(self.spec.activation, cx);
         let (weight, bias) = (cx.parameter(&self.weight), self.bias.as_ref().map(|bias| cx.parameter(bias)));
-        kernels::conv_transpose(xs, &weight, bias.as_ref(), &self.spec.convolution(), activation)
+        let ys = kernels::conv_transpose(xs, &weight, bias.as_ref(), &self.spec.convolution(), activation)?;
+        layers::regularized(ys, self.spec.activity_regularizer, self.spec.activation, cx)
     }
 }

@@ -130,8 +130,7 @@ impl Custom {
         let tensors: Vec<Tensor> = self.tensors.iter().map(|tensor| cx.parameter(tensor)).collect();
         let ys = self.layer.forward(&tensors, xs, cx)?;
         let is_known = |dims: &[usize]| dims.len() == self.shape.rank();
-        let fits =
-            |dims: &[usize]| self.shape.dims().iter().zip(dims).all(|(dim, size)| dim.known().is_none_or(|known| known == *size));
+        let fits = |dims: &[usize]| self.shape.dims().iter().zip(dims).all(|(dim, size)| dim.admits(*size));
         match (ys.dims(), xs.first().and_then(|xs| xs.dims().first())) {
             ([batch, dims @ ..], Some(expected)) if batch == expected && is_known(dims) && fits(dims) => Ok(ys),
             (found, batch) => {

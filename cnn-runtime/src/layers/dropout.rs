@@ -1,6 +1,6 @@
 //! `Dropout`: units left out at random while training.
 
-use crate::spec::{self, Dim, Shape};
+use crate::spec::{self, Shape};
 use crate::{Context, Weights, kernels, layers};
 use candle_core::{Result, Tensor};
 
@@ -28,12 +28,9 @@ impl Dropout {
         let Some(random) = layers::random(&self.name, self.spec.seed, cx) else {
             return Ok(xs.clone());
         };
-        let Some(noise) = self.spec.noise_shape else {
-            return kernels::dropout(xs, self.spec.rate, random);
-        };
-        let own = |(dim, size): (&Dim, &usize)| dim.known().unwrap_or(*size);
-        let mask: Vec<usize> =
-            xs.dims().iter().take(1).copied().chain(noise.dims().iter().zip(&xs.dims()[1..]).map(own)).collect();
-        kernels::dropout_together(xs, self.spec.rate, &mask, random)
+        match self.spec.noise_shape {
+            None => kernels::dropout(xs, self.spec.rate, random),
+            noise => kernels::dropout_together(xs, self.spec.rate, &layers::mask(noise, xs), random),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `Embedding`: a trained vector for each of so many symbols.
 
-use crate::spec::{self, Operand, Shape};
+use crate::spec::{self, Activation, Operand, Shape};
 use crate::{Context, Weights, layers};
 use candle_core::{DType, Result, Tensor};
 
@@ -9,6 +9,7 @@ use candle_core::{DType, Result, Tensor};
 pub struct Embedding {
     /// One vector for each symbol, `input_dim, output_dim`.
     pub weight: Tensor,
+    spec: spec::layers::Embedding,
 }
 
 impl Embedding {
@@ -18,7 +19,7 @@ impl Embedding {
     /// If the layer does not take examples of shape `input`, or `weights` lacks a tensor of the right shape.
     pub fn build(spec: spec::layers::Embedding, input: Shape, weights: &Weights) -> Result<Self> {
         let inferred = spec.infer(&[Operand::new("input", input)]).map_err(candle_core::Error::wrap)?;
-        Ok(Self { weight: layers::tensors(&inferred, weights)?.remove(0) })
+        Ok(Self { weight: layers::tensors(&inferred, weights)?.remove(0), spec })
     }
 
     /// The vectors of the symbols `xs`, whole numbers in a tensor of any type.
@@ -38,7 +39,8 @@ impl Embedding {
         let symbols: Vec<u32> = values.into_iter().map(|x| x as u32).collect();
         let count = symbols.len();
         let vectors = cx.parameter(&self.weight).index_select(&Tensor::from_vec(symbols, count, xs.device())?, 0)?;
-        vectors.reshape([xs.dims(), &[length]].concat())
+        let vectors = vectors.reshape([xs.dims(), &[length]].concat())?;
+        layers::regularized(vectors, self.spec.activity_regularizer, Activation::Linear, cx)
     }
 }
 

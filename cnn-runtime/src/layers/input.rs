@@ -44,7 +44,7 @@ impl Input {
     /// If `xs` is not a batch of examples of the declared shape.
     pub fn forward(&self, xs: &Tensor, _cx: &Context) -> Result<Tensor> {
         let declared = self.spec.shape;
-        let fits = |(size, dim): (&usize, &spec::Dim)| dim.known().is_none_or(|known| known == *size);
+        let fits = |(size, dim): (&usize, &spec::Dim)| dim.admits(*size);
         let name = &self.name;
         if xs.rank() != declared.rank() + 1 || !xs.dims()[1..].iter().zip(declared.dims()).all(fits) {
             let help = if xs.rank() == declared.rank() { "; add the batch axis in front with `unsqueeze(0)`" } else { "" };

@@ -76,7 +76,7 @@ impl Normalization {
 
     /// Whether examples of these sizes have those of the axes.
     fn takes(&self, sizes: &[usize]) -> bool {
-        let agrees = |(kept, size): (&Dim, &usize)| kept.known().is_none_or(|kept| kept == *size);
+        let agrees = |(kept, size): (&Dim, &usize)| kept.admits(*size);
         sizes.len() == self.kept.rank() && self.kept.dims().iter().zip(sizes).all(agrees)
     }
 

@@ -38,6 +38,7 @@ impl SeparableConv1D {
         let weights = [&self.depthwise_weight, &self.pointwise_weight].map(|weight| cx.parameter(weight));
         let bias = self.bias.as_ref().map(|bias| cx.parameter(bias));
         let ys = kernels::depthwise_conv(xs, &weights[0], None, &depthwise, Activation::Linear)?;
-        kernels::conv(&ys, &weights[1], bias.as_ref(), &pointwise, activation)
+        let ys = kernels::conv(&ys, &weights[1], bias.as_ref(), &pointwise, activation)?;
+        layers::regularized(ys, self.spec.activity_regularizer, self.spec.activation, cx)
     }
 }

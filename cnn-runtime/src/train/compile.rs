@@ -97,7 +97,7 @@ pub(super) fn check_labels(graph: &Graph, labels: &Tensor) -> Result<()> {
             graph.name
         )));
     };
-    let fits = |(dim, size): (&Dim, &usize)| dim.known().is_none_or(|known| known == *size);
+    let fits = |(dim, size): (&Dim, &usize)| dim.admits(*size);
     if labels.rank() != output.rank() || !labelled.iter().zip(&labels.dims()[1..]).all(fits) {
         let (name, found) = (graph.name, sizes(labels.dims()));
         let takes = if labelled.is_empty() { "N".into() } else { format!("N×{}", Shape::of(labelled)) };

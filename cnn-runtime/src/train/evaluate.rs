@@ -6,7 +6,7 @@ use super::metric::Mean;
 use super::{BATCH_SIZE, progress};
 use crate::data::{Dataset, Kind, known};
 use crate::model::{Forward, State};
-use crate::{Context, Model, Network, Result, spec};
+use crate::{Context, Model, Network, Result, layers, spec};
 use candle_core::{DType, Tensor};
 use std::fmt;
 use std::ops::Index;
@@ -84,14 +84,17 @@ pub(super) fn evaluate(
     let compiled = state.compiled.as_ref().expect("checked before the first step");
     let cx = Context::inference();
     let cx = if checked.with_logits { cx.with_logits() } else { cx };
-    let penalty = penalty(&network.graph(), &state.variables)?;
+    let penalty = penalty(&network.graph().trained_parameters(), &state.variables)?;
     let penalty: f64 = penalty.map_or(Ok(0.0), |penalty| penalty.to_dtype(DType::F64)?.to_scalar())?;
     let mut means = compiled.means();
     let indices: Vec<usize> = (0..data.len()).collect();
     for batch in indices.chunks(batch_size) {
         let (images, labels) = data.batch(batch, &state.device)?;
-        let predictions = network.forward(&images, &cx)?.detach();
-        let loss: f64 = compiled.loss.compute(&predictions, &labels)?.to_dtype(DType::F64)?.to_scalar()?;
+        let (predictions, of_outputs) = layers::collect(|| network.forward(&images, &cx))?;
+        let predictions = predictions.detach();
+        let loss = compiled.loss.compute(&predictions, &labels)?;
+        let loss = of_outputs.map_or(Ok(loss.clone()), |of_outputs| loss + of_outputs)?;
+        let loss: f64 = loss.to_dtype(DType::F64)?.to_scalar()?;
         measure(&mut means, compiled, loss + penalty, &predictions, &labels)?;
     }
     Ok(Evaluation::of(&means))

@@ -1,7 +1,7 @@
 //! Losses: what training makes small.
 
 use crate::kernels;
-use crate::spec::{Activation, Graph, Needs};
+use crate::spec::{Activation, Graph, Needs, Parameter};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 
@@ -78,14 +78,14 @@ impl Loss for SparseCategoricalCrossentropy {
     }
 }
 
-/// What the regularizers of the variables that are trained add to the loss; `None` if there are none.
+/// What the regularizers of the parameters that are trained add to the loss; `None` if there are none.
 ///
 /// # Errors
 /// If a tensor operation fails.
-pub(super) fn penalty(graph: &Graph, variables: &[(String, Var)]) -> candle_core::Result<Option<Tensor>> {
+pub(super) fn penalty(trained: &[(String, Parameter)], variables: &[(String, Var)]) -> candle_core::Result<Option<Tensor>> {
     let mut total: Option<Tensor> = None;
-    for (name, parameter) in graph.trained_parameters() {
-        let variable = variables.iter().find(|(other, _)| *other == name);
+    for (name, parameter) in trained.iter().filter(|(_, parameter)| parameter.regularizer.is_some()) {
+        let variable = variables.iter().find(|(other, _)| other == name);
         if let (Some((_, variable)), Some(regularizer)) = (variable, parameter.regularizer) {
             let penalty = kernels::penalty(variable, regularizer)?;
             total = Some(total.map_or(Ok(penalty.clone()), |total| total + penalty)?);
@@ -144,7 +144,7 @@ mod tests {
         let graph = ending_in(Layer::Dense(layer));
         let var = |dims: &[usize], value: f32| Var::from_tensor(&Tensor::full(value, dims, &Device::Cpu).unwrap()).unwrap();
         let variables = [("last.weight".to_string(), var(&[3, 3], 2.)), ("last.bias".to_string(), var(&[3], -1.))];
-        let total = penalty(&graph, &variables).unwrap().unwrap();
+        let total = penalty(&graph.trained_parameters(), &variables).unwrap().unwrap();
         assert!((total.to_scalar::<f32>().unwrap() - (0.1 * 36. + 0.2 * 3.)).abs() < 1e-5);
         let gradients = total.backward().unwrap();
         let found = gradients.get(&variables[0].1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -153,8 +153,8 @@ mod tests {
         let mut nodes = [graph.nodes[0], graph.nodes[1]];
         nodes[1].frozen = true;
         let frozen = Graph { nodes: Box::leak(Box::new(nodes)), ..graph };
-        assert!(penalty(&frozen, &variables).unwrap().is_none());
-        assert!(penalty(&Tiny::GRAPH, &variables).unwrap().is_none());
+        assert!(penalty(&frozen.trained_parameters(), &variables).unwrap().is_none());
+        assert!(penalty(&Tiny::GRAPH.trained_parameters(), &variables).unwrap().is_none());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! One training step: forward, loss, gradients, update.
 
+use super::constrain::constrain_all;
 use super::loss::penalty;
-use crate::Context;
 use crate::kernels::{self, Gradients};
 use crate::model::{Forward, State};
 use crate::spec::Graph;
+use crate::{Context, layers};
 use candle_core::{DType, Result, Tensor, Var};
 
 /// The gradient of the loss by one variable.
@@ -26,7 +27,7 @@ pub(super) struct Outcome {
 
 /// Trains `network` on one batch: images `N, H, W, C` and labels `N`.
 ///
-/// The loss is that of the batch and what the regularizers add to it. One that is not finite changes nothing, running
+/// The loss is that of the batch and what the regularizers add to it; what weights are held to, they are in the end. One that is not finite changes nothing, running
 /// statistics included; it is for the caller to look at.
 pub(super) fn step(
     network: &dyn Forward,
@@ -37,21 +38,21 @@ pub(super) fn step(
 ) -> Result<Outcome> {
     let compiled = state.compiled.as_mut().expect("checked before the first step");
     let graph = network.graph();
+    let trained = graph.trained_parameters();
     let statistics = statistics(&graph, &state.variables)?;
     let cx = Context::training(state.seed, state.step);
     let cx = if with_logits { cx.with_logits() } else { cx };
     let ((predictions, loss), tape) = kernels::record(|| {
-        let predictions = network.forward(images, &cx)?;
+        let (predictions, of_outputs) = layers::collect(|| network.forward(images, &cx))?;
         let loss = compiled.loss.compute(&predictions, labels)?;
-        match penalty(&graph, &state.variables)? {
-            Some(penalty) => Ok((predictions, (loss + penalty)?)),
-            None => Ok((predictions, loss)),
-        }
+        let penalties = [penalty(&trained, &state.variables)?, of_outputs].into_iter().flatten();
+        Ok((predictions, penalties.into_iter().try_fold(loss, |loss, penalty| loss + penalty)?))
     })?;
     let gradients = gradients(&state.variables, tape.backward(&loss)?);
     let loss = loss.to_dtype(DType::F64)?.to_scalar()?;
     if f64::is_finite(loss) {
         compiled.updater.apply(&gradients)?;
+        constrain_all(&trained, &state.variables)?;
         state.step += 1;
     } else {
         statistics.iter().try_for_each(|(variable, before)| variable.set(before))?;

@@ -3,7 +3,7 @@
 use crate::axes::axis;
 use crate::layer::layer;
 use crate::normalization::{Affine, epsilon};
-use crate::{At, Inferred, Initializer, Operand, Parameter, Regularizer, ShapeError, Text, rules};
+use crate::{At, Constraint, Inferred, Initializer, Operand, Parameter, Regularizer, ShapeError, Text, rules};
 
 layer! {
     /// Batch normalisation (Ioffe & Szegedy, 2015) of the last axis, as Keras' `BatchNormalization`.
@@ -35,6 +35,10 @@ layer! {
         beta_regularizer: Option<Regularizer> = None,
         /// What the weights add to the training loss.
         gamma_regularizer: Option<Regularizer> = None,
+        /// What the biases are held to after each step of training.
+        beta_constraint: Option<Constraint> = None,
+        /// What the weights are held to after each step of training.
+        gamma_constraint: Option<Constraint> = None,
     }
 }
 
@@ -55,6 +59,8 @@ impl BatchNormalization {
             gamma_initializer: self.gamma_initializer,
             beta_regularizer: self.beta_regularizer,
             gamma_regularizer: self.gamma_regularizer,
+            beta_constraint: self.beta_constraint,
+            gamma_constraint: self.gamma_constraint,
         };
         let parameters = affine
             .parameters(&[channels])

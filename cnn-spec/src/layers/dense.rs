@@ -2,7 +2,8 @@
 
 use crate::layer::layer;
 use crate::{
-    Activation, At, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Regularizer, Shape, ShapeError, Text, rules,
+    Activation, At, Constraint, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Regularizer, Shape, ShapeError,
+    Text, rules,
 };
 
 layer! {
@@ -23,6 +24,12 @@ layer! {
         kernel_regularizer: Option<Regularizer> = None,
         /// What the bias adds to the training loss.
         bias_regularizer: Option<Regularizer> = None,
+        /// What the output adds to the training loss, divided by the number of examples.
+        activity_regularizer: Option<Regularizer> = None,
+        /// What the weights are held to after each step of training.
+        kernel_constraint: Option<Constraint> = None,
+        /// What the bias is held to after each step of training.
+        bias_constraint: Option<Constraint> = None,
     }
 }
 
@@ -36,12 +43,14 @@ impl Dense {
             Ok(features) => features,
             Err(error) => return Err(error),
         };
-        let weight = Parameter::new("weight", [self.units, features], self.kernel_initializer)
+        let weight = Parameter::matrix("weight", [self.units, features], self.kernel_initializer)
             .fans(features, self.units)
-            .regularized(self.kernel_regularizer);
+            .regularized(self.kernel_regularizer)
+            .constrained("kernel_constraint", self.kernel_constraint);
         let parameters = Parameters::NONE.with(weight);
         let parameters = if self.use_bias {
-            parameters.with(Parameter::new("bias", [self.units], self.bias_initializer).regularized(self.bias_regularizer))
+            let bias = Parameter::new("bias", [self.units], self.bias_initializer).regularized(self.bias_regularizer);
+            parameters.with(bias.constrained("bias_constraint", self.bias_constraint))
         } else {
             parameters
         };

@@ -24,23 +24,27 @@ impl Dropout {
     /// # Errors
     /// If the rate is not at least 0 and below 1, or the shape of the noise is not that of the input with ones in it.
     pub const fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
-        let input = match rules::one(Self::NAME, inputs) {
-            Ok(input) => input,
-            Err(error) => return Err(error),
-        };
-        if let Err(error) = rules::dropout_rate(self.rate) {
-            return Err(error);
+        match rules::one(Self::NAME, inputs) {
+            Ok(input) => infer(self.rate, &self.noise_shape, input),
+            Err(error) => Err(error),
         }
-        if let Some(noise) = &self.noise_shape
-            && !spreads_to(noise, &input.shape)
-        {
-            let message = Text::from("noise of shape ").shape(noise).and(" does not spread to `").and(input.name);
-            let message = message.and("`, which is ").shape(&input.shape);
-            let help = Text::from("give each of its ").num(input.shape.rank()).and(" axes 1, `_` or its size, without the batch");
-            return Err(ShapeError::new(At::Argument("noise_shape"), message).help(help));
-        }
-        Ok(Inferred::shape(input.shape))
     }
+}
+
+/// The rule of every dropout whose noise may have a shape of its own.
+pub(crate) const fn infer(rate: f64, noise_shape: &Option<Shape>, input: &Operand) -> Result<Inferred, ShapeError> {
+    if let Err(error) = rules::dropout_rate(rate) {
+        return Err(error);
+    }
+    if let Some(noise) = noise_shape
+        && !spreads_to(noise, &input.shape)
+    {
+        let message = Text::from("noise of shape ").shape(noise).and(" does not spread to `").and(input.name);
+        let message = message.and("`, which is ").shape(&input.shape);
+        let help = Text::from("give each of its ").num(input.shape.rank()).and(" axes 1, `_` or its size, without the batch");
+        return Err(ShapeError::new(At::Argument("noise_shape"), message).help(help));
+    }
+    Ok(Inferred::shape(input.shape))
 }
 
 /// Whether `noise` has the axes of `shape`, each of its size, of size 1, or of whatever size.

@@ -1,7 +1,9 @@
 //! `Embedding`: a trained vector for each of so many symbols.
 
 use crate::layer::layer;
-use crate::{At, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, Shape, ShapeError, Text, rules};
+use crate::{
+    At, Constraint, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, Shape, ShapeError, Text, rules,
+};
 
 layer! {
     /// The vector of each symbol, as Keras' `Embedding`: whole numbers from 0 to below `input_dim` become vectors of
@@ -18,6 +20,10 @@ layer! {
         embeddings_initializer: Initializer = Initializer::random_uniform(-0.05, 0.05),
         /// What the vectors add to the training loss.
         embeddings_regularizer: Option<Regularizer> = None,
+        /// What the vectors are held to after each step of training.
+        embeddings_constraint: Option<Constraint> = None,
+        /// What the output adds to the training loss, divided by the number of examples.
+        activity_regularizer: Option<Regularizer> = None,
     }
 }
 
@@ -52,7 +58,8 @@ impl Embedding {
         }
         let weight = Parameter::new("weight", [self.input_dim, self.output_dim], self.embeddings_initializer)
             .fans(self.input_dim, self.output_dim)
-            .regularized(self.embeddings_regularizer);
+            .regularized(self.embeddings_regularizer)
+            .constrained("embeddings_constraint", self.embeddings_constraint);
         Ok(Inferred::shape(Shape::of(dims.split_at(rank + 1).0)).parameters(Parameters::NONE.with(weight)))
     }
 }

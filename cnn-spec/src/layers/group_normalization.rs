@@ -3,7 +3,7 @@
 use crate::axes::axis;
 use crate::layer::layer;
 use crate::normalization::{Affine, epsilon};
-use crate::{At, Inferred, Initializer, Operand, Reach, Regularizer, ShapeError, Text, rules};
+use crate::{At, Constraint, Inferred, Initializer, Operand, Reach, Regularizer, ShapeError, Text, rules};
 
 layer! {
     /// Group normalisation (Wu & He, 2018), as Keras' `GroupNormalization`: each example's channels are split into groups,
@@ -30,6 +30,10 @@ layer! {
         beta_regularizer: Option<Regularizer> = None,
         /// What the weights add to the training loss.
         gamma_regularizer: Option<Regularizer> = None,
+        /// What the biases are held to after each step of training.
+        beta_constraint: Option<Constraint> = None,
+        /// What the weights are held to after each step of training.
+        gamma_constraint: Option<Constraint> = None,
     }
 }
 
@@ -50,6 +54,8 @@ impl GroupNormalization {
             gamma_initializer: self.gamma_initializer,
             beta_regularizer: self.beta_regularizer,
             gamma_regularizer: self.gamma_regularizer,
+            beta_constraint: self.beta_constraint,
+            gamma_constraint: self.gamma_constraint,
         };
         Ok(Inferred::shape(inputs[0].shape).parameters(affine.parameters(&[channels])).reach(Reach::Whole))
     }

@@ -2,7 +2,7 @@
 
 use crate::layer::layer;
 use crate::normalization::{Affine, epsilon};
-use crate::{At, Axes, Dim, Inferred, Initializer, Operand, Reach, Regularizer, Shape, ShapeError, Text, rules};
+use crate::{At, Axes, Constraint, Dim, Inferred, Initializer, Operand, Reach, Regularizer, Shape, ShapeError, Text, rules};
 
 layer! {
     /// Layer normalisation (Ba et al., 2016), as Keras' `LayerNormalization`: each example is normalised with the mean and
@@ -25,6 +25,10 @@ layer! {
         beta_regularizer: Option<Regularizer> = None,
         /// What the weights add to the training loss.
         gamma_regularizer: Option<Regularizer> = None,
+        /// What the biases are held to after each step of training.
+        beta_constraint: Option<Constraint> = None,
+        /// What the weights are held to after each step of training.
+        gamma_constraint: Option<Constraint> = None,
     }
 }
 
@@ -62,6 +66,8 @@ impl LayerNormalization {
             gamma_initializer: self.gamma_initializer,
             beta_regularizer: self.beta_regularizer,
             gamma_regularizer: self.gamma_regularizer,
+            beta_constraint: self.beta_constraint,
+            gamma_constraint: self.gamma_constraint,
         };
         let reach = if count == 1 && rank > 1 { Reach::Cell } else { Reach::Whole };
         Ok(Inferred::shape(input.shape).parameters(affine.parameters(sizes.split_at(count).0)).reach(reach))

@@ -1,6 +1,7 @@
 //! `Normalization`: every channel with mean 0 and variance 1, by what is known of the data.
 
 use crate::layer::layer;
+use crate::sharing::is_equal;
 use crate::{At, Axes, Dim, Inferred, Initializer, Numbers, Operand, Parameter, Parameters, Shape, ShapeError, Text, rules};
 
 layer! {
@@ -11,9 +12,9 @@ layer! {
         ;
         /// The axes along which each position has a mean and a variance of its own; `None` for one of each for everything.
         axis: Axes = Axes::new([-1]),
-        /// The mean, one number or one for each position along the axes; with `variance`.
+        /// The mean, one number or one for each position along the axes, in a row or nested along them; with `variance`.
         mean: Option<Numbers> = None,
-        /// The variance, one number or one for each position along the axes; with `mean`.
+        /// The variance, one number or one for each position along the axes, in a row or nested along them; with `mean`.
         variance: Option<Numbers> = None,
         /// Whether to undo the normalization instead: `x·√variance + mean`.
         invert: bool = false,
@@ -105,8 +106,18 @@ impl Normalization {
             positions = positions.saturating_mul(sizes[i]);
             i += 1;
         }
-        if count == 1 || count == positions {
+        let nested = numbers.sizes();
+        if count == 1 || count == positions && (nested.len() == 1 || is_equal(nested, sizes)) {
             return Ok(());
+        }
+        if nested.len() > 1 {
+            let message = Text::from("`").and(argument).and("` is nested ").sizes(nested).and("; `").and(input.name);
+            let message = match sizes.len() {
+                0 => message.and("` is normalized as a whole"),
+                _ => message.and("` has ").sizes(sizes).and(" positions along `axis`"),
+            };
+            let help = Text::from("nest it along the axes in the order of the input, or give the numbers in one row");
+            return Err(ShapeError::new(At::Argument(argument), message).help(help));
         }
         let message = Text::from("`").and(argument).and("` has ").num(count).and(" numbers; `").and(input.name).and("` ");
         let message = match self.axis.as_slice() {
@@ -171,6 +182,15 @@ mod tests {
             let layer = Normalization::new().axis(axis).mean(numbers).variance(numbers);
             layer.infer(&[Operand::new("x", Shape::new([2, 6, 3]))]).map(|_| ()).map_err(|error| error.message.to_string())
         };
+        let nested = |sizes: &[usize], axis| {
+            let numbers = Some(Numbers::nested(&[0.5; 6], sizes));
+            let layer = Normalization::new().axis(axis).mean(numbers).variance(numbers);
+            layer.infer(&[Operand::new("x", Shape::new([2, 6, 3]))]).map(|_| ()).map_err(|error| error.message.to_string())
+        };
+        assert_eq!(nested(&[2, 3], Axes::new([3, 1])), Ok(()));
+        let expected = "`mean` is nested 3×2; `x` has 2×3 positions along `axis`";
+        assert_eq!(nested(&[3, 2], Axes::new([1, 3])), Err(expected.into()));
+        assert!(nested(&[6, 1], Axes::new([2])).is_err() && nested(&[2, 3], Axes::NONE).is_err());
         assert_eq!((with(Axes::new([1, 3]), 6), with(Axes::new([1]), 2), with(Axes::NONE, 1)), (Ok(()), Ok(()), Ok(())));
         assert_eq!(with(Axes::NONE, 3), Err("`mean` has 3 numbers; `x` is normalized as a whole".into()));
         assert_eq!(with(Axes::new([1, 3]), 3), Err("`mean` has 3 numbers; `x` has 6 positions along `axis`".into()));

@@ -1,7 +1,9 @@
 //! `PReLU`: a rectifier whose slope below 0 is learned.
 
 use crate::layer::layer;
-use crate::{At, Axes, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, Shape, ShapeError, Text, rules};
+use crate::{
+    At, Axes, Constraint, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, Shape, ShapeError, Text, rules,
+};
 
 layer! {
     /// The parametric rectifier (He et al., 2015), as Keras' `PReLU`: `x` if positive, else `weight·x`, with a weight for
@@ -12,6 +14,8 @@ layer! {
         alpha_initializer: Initializer = Initializer::Zeros,
         /// What the weights add to the training loss.
         alpha_regularizer: Option<Regularizer> = None,
+        /// What the weights are held to after each step of training.
+        alpha_constraint: Option<Constraint> = None,
         /// The axes along which there is one weight for all: `(1, 2)` for one for each channel of an image.
         shared_axes: Axes = Axes::NONE,
     }
@@ -43,7 +47,8 @@ impl PReLU {
             axis += 1;
         }
         let weight = Parameter::of("weight", sizes.split_at(axis).0, self.alpha_initializer);
-        let parameters = Parameters::NONE.with(weight.regularized(self.alpha_regularizer));
+        let weight = weight.regularized(self.alpha_regularizer).constrained("alpha_constraint", self.alpha_constraint);
+        let parameters = Parameters::NONE.with(weight);
         Ok(Inferred::shape(input.shape).parameters(parameters))
     }
 }
