@@ -72,6 +72,7 @@ impl Plan {
             let is_large = self.macs.is_none_or(|macs| macs > SHARED);
             return if is_large { rayon::scope(|_| run(xs.clone())) } else { kernels::alone(|| run(xs.clone())) };
         }
+        self.check(xs)?;
         let images = self.images_in_a_group(batch);
         let groups: Vec<usize> = (0..batch).step_by(images).collect();
         let outputs = groups.into_par_iter().map(|first| {
@@ -79,6 +80,14 @@ impl Plan {
             kernels::alone(|| run(group))
         });
         Tensor::cat(&outputs.collect::<Result<Vec<_>>>()?, 0)
+    }
+
+    /// That a batch has the shape of the first input; it is what messages are about, not the group it is cut into.
+    fn check(&self, xs: &Tensor) -> Result<()> {
+        self.steps.iter().try_for_each(|step| match &step.compute {
+            Compute::Input(0, check) => check(&[xs]).map(drop),
+            _ => Ok(()),
+        })
     }
 
     /// As many images as have their largest tensor in a fraction of a core's second-level cache, but enough groups for every
