@@ -18,7 +18,7 @@ pub(crate) fn add(xs: &[&Tensor]) -> Result<Tensor> {
 /// `a + b`, of one shape; by candle, unless it is on the tape or no gradient is asked for.
 pub(crate) fn sum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     fn sum<T: Real>(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        const CHUNK: usize = 16 * 1024;
+        const CHUNK: usize = 4 * 1024;
         let values = with_slices([a, b], "Add", |[a, b]: [&[T]; 2]| {
             in_chunks(a.len(), CHUNK, |number, sums| add_up(&a[number * CHUNK..], &b[number * CHUNK..], sums))
         })?;

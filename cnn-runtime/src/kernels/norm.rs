@@ -10,9 +10,17 @@ use super::simd::simd;
 /// Values that one thread takes at a time, in whole pixels: enough to be worth its while, few enough to stay in its cache.
 const PIECE: usize = 32 * 1024;
 
+/// Values that are written at a time: so few that they are still in the nearest cache after they have been cleared.
+const PART: usize = 4 * 1024;
+
 /// The values of one piece of a matrix of so many channels; it follows from the shape alone.
 pub(crate) fn piece(channels: usize) -> usize {
     (PIECE / channels).max(1) * channels
+}
+
+/// As many whole rows, of several pixels where channels are few, as are written at a time.
+pub(crate) fn part(channels: usize) -> usize {
+    PART.div_ceil(width(channels)) * width(channels)
 }
 
 /// The values in a row for so many channels: a multiple of them, and at least some registers full.

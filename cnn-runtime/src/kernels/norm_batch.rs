@@ -1,7 +1,7 @@
 //! Batch normalisation: two passes over the data forward, two backward.
 
 use super::fill::in_chunks;
-use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};
+use super::norm::{add_up, normalize, part, piece, products, row, squares, sums, undo};
 use super::op::{dispatch, with_slices};
 use super::real::Real;
 use super::weighted::{self, Gradients, Weighted};
@@ -117,7 +117,7 @@ impl Weighted for BatchNorm {
             Some(bias) => row::<T>(bias.iter().map(|bias| bias.wide()), channels),
             None => vec![T::zero(); mean.len()],
         };
-        let length = piece(channels);
+        let length = part(channels);
         in_chunks(xs.len(), length, |number, ys| normalize(ys, &xs[number * length..], &mean, &scale, &shift))
     }
 
@@ -151,7 +151,7 @@ impl BatchNorm {
         let along = (0..channels).map(|channel| -factor(channel) * self.inverse[channel] * along[channel] * share);
         let along = row::<T>(along, channels);
         let constant = row::<T>((0..channels).map(|channel| -factor(channel) * sum[channel] * share), channels);
-        let length = piece(channels);
+        let length = part(channels);
         in_chunks(xs.len(), length, |number, out| {
             let start = number * length;
             undo(out, &grad[start..], &xs[start..], &mean, &slope, &along, &constant);

@@ -501,20 +501,26 @@ mod imp {
     /// See [`super::Tiles::transpose`]: the rows are given in pairs.
     #[target_feature(enable = "avx512f")]
     pub(super) fn transpose(pairs: [[&[u16; SIDE]; 2]; SIDE], tile: &mut [u16; SIDE * DEPTH]) {
-        // SAFETY: 16 numbers of 16 bits are 256 bits, which any alignment may have.
-        let load = |row: &[u16; SIDE]| _mm512_cvtepu16_epi32(unsafe { _mm256_loadu_si256(row.as_ptr().cast()) });
-        let mut rows = pairs.map(|[first, second]| _mm512_or_si512(load(first), _mm512_slli_epi32::<16>(load(second))));
+        // Loops rather than closures, which would not be compiled for these vectors.
+        let mut rows = [_mm512_setzero_si512(); SIDE];
+        for (row, [first, second]) in rows.iter_mut().zip(pairs) {
+            // SAFETY: 16 numbers of 16 bits are 256 bits, which any alignment may have.
+            let [first, second] =
+                unsafe { [_mm256_loadu_si256(first.as_ptr().cast()), _mm256_loadu_si256(second.as_ptr().cast())] };
+            *row = _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(second)));
+        }
         // Swaps quarters of ever larger squares: the pairs that lie `apart` beside the diagonal.
-        for apart in [1, 2, 4, 8] {
-            let lanes: [i32; SIDE] = std::array::from_fn(|lane| lane as i32);
-            let upper = lanes.map(|lane| if lane & apart == 0 { lane } else { lane - apart + 16 });
-            let lower = lanes.map(|lane| if lane & apart == 0 { lane + apart } else { lane + 16 });
+        for (step, [upper, lower]) in SWAPS.iter().enumerate() {
             // SAFETY: 16 numbers of 32 bits are 512 bits.
-            let [upper, lower] = [upper, lower].map(|lanes| unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) });
-            for row in (0..SIDE).filter(|row| row & apart as usize == 0) {
-                let (a, b) = (rows[row], rows[row + apart as usize]);
-                rows[row] = _mm512_permutex2var_epi32(a, upper, b);
-                rows[row + apart as usize] = _mm512_permutex2var_epi32(a, lower, b);
+            let [upper, lower] =
+                unsafe { [_mm512_loadu_si512(upper.as_ptr().cast()), _mm512_loadu_si512(lower.as_ptr().cast())] };
+            let apart = 1 << step;
+            for row in 0..SIDE {
+                if row & apart == 0 {
+                    let (a, b) = (rows[row], rows[row + apart]);
+                    rows[row] = _mm512_permutex2var_epi32(a, upper, b);
+                    rows[row + apart] = _mm512_permutex2var_epi32(a, lower, b);
+                }
             }
         }
         for (row, to) in rows.into_iter().zip(tile.chunks_exact_mut(DEPTH)) {
@@ -522,6 +528,21 @@ mod imp {
             unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), row) }
         }
     }
+
+    /// For pairs of rows 1, 2, 4 and 8 apart, where in both each number of the upper row, and of the lower one, comes from.
+    const SWAPS: [[[i32; SIDE]; 2]; 4] = {
+        let mut swaps = [[[0; SIDE]; 2]; 4];
+        let mut at = 0;
+        while at < 4 * SIDE {
+            let (step, lane) = (at / SIDE, at % SIDE);
+            let apart = 1 << step;
+            let is_first = lane & apart == 0;
+            swaps[step][0][lane] = if is_first { lane as i32 } else { (lane - apart + SIDE) as i32 };
+            swaps[step][1][lane] = if is_first { (lane + apart) as i32 } else { (lane + SIDE) as i32 };
+            at += 1;
+        }
+        swaps
+    };
 
     const _: () = assert!(DEPTH * 2 == 64 && TILES == 4 && SIDE * 64 == 1024);
 }

@@ -1,13 +1,13 @@
 //! Operations with weights and perhaps a bias, that may end in an activation: what convolutions and dense layers share.
 
 use super::activation::{activate, slope, slope_follows_from_output, value};
+use super::fill::in_chunks;
 use super::op::{dispatch, dtype, slice, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
 use crate::spec::{Activation, Inferred, ShapeError};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 /// An operation of an input, weights and perhaps a bias, as functions over slices.
 pub(crate) trait Weighted: Send + Sync + 'static {
@@ -165,14 +165,14 @@ pub(crate) fn undo_activation_of_all<'a, T: Real>(
     grad: &'a [T],
     scratch: &'a mut Vec<T>,
 ) -> &'a [T] {
-    const PIECE: usize = 32 * 1024;
+    const CHUNK: usize = 4 * 1024;
     if activation == Activation::Linear {
         return grad;
     }
-    scratch.resize(grad.len(), T::zero());
-    scratch.par_chunks_mut(PIECE).zip(ys.par_chunks(PIECE)).zip(grad.par_chunks(PIECE)).for_each(|((before, ys), grad)| {
-        before.copy_from_slice(grad);
-        before_activation(activation, ys, before);
+    *scratch = in_chunks(grad.len(), CHUNK, |number, before| {
+        let part = number * CHUNK..number * CHUNK + before.len();
+        before.copy_from_slice(&grad[part.clone()]);
+        before_activation(activation, &ys[part], before);
     });
     scratch
 }
