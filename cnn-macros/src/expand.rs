@@ -268,7 +268,14 @@ fn build(graph: &Graph) -> TokenStream {
             Described::Custom(..) => {
                 quote_spanned!(Span::mixed_site()=> let #field = layers::Custom::build(#field, &graph, #first, weights)?;)
             }
-            _ => quote_spanned!(Span::mixed_site()=> let #field = layers::build(&graph, #first, weights)?;),
+            Described::Model => {
+                let kind = &layer.kind;
+                quote_spanned!(Span::mixed_site()=> let #field = layers::build::<#kind>(&graph, #first, weights)?;)
+            }
+            _ => {
+                let kind = &layer.kind;
+                quote_spanned!(Span::mixed_site()=> let #field = layers::build::<layers::#kind>(&graph, #first, weights)?;)
+            }
         }
     };
     let layers = graph.layers.iter().enumerate().map(layer);
