@@ -250,7 +250,8 @@ impl Architecture {
         for (to, item) in items.iter().enumerate() {
             for input in self.layers[item.layers.clone()].iter().flat_map(|layer| &layer.inputs) {
                 let edge = Edge { from: owners.get(input).copied(), to, source: *input };
-                if edge.from != Some(to) && !edges.contains(&edge) {
+                let is_known = || edges.iter().rev().take_while(|known: &&Edge| known.to == to).any(|known| *known == edge);
+                if edge.from != Some(to) && !is_known() {
                     edges.push(edge);
                 }
             }

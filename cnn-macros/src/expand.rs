@@ -2,6 +2,7 @@
 
 mod build;
 mod checks;
+mod constant;
 mod forward;
 
 use crate::ast::Model;
@@ -9,7 +10,7 @@ use crate::document::document;
 use crate::graph::{Constants, Described, Graph, Layer};
 use cnn_draw::grouped;
 use cnn_spec::{FromValue, Shape};
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::Index;
 
@@ -23,7 +24,7 @@ pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
     let fields = graph.layers.iter().map(|layer| field(graph, layer));
     let constructors = constructors();
     let forward = forward::forward(graph);
-    let (constant, constants) = (constant(model, graph), checks::constants(model, graph));
+    let (constant, constants) = (constant::constant(model, graph), checks::constants(model, graph));
     let checks = checks::free_checks(model, graph);
     let build = build::build(graph);
     let call = call(&name.to_string(), graph);
@@ -122,29 +123,6 @@ fn field(graph: &Graph, layer: &Layer) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> #doc pub #field: #ty)
 }
 
-/// `GRAPH`: the network as data.
-fn constant(model: &Model, graph: &Graph) -> TokenStream {
-    let (name, required) = (model.name.to_string(), checks::required(model, graph));
-    let nodes = graph.nodes.iter().enumerate().map(|(index, node)| {
-        let applied = &graph.layers[node.layer];
-        let (name, tensor, frozen) = (&graph.name(applied).path, node.tensor.to_string(), applied.frozen);
-        let (layer, shape) = (checks::described(graph, index), checks::shape_of(graph, index));
-        let inputs = node.inputs.iter().map(|input| Literal::usize_unsuffixed(*input));
-        quote_spanned! {Span::mixed_site()=>
-            spec::Node { name: #name, tensor: #tensor, layer: #layer, inputs: &[#(#inputs),*], shape: #shape, frozen: #frozen }
-        }
-    });
-    let inputs = graph.inputs.iter().map(|node| Literal::usize_unsuffixed(*node));
-    let outputs = graph.outputs.iter().map(|edge| Literal::usize_unsuffixed(edge.node));
-    quote_spanned! {Span::mixed_site()=>
-        const GRAPH: ::cnn_runtime::spec::Graph = {
-            use ::cnn_runtime::spec;
-            #required
-            spec::Graph { name: #name, nodes: &[#(#nodes),*], inputs: &[#(#inputs),*], outputs: &[#(#outputs),*] }
-        };
-    }
-}
-
 /// `call`: `forward` for any number of tensors.
 fn call(name: &str, graph: &Graph) -> TokenStream {
     let inputs: Vec<&Ident> = graph.inputs.iter().map(|node| &graph.nodes[*node].tensor).collect();
@@ -209,7 +187,16 @@ fn shape(shape: &Shape) -> TokenStream {
 
 /// A value the rule book has written as Rust, at `span`, its types found through `spec`, with the constants in their places.
 fn rust(value: &str, span: Span, constants: &Constants) -> TokenStream {
-    qualified(value.parse().expect("the rule book writes Rust"), span, constants)
+    qualified(code(value), span, constants)
+}
+
+/// The tokens of Rust source that is known to be right, which the compiler reads itself where there is one.
+fn code(source: &str) -> TokenStream {
+    const RIGHT: &str = "the macro and the rule book write Rust";
+    match proc_macro::is_available() {
+        true => source.parse::<proc_macro::TokenStream>().expect(RIGHT).into(),
+        false => source.parse().expect(RIGHT),
+    }
 }
 
 /// `tokens` at `span`, with `spec::` before every path.

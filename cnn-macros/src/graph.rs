@@ -28,6 +28,8 @@ pub struct Layer {
     pub name: usize,
     /// The layer's name as written.
     pub kind: Ident,
+    /// Which call in the source it comes from; those in blocks and loops make several.
+    pub call: usize,
     pub layer: Described,
     /// The arguments that were given.
     pub arguments: Vec<Argument>,
