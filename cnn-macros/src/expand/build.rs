@@ -43,10 +43,11 @@ struct Kind<'a> {
 }
 
 fn kinds(graph: &Graph) -> Vec<Kind<'_>> {
-    let mut kinds: Vec<(&Ident, Kind)> = Vec::new();
+    let mut kinds: Vec<(String, Kind)> = Vec::new();
     for (index, layer) in graph.layers.iter().enumerate().filter(|(_, layer)| !is_custom(layer)) {
-        let place = kinds.iter().position(|(kind, _)| **kind == layer.kind).unwrap_or_else(|| {
-            kinds.push((&layer.kind, Kind { ty: layer.ty(), fields: Vec::new(), nodes: Vec::new() }));
+        let kind = layer.kind();
+        let place = kinds.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {
+            kinds.push((kind, Kind { ty: layer.ty(), fields: Vec::new(), nodes: Vec::new() }));
             kinds.len() - 1
         });
         kinds[place].1.fields.push(&graph.name(layer).field);

@@ -41,7 +41,7 @@ struct Values<'a> {
     graph: &'a Graph,
     /// Each by the layer of the network that it was written for first.
     layers: Vec<usize>,
-    shapes: Vec<Shape>,
+    shapes: Vec<(Shape, String)>,
     written: Vec<TokenStream>,
 }
 
@@ -84,13 +84,15 @@ impl Values<'_> {
 
     /// The name of a shape.
     fn shape(&mut self, wanted: &Shape) -> String {
+        // Layers that stand together have the same few.
+        if let Some((_, name)) = self.shapes.iter().rev().find(|(known, _)| known == wanted) {
+            return name.clone();
+        }
         let size = |dim: &Dim| dim.known().map_or_else(|| "n".into(), |size| size.to_string());
         let name = format!("shape_{}", wanted.dims().iter().map(size).collect::<Vec<_>>().join("x"));
-        if !self.shapes.contains(wanted) {
-            let (name, shape) = (Ident::new(&name, Span::call_site()), shape(wanted));
-            self.shapes.push(*wanted);
-            self.written.push(quote_spanned!(Span::mixed_site()=> let #name = #shape;));
-        }
+        let (local, shape) = (Ident::new(&name, Span::call_site()), shape(wanted));
+        self.shapes.push((*wanted, name.clone()));
+        self.written.push(quote_spanned!(Span::mixed_site()=> let #local = #shape;));
         name
     }
 }
