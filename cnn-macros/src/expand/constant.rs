@@ -89,7 +89,10 @@ impl Values<'_> {
             return name.clone();
         }
         let size = |dim: &Dim| dim.known().map_or_else(|| "n".into(), |size| size.to_string());
-        let name = format!("shape_{}", wanted.dims().iter().map(size).collect::<Vec<_>>().join("x"));
+        let mut name = format!("shape_{}", wanted.dims().iter().map(size).collect::<Vec<_>>().join("x"));
+        while self.graph.names.iter().any(|taken| taken.path == name) {
+            name.push('_');
+        }
         let (local, shape) = (Ident::new(&name, Span::call_site()), shape(wanted));
         self.shapes.push((*wanted, name.clone()));
         self.written.push(quote_spanned!(Span::mixed_site()=> let #local = #shape;));

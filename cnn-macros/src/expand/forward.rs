@@ -244,8 +244,8 @@ impl<'a> Writer<'a> {
         });
         let name = self.free_name(block);
         let result = tensors(block.value.len());
-        let many = (inputs.len() + layers.len() > 6)
-            .then(|| quote_spanned!(Span::mixed_site()=> #[allow(clippy::too_many_arguments)]));
+        let many =
+            (inputs.len() + layers.len() > 6).then(|| quote_spanned!(Span::mixed_site()=> #[allow(clippy::too_many_arguments)]));
         self.functions.push(quote_spanned! {Span::mixed_site()=>
             #many
             fn #name(
@@ -327,15 +327,16 @@ impl Reader<'_> {
         match value {
             Source::Tensor(name) => _ = write!(self.code, " {name}"),
             Source::Apply { node, operands } => {
+                self.code.push('(');
+                operands.iter().for_each(|operand| self.value(operand));
+                self.has_input |= operands.is_empty();
                 let (layer, is_last) = (self.graph.nodes[*node].layer, self.graph.is_last(*node));
                 let place = self.layers.iter().position(|known| *known == layer).unwrap_or_else(|| {
                     self.layers.push(layer);
                     self.layers.len() - 1
                 });
-                self.has_input |= operands.is_empty();
-                _ = write!(self.code, " {}{place}{}(", self.graph.layers[layer].kind, if is_last { "!" } else { "" });
-                operands.iter().for_each(|operand| self.value(operand));
-                self.code.push(')');
+                let end = if is_last { " last" } else { "" };
+                _ = write!(self.code, "){}{place}{end}", self.graph.layers[layer].kind);
             }
             Source::Block(block) => {
                 self.code.push('{');
