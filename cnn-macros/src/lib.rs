@@ -18,6 +18,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod value;
+mod way;
 
 use proc_macro2::TokenStream;
 use quote::quote;
