@@ -177,14 +177,17 @@ fn rule(graph: &Graph, index: usize, inputs: &[TokenStream]) -> Option<TokenStre
     let (operands, rule, custom, node) =
         (format_ident!("__operands_{index}"), rule_name(index), custom_name(index), node_name(index));
     let count = inputs.len();
-    let infer = Ident::new("infer", value.clone().into_iter().next().map_or_else(Span::mixed_site, |token| token.span()));
+    let first = value.clone().into_iter().next().map_or_else(Span::mixed_site, |token| token.span());
+    let infer = Ident::new("infer", first);
+    // What goes wrong in the rule is shown where the layer is.
+    let inferred = quote_spanned!(first.resolved_at(Span::mixed_site())=> (#value).#infer(&operands));
     Some(quote_spanned! {Span::mixed_site()=>
         const #operands: Option<[::cnn_runtime::spec::Operand<'static>; #count]> = {
             use ::cnn_runtime::spec;
             spec::Checked::operands([#(#inputs),*])
         };
         const #rule: ::cnn_runtime::spec::Checked = match Self::#operands {
-            Some(operands) => ::cnn_runtime::spec::Checked::by_rule(#kind, (#value).#infer(&operands)),
+            Some(operands) => ::cnn_runtime::spec::Checked::by_rule(#kind, #inferred),
             None => ::cnn_runtime::spec::Checked::Poisoned,
         };
         const #custom: &'static ::cnn_runtime::spec::Custom =

@@ -234,3 +234,16 @@ fn mistakes_with_bound_layers() {
         assert!(is_right, "{body}\n{errors:#?}");
     }
 }
+
+#[test]
+fn a_model_with_parameters_is_a_layer_by_another_name() {
+    let message = "a layer is called by its name alone, without parameters\n  help: ";
+    for (layer, blamed, help) in [
+        ("Backbone::<3>()", ":: < 3 >", "name the model before it is a layer: `type Part = Backbone<3>;`, and write `Part()(…)`"),
+        ("Backbone<SIDE>()", "< SIDE >", "name the model before it is a layer: `type Part = Backbone<SIDE>;`"),
+        ("Conv2D::<3>(8, 3)", ":: < 3 >", "leave them out, and give `Conv2D` its sizes in parentheses"),
+    ] {
+        let errors = errors(&format!("i = Input(8, 8, 3); x = {layer}(i); y = Flatten()(x);"));
+        assert!(errors.len() == 1 && errors[0].starts_with(&found(blamed, &format!("{message}{help}"))), "{layer}: {errors:#?}");
+    }
+}
