@@ -171,15 +171,15 @@ macro_rules! layers {
             let cx = Context::inference();
             Ok(Some(match graph.nodes[index].layer {
                 spec::Layer::Input(_) => {
-                    let layer: Input = build(graph, index, weights)?;
+                    let layer: Input = build_one(graph, index, weights)?;
                     Box::new(move |xs| layer.forward(xs[0], &cx))
                 }
                 $( spec::Layer::$name(_) => {
-                    let layer: $name = build(graph, index, weights)?;
+                    let layer: $name = build_one(graph, index, weights)?;
                     Box::new(move |xs| layer.forward(xs[0], &cx))
                 } )*
                 $( spec::Layer::$merging(_) => {
-                    let layer: $merging = build(graph, index, weights)?;
+                    let layer: $merging = build_one(graph, index, weights)?;
                     Box::new(move |xs| layer.forward(xs, &cx))
                 } )*
                 spec::Layer::Model(_) | spec::Layer::Custom(_) => return Ok(None),
