@@ -49,8 +49,7 @@ impl Stage {
             layers.push(DenseLayer::new(input + 32 * index, 32, vb.pp(format!("layer{index}")))?);
         }
         let filters = input + 32 * depth;
-        let transition =
-            if transition { Some(BnConv::new(filters, filters / 2, 1, vb.pp("transition"))?) } else { None };
+        let transition = if transition { Some(BnConv::new(filters, filters / 2, 1, vb.pp("transition"))?) } else { None };
         Ok(Self { layers, transition })
     }
 

@@ -29,8 +29,7 @@ struct Bottleneck {
 
 impl Bottleneck {
     fn new(input: usize, filters: usize, stride: usize, project: bool, vb: VarBuilder) -> Result<Self> {
-        let project =
-            if project { Some(ConvBn::new(input, 4 * filters, 1, stride, vb.pp("project"))?) } else { None };
+        let project = if project { Some(ConvBn::new(input, 4 * filters, 1, stride, vb.pp("project"))?) } else { None };
         Ok(Self {
             reduce: ConvBn::new(input, filters, 1, 1, vb.pp("reduce"))?,
             middle: ConvBn::new(filters, filters, 3, stride, vb.pp("middle"))?,
