@@ -470,6 +470,25 @@ fn a_model_is_a_layer_of_another() -> Result<()> {
     Ok(())
 }
 
+/// A model with parameters is a layer by a name that has their values.
+type SmallClassifier = Classifier<8, 5>;
+
+model! {
+    pub Voters {
+        i = Input(8, 8, 3);
+        x = SmallClassifier()(i) + SmallClassifier()(i);
+    }
+}
+
+#[test]
+fn a_model_with_parameters_is_a_layer_of_another() -> Result<()> {
+    let model = Voters::new(&Device::Cpu, Seed(1))?;
+    assert_eq!(Voters::GRAPH.count_params(), 2 * SmallClassifier::GRAPH.count_params());
+    let xs = Tensor::ones((2, 8, 8, 3), DType::F32, &Device::Cpu)?;
+    assert_eq!(model.forward(&xs, &Context::inference())?.dims(), [2, 5]);
+    Ok(())
+}
+
 #[test]
 fn a_network_inside_takes_the_weights_of_its_own_file() -> Result<()> {
     let directory = tempfile::tempdir().expect("a place for the file");

@@ -171,9 +171,12 @@ impl Architecture {
 
     /// The layers of a range whose outputs leave it.
     pub(crate) fn leaving(&self, layers: &Range<usize>) -> Vec<usize> {
-        let after = &self.layers[layers.end..];
-        let leaves = |index: &usize| self.outputs.contains(index) || after.iter().any(|layer| layer.inputs.contains(index));
-        layers.clone().filter(leaves).collect()
+        let mut leaves: Vec<bool> = layers.clone().map(|index| self.outputs.contains(&index)).collect();
+        let after = self.layers[layers.end..].iter().flat_map(|layer| &layer.inputs);
+        for input in after.filter(|input| layers.contains(input)) {
+            leaves[input - layers.start] = true;
+        }
+        layers.clone().filter(|index| leaves[index - layers.start]).collect()
     }
 
     pub(crate) fn pattern(&self, item: &Item) -> Pattern<'_> {
@@ -250,7 +253,8 @@ impl Architecture {
         for (to, item) in items.iter().enumerate() {
             for input in self.layers[item.layers.clone()].iter().flat_map(|layer| &layer.inputs) {
                 let edge = Edge { from: owners.get(input).copied(), to, source: *input };
-                if edge.from != Some(to) && !edges.contains(&edge) {
+                let is_known = || edges.iter().rev().take_while(|known: &&Edge| known.to == to).any(|known| *known == edge);
+                if edge.from != Some(to) && !is_known() {
                     edges.push(edge);
                 }
             }

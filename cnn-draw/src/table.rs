@@ -22,9 +22,8 @@ pub fn table(net: &Architecture) -> String {
 /// The outline with most detail that fits.
 fn fitting(net: &Architecture) -> Outline {
     let (whole, depth) = (net.whole(), net.depth(&net.whole()));
-    let plain = net.outline(&whole, depth, Fold::Nothing);
-    if plain.items.len() <= ROWS {
-        return plain;
+    if net.layers.len() <= ROWS {
+        return net.outline(&whole, depth, Fold::Nothing);
     }
     let folded = (0..=depth).rev().map(|depth| net.outline(&whole, depth, Fold::Everything));
     folded.into_iter().find(|outline| outline.items.len() <= ROWS).unwrap_or_else(|| net.outline(&whole, 0, Fold::Everything))

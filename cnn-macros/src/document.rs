@@ -7,6 +7,8 @@ use cnn_spec::{Field, Operand, Reach};
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// The attributes of the type, which follow those of the user if it `has_words`.
 pub fn document(name: &str, graph: &Graph, has_words: bool) -> TokenStream {
@@ -25,8 +27,18 @@ pub fn document(name: &str, graph: &Graph, has_words: bool) -> TokenStream {
     let lines = has_words.then_some("").into_iter().chain([facts.as_str(), ""]).chain(table.lines());
     let lines = lines.map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
     // Editors show documentation too, and would show the source of the picture.
-    let picture = format!(" <div>{}</div>", picture(&net));
-    quote_spanned!(Span::mixed_site()=> #(#[doc = #lines])* #[cfg_attr(doc, doc = "", doc = #picture)])
+    let picture = may_be_rustdoc().then(|| {
+        let picture = format!(" <div>{}</div>", picture(&net));
+        quote_spanned!(Span::mixed_site()=> #[cfg_attr(doc, doc = "", doc = #picture)])
+    });
+    quote_spanned!(Span::mixed_site()=> #(#[doc = #lines])* #picture)
+}
+
+/// Whether the program that expands the macro may be one that shows pictures, for which they must be drawn.
+fn may_be_rustdoc() -> bool {
+    let program = std::env::current_exe().ok();
+    let name = program.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str);
+    !name.is_some_and(|name| ["rustc", "clippy-driver", "rust-analyzer-proc-macro-srv"].contains(&name))
 }
 
 /// The network as tables and pictures take it; what only the compiler knows is left open.

@@ -4,6 +4,7 @@
 use crate::names::Name;
 use cnn_spec::{self as spec, Inferred, Operand, Shape};
 use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
 use spec::Setting;
 use syn::Ident;
 
@@ -27,6 +28,8 @@ pub struct Layer {
     pub name: usize,
     /// The layer's name as written.
     pub kind: Ident,
+    /// Which call in the source it comes from; those in blocks and loops make several.
+    pub call: usize,
     pub layer: Described,
     /// The arguments that were given.
     pub arguments: Vec<Argument>,
@@ -139,11 +142,20 @@ pub enum Source {
         node: usize,
         operands: Vec<Source>,
     },
-    /// The statements of a block, and what it gives.
-    Block {
-        steps: Vec<Step>,
-        value: Vec<Source>,
-    },
+    Block(Block),
+}
+
+/// One call of a block.
+pub struct Block {
+    /// What the block is called.
+    pub name: Ident,
+    /// The place of the call among the names.
+    pub place: usize,
+    /// What its tensors stand for.
+    pub arguments: Vec<(Ident, Source)>,
+    pub steps: Vec<Step>,
+    /// What it gives.
+    pub value: Vec<Source>,
 }
 
 impl Layer {
@@ -152,6 +164,15 @@ impl Layer {
         match &self.layer {
             Described::Custom(name, _) => name.clone(),
             _ => self.kind.to_string(),
+        }
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> TokenStream {
+        let kind = &self.kind;
+        match self.layer {
+            Described::Model => kind.to_token_stream(),
+            _ => quote_spanned!(Span::mixed_site()=> ::cnn_runtime::layers::#kind),
         }
     }
 }
@@ -215,7 +236,12 @@ impl Source {
         match self {
             Source::Tensor(_) => false,
             Source::Apply { operands, .. } => operands.iter().any(Source::has_aliases),
-            Source::Block { steps, value } => steps.iter().any(Step::has_aliases) || value.iter().any(Source::has_aliases),
+            Source::Block(Block { arguments, steps, value, .. }) => {
+                let is_alias = |(name, value): &(Ident, Source)| matches!(value, Source::Tensor(of) if of != name);
+                arguments.iter().any(is_alias)
+                    || steps.iter().any(Step::has_aliases)
+                    || arguments.iter().map(|(_, value)| value).chain(value).any(Source::has_aliases)
+            }
         }
     }
 
@@ -224,8 +250,22 @@ impl Source {
         match self {
             Source::Tensor(tensor) => tensor == name,
             Source::Apply { operands, .. } => operands.iter().any(|operand| operand.mentions(name)),
-            Source::Block { steps, value } => {
-                steps.iter().any(|step| step.value.mentions(name)) || value.iter().any(|value| value.mentions(name))
+            Source::Block(Block { arguments, steps, value, .. }) => {
+                let sources = steps.iter().map(|step| &step.value).chain(arguments.iter().map(|(_, value)| value)).chain(value);
+                sources.into_iter().any(|value| value.mentions(name))
+            }
+        }
+    }
+
+    /// Shows every block in it to `see`.
+    pub fn blocks(&self, see: &mut impl FnMut(&Block)) {
+        match self {
+            Source::Tensor(_) => {}
+            Source::Apply { operands, .. } => operands.iter().for_each(|operand| operand.blocks(see)),
+            Source::Block(block) => {
+                see(block);
+                block.arguments.iter().for_each(|(_, value)| value.blocks(see));
+                block.steps.iter().map(|step| &step.value).chain(&block.value).for_each(|value| value.blocks(see));
             }
         }
     }

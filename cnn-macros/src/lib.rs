@@ -18,6 +18,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod value;
+mod way;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -46,7 +47,8 @@ use std::collections::HashSet;
 ///   checks it by the same rules, a model with parameters wherever it is used.
 /// - `i = Input(_, _, 3);` leaves sizes open, which are checked when the network runs.
 /// - `x: [13, 13, 32] = …` states a shape, which is verified; `x: _ = …` asks for it.
-/// - `f = Backbone()(i);` is another model as a layer.
+/// - `f = Backbone()(i);` is another model as a layer; one with parameters is by a name that has their values, such as
+///   `type Backbone3 = Backbone<3>;`.
 /// - `Custom(MyLayer { … })(x)` is a layer of your own: any constant expression of a type that implements
 ///   `cnn_runtime::layers::CustomLayer`, whose page says how.
 /// - Every layer and every block takes `name=stem`, and `frozen` or `trainable=false` to be left as it is by training.

@@ -218,7 +218,9 @@ fn the_lecture_becomes_plain_code() {
         "    /// Runs the network on a batch: `i` N×28×28×1 → `x` N×10.",
         "        let i = self.input.forward(i, cx)?;\n        let mut x = self.conv2d.forward(&i, cx)?;\n        x = self.conv2d_1.",
         "        x = self.dense_1.forward(&x, &cx.last())?;\n        Ok(x)",
-        "let graph = Self::GRAPH;\n        let input = layers::build(&graph, 0, weights)?;\n        let conv2d = layers::build(&graph, 1, weights)?;",
+        "let conv2d = spec::Layer::Conv2D(\n            spec::layers::Conv2D::new(32, [3, 3])\n                .strides([2, 2])",
+        "name: \"conv2d\",\n                    tensor: \"x\",\n                    layer: conv2d,\n                    inputs: &[0],\n                    shape: shape_13x13x32,",
+        "let [dense, dense_1] = layers::build::<\n            ::cnn_runtime::layers::Dense,\n            _,\n        >(&graph, [6, 8], weights)?;",
         "impl ::cnn_runtime::candle_nn::ModuleT for FashionCnn {",
     ] {
         assert!(rust.contains(line), "{line}\n\n{rust}");

@@ -125,11 +125,16 @@ impl<N: Network> FromSpec for N {
     }
 }
 
-/// The layer that node `index` of `graph` applies, with the tensors that `weights` has under its name.
+/// The layers that these nodes of `graph` apply, with the tensors that `weights` has under their names.
 ///
 /// # Errors
-/// If the node's layer is not an `L`, or `weights` lacks a tensor of the right shape.
-pub fn build<L: FromSpec>(graph: &Graph, index: usize, weights: &Weights) -> Result<L> {
+/// If the layer of one is not an `L`, or `weights` lacks a tensor of the right shape.
+pub fn build<L: FromSpec, const N: usize>(graph: &Graph, nodes: [usize; N], weights: &Weights) -> Result<[L; N]> {
+    let layers: Vec<L> = nodes.iter().map(|index| build_one(graph, *index, weights)).collect::<Result<_>>()?;
+    Ok(layers.try_into().unwrap_or_else(|_| unreachable!("there is a layer for each node")))
+}
+
+fn build_one<L: FromSpec>(graph: &Graph, index: usize, weights: &Weights) -> Result<L> {
     let node = &graph.nodes[index];
     let inputs: Vec<Shape> = match node.inputs {
         [] => vec![node.shape],
@@ -166,15 +171,15 @@ macro_rules! layers {
             let cx = Context::inference();
             Ok(Some(match graph.nodes[index].layer {
                 spec::Layer::Input(_) => {
-                    let layer: Input = build(graph, index, weights)?;
+                    let layer: Input = build_one(graph, index, weights)?;
                     Box::new(move |xs| layer.forward(xs[0], &cx))
                 }
                 $( spec::Layer::$name(_) => {
-                    let layer: $name = build(graph, index, weights)?;
+                    let layer: $name = build_one(graph, index, weights)?;
                     Box::new(move |xs| layer.forward(xs[0], &cx))
                 } )*
                 $( spec::Layer::$merging(_) => {
-                    let layer: $merging = build(graph, index, weights)?;
+                    let layer: $merging = build_one(graph, index, weights)?;
                     Box::new(move |xs| layer.forward(xs, &cx))
                 } )*
                 spec::Layer::Model(_) | spec::Layer::Custom(_) => return Ok(None),

@@ -5,6 +5,7 @@ use crate::spec::Graph;
 use crate::train::Compiled;
 use crate::{Context, Network, Result, Seed, Weights};
 use candle_core::{DType, Device, Tensor, Var};
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -39,7 +40,10 @@ impl<N: Network> Model<N> {
         keep_freed_pages();
         let weights = Weights::fresh(seed, DType::F32, device);
         let network = N::build(&weights)?;
-        let state = State { variables: weights.variables(), device: device.clone(), seed, epoch: 0, step: 0, compiled: None };
+        let order: HashMap<String, usize> = N::GRAPH.parameters().into_iter().map(|(name, _)| name).zip(0..).collect();
+        let mut variables = weights.variables();
+        variables.sort_by_key(|(name, _)| order.get(name).copied());
+        let state = State { variables, device: device.clone(), seed, epoch: 0, step: 0, compiled: None };
         Ok(Self { network, state })
     }
 }

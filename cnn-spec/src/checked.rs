@@ -145,6 +145,6 @@ mod tests {
     )]
     fn an_error_has_all_its_lines() {
         let way = [("Input", Some(Shape::new([28, 28, 1]))), ("Conv2D", Some(Shape::new([3, 3, 8])))];
-        refuse(&BROKEN.error().unwrap().after(&way), "in `block(3)`");
+        refuse(&BROKEN.error().unwrap().after("i", &way), "in `block(3)`");
     }
 }

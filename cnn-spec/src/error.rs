@@ -78,18 +78,29 @@ impl ShapeError {
         matches!(self.at, At::Inputs)
     }
 
-    /// The same error with the layers and shapes on the way to where it is, if it is about a size that came that way.
-    pub const fn after(mut self, way: &[(&str, Option<Shape>)]) -> Self {
-        if !matches!(self.at, At::Element(..) | At::Stated) || way.len() < 2 && !self.note.is_empty() {
+    /// The same error with the layers and shapes on the way to the tensor that is called `tensor`, if that is what it is
+    /// about, or what is stated there.
+    pub const fn after(mut self, tensor: &str, way: &[(&str, Option<Shape>)]) -> Self {
+        let is_stated = self.is_about_the_statement();
+        let is_short = way.len() < 2 && !(is_stated && self.note.is_empty());
+        if is_short || !(is_stated || mentions(self.message.as_str(), tensor)) {
             return self;
         }
-        self.note = if self.note.is_empty() { self.note } else { self.note.and(", ") }.and("after ");
+        let separator = if matches!(self.at, At::Element(..) | At::Stated) { ", " } else { "; " };
+        self.note = if self.note.is_empty() { self.note } else { self.note.and(separator) }.and("after ").way(way);
+        self
+    }
+}
+
+impl Text {
+    /// Appends the layers of a way with the shapes they give: `Input 28×28×1 → Conv2D 26×26×8`.
+    pub const fn way(mut self, way: &[(&str, Option<Shape>)]) -> Self {
         let mut i = 0;
         while i < way.len() {
             let (layer, shape) = way[i];
-            self.note = if i > 0 { self.note.and(" → ") } else { self.note }.and(layer);
+            self = if i > 0 { self.and(" → ") } else { self }.and(layer);
             if let Some(shape) = &shape {
-                self.note = self.note.and(" ").shape(shape);
+                self = self.and(" ").shape(shape);
             }
             i += 1;
         }
@@ -112,6 +123,23 @@ impl fmt::Display for ShapeError {
 
 impl std::error::Error for ShapeError {}
 
+/// Whether `text` speaks of `name`, in backticks.
+const fn mentions(text: &str, name: &str) -> bool {
+    let (text, name) = (text.as_bytes(), name.as_bytes());
+    let mut start = 1;
+    while start + name.len() < text.len() {
+        let mut i = 0;
+        while i < name.len() && text[start + i] == name[i] {
+            i += 1;
+        }
+        if i == name.len() && text[start - 1] == b'`' && text[start + i] == b'`' && i > 0 {
+            return true;
+        }
+        start += 1;
+    }
+    false
+}
+
 const fn is_same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut i = 0;
@@ -119,4 +147,21 @@ const fn is_same(a: &str, b: &str) -> bool {
         i += 1;
     }
     i == a.len() && i == b.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_is_told_of_the_tensor_that_is_meant() {
+        let way = [("Input", Some(Shape::new([28, 28, 1]))), ("…", None)];
+        let error = ShapeError::new(At::Layer, Text::from("`x` is too small for `xs`"));
+        assert_eq!(error.after("x", &way).note.as_str(), "after Input 28×28×1 → …");
+        assert_eq!(error.note(Text::from("3 − 5")).after("xs", &way).note.as_str(), "3 − 5; after Input 28×28×1 → …");
+        for other in ["s", "", "small", "y"] {
+            assert_eq!(error.after(other, &way), error, "{other}");
+        }
+        assert_eq!(error.after("x", &way[..1]), error);
+    }
 }

@@ -221,7 +221,15 @@ impl Parameters {
     pub const NONE: Self = Self { items: [Parameter::new("", [], Initializer::Zeros); Self::MAX], len: 0 };
 
     /// Adds one.
+    ///
+    /// # Panics
+    /// If there are [`Parameters::MAX`] already.
+    #[track_caller]
     pub const fn with(mut self, parameter: Parameter) -> Self {
+        assert!(
+            self.len < Self::MAX,
+            "a layer names more than `Parameters::MAX` tensors\n  help: split it into two layers, or stack tensors of one shape into one"
+        );
         self.items[self.len] = parameter;
         self.len += 1;
         self

@@ -22,7 +22,8 @@ impl<'a> Checker<'a> {
         match self.infer(&layer, &operands) {
             Ok(inferred) => {
                 let (inputs, frozen) = (self.shapes(&operands), self.scope.frozen);
-                self.layers.push(graph::Layer { name, kind, layer, arguments: Vec::new(), inputs, inferred, frozen });
+                let call = std::ptr::from_ref(plus).addr();
+                self.layers.push(graph::Layer { name, kind, call, layer, arguments: Vec::new(), inputs, inferred, frozen });
                 let check = self.check(&operands, Vec::new(), plus.to_token_stream(), None);
                 Some(self.add_node(self.layers.len() - 1, inferred, operands, target, check))
             }
@@ -75,8 +76,8 @@ impl<'a> Checker<'a> {
                 let arguments =
                     given.map(|(name, filled)| Argument { name, label: filled.label, value: filled.span() }).collect();
                 let (kind, inputs, layer) = (call.layer.clone(), self.shapes(&operands), held.layer.clone());
-                let Held { name, frozen, .. } = *held;
-                self.layers.push(graph::Layer { name, kind, layer, arguments, inputs, inferred, frozen });
+                let (name, frozen, call) = (held.name, held.frozen, std::ptr::from_ref(call).addr());
+                self.layers.push(graph::Layer { name, kind, call, layer, arguments, inputs, inferred, frozen });
                 self.layers.len() - 1
             }
         };

@@ -5,7 +5,7 @@ use crate::ast::{Argument, Block, Call, Parameter, Written};
 use crate::check::scope::{Bound, Scope};
 use crate::common::{self, Common};
 use crate::evaluate::{Parameters, evaluate, text};
-use crate::graph::{Source, Step};
+use crate::graph::{self, Source};
 use crate::names::snake;
 use crate::report::{Problem, Result};
 use crate::suggest;
@@ -48,15 +48,14 @@ impl<'a> Checker<'a> {
         let operands = operands?;
         let inner = self.inner(block, call, common, parameters);
         let outer = std::mem::replace(&mut self.scope, inner);
+        let mut given = Vec::new();
         for (name, (_, value)) in block.tensors.iter().zip(operands) {
             self.scope.bind(name, Bound::Tensor(Some(value.nodes[0])));
-            if !matches!(&value.source, Source::Tensor(of) if of == name) {
-                self.scope.steps.push(Step { names: vec![name.clone()], value: value.source });
-            }
+            given.push((name.clone(), value.source));
         }
         self.errors.enter(format!("in `{}{}`", block.name, written(&arguments)));
         self.inside.push(&block.name);
-        let value = self.inlined(block, target);
+        let value = self.inlined(block, given, target);
         self.inside.pop();
         self.errors.leave();
         self.scope = outer;
@@ -70,7 +69,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks the statements of a block, and puts them together.
-    fn inlined(&mut self, block: &'a Block, target: &'a Ident) -> Option<Value> {
+    fn inlined(&mut self, block: &'a Block, arguments: Vec<(Ident, Source)>, target: &'a Ident) -> Option<Value> {
         self.statements(&block.statements);
         let before = self.errors.len();
         let values = match &block.value {
@@ -86,7 +85,8 @@ impl<'a> Checker<'a> {
         }
         self.unused();
         let (nodes, value) = values?.into_iter().map(|value| (value.nodes[0], value.source)).unzip();
-        Some(Value { nodes, source: Source::Block { steps: std::mem::take(&mut self.scope.steps), value } })
+        let (name, place, steps) = (block.name.clone(), self.scope.place?, std::mem::take(&mut self.scope.steps));
+        Some(Value { nodes, source: Source::Block(graph::Block { name, place, arguments, steps, value }) })
     }
 
     /// What the parameters of `block` stand for in this call.

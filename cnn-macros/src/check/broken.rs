@@ -2,8 +2,9 @@
 
 use super::blame::blamed;
 use super::{Checker, Held, Value};
-use crate::graph::{Described, Node};
+use crate::graph::Described;
 use crate::report::Problem;
+use crate::way;
 use cnn_spec as spec;
 use spec::{At, Kind, Layer, ShapeError};
 
@@ -44,57 +45,43 @@ impl Checker<'_> {
 
     /// What `error` says, with the way to the shapes of the tensors it speaks of.
     pub(super) fn broken_rule(&self, error: &ShapeError, operands: &[(String, Value)]) -> Problem {
-        let (message, note) = (error.message.to_string(), error.note.to_string());
-        let is_meant = |(label, _): &&(String, Value)| message.contains(&format!("`{label}`"));
+        let is_meant = |(label, _): &&(String, Value)| error.message.as_str().contains(&format!("`{label}`"));
         let meant: Vec<&(String, Value)> = operands.iter().filter(is_meant).collect();
-        let ways: Vec<Vec<usize>> = meant.iter().map(|(_, value)| self.way(value.nodes[0])).collect();
-        let (way, separator) = match (meant.as_slice(), ways.as_slice()) {
-            ([_], [way]) => {
-                let is_sum = matches!(error.at, At::Element(..));
-                (self.steps(way).map(|steps| format!("after {steps}")), if is_sum { ", " } else { "; " })
+        let mut error = *error;
+        match meant.as_slice() {
+            [(label, value)] => error = self.after(error, label, value.nodes.first()),
+            [(a, to_a), (b, to_b)] if a != b => {
+                let (to_a, to_b) = (way::to(&self.nodes, to_a.nodes[0]), way::to(&self.nodes, to_b.nodes[0]));
+                let shared = to_a.iter().zip(&to_b).take_while(|(a, b)| a == b).count().saturating_sub(1);
+                let branches = [(a, &to_a[shared..]), (b, &to_b[shared..])].into_iter().filter(|(_, way)| way.len() > 1);
+                let branches = branches.map(|(name, way)| format!("`{name}` after {}", self.told(way)));
+                let notes = [error.note.to_string(), branches.collect::<Vec<_>>().join(", ")];
+                let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+                return Problem::new(error.message.to_string()).note(notes.join("; ")).help(error.help.to_string());
             }
-            ([(a, _), (b, _)], [to_a, to_b]) if a != b => {
-                let shared = to_a.iter().zip(to_b).take_while(|(a, b)| a == b).count().saturating_sub(1);
-                let branches = [(a, self.steps(&to_a[shared..])), (b, self.steps(&to_b[shared..]))];
-                let branches = branches.into_iter().filter_map(|(name, steps)| Some(format!("`{name}` after {}", steps?)));
-                (Some(branches.collect::<Vec<_>>().join(", ")), "; ")
-            }
-            _ => (None, ""),
-        };
-        let notes = [note, way.unwrap_or_default()].into_iter().filter(|note| !note.is_empty());
-        Problem::new(message).note(notes.collect::<Vec<_>>().join(separator)).help(error.help.to_string())
-    }
-
-    /// The layers on the way to what `node` is applied to, with their shapes.
-    pub(super) fn shapes_on_the_way(&self, node: usize) -> Vec<(&'static str, Option<spec::Shape>)> {
-        let Some(input) = self.nodes[node].inputs.first() else { return Vec::new() };
-        let step = |node: usize| {
-            let Node { layer, shape, .. } = &self.nodes[node];
-            (self.layers[*layer].layer.known().map_or("…", |layer| layer.name()), *shape)
-        };
-        self.way(*input).into_iter().map(step).collect()
-    }
-
-    /// The nodes from the input to `node`, each the first input of the next.
-    fn way(&self, node: usize) -> Vec<usize> {
-        let back = |node: &usize| self.nodes[*node].inputs.first().copied();
-        let mut way: Vec<usize> = std::iter::successors(Some(node), back).collect();
-        way.reverse();
-        way
-    }
-
-    /// The layers of a way with the shapes they give, when there are several.
-    fn steps(&self, way: &[usize]) -> Option<String> {
-        const MOST: usize = 7;
-        let step = |node: &usize| {
-            let Node { layer, shape, .. } = &self.nodes[*node];
-            format!("{} {}", self.layers[*layer].kind, shape.map_or_else(String::new, |shape| shape.to_string()))
-        };
-        let mut steps: Vec<String> = way.iter().map(step).collect();
-        if steps.len() > MOST {
-            steps.splice(1..=steps.len() - MOST + 1, ["…".to_string()]);
+            _ => {}
         }
-        (steps.len() > 1).then(|| steps.join(" → "))
+        Problem::new(error.message.to_string()).note(error.note.to_string()).help(error.help.to_string())
+    }
+
+    /// `error` with the way to the tensor called `label`, which `node` gives.
+    pub(super) fn after(&self, error: ShapeError, label: &str, node: Option<&usize>) -> ShapeError {
+        let way = node.map_or_else(Vec::new, |node| way::to(&self.nodes, *node));
+        let steps = self.steps(&way);
+        let steps: Vec<(&str, Option<spec::Shape>)> = steps.iter().map(|(kind, shape)| (kind.as_str(), *shape)).collect();
+        error.after(label, &steps)
+    }
+
+    /// The layers of a way, with the shapes they give.
+    fn steps(&self, way: &[usize]) -> Vec<(String, Option<spec::Shape>)> {
+        let step = |node: usize| (self.layers[self.nodes[node].layer].kind(), self.nodes[node].shape);
+        way::told(way, step, ("…".to_string(), None))
+    }
+
+    fn told(&self, way: &[usize]) -> String {
+        let steps = self.steps(way);
+        let steps: Vec<(&str, Option<spec::Shape>)> = steps.iter().map(|(kind, shape)| (kind.as_str(), *shape)).collect();
+        spec::Text::new().way(&steps).to_string()
     }
 }
 

@@ -30,7 +30,7 @@ impl<'a> Checker<'a> {
         match (self.inferred(node), known) {
             (Some(inferred), Some(known)) => {
                 if let Err(error) = inferred.is_stated(&name.to_string(), known.as_ref()) {
-                    let error = error.after(&self.shapes_on_the_way(node));
+                    let error = self.after(error, "", self.nodes[node].inputs.first());
                     let problem = Problem::new(error.message.to_string()).note(error.note.to_string());
                     self.errors.push(problem.help(error.help.to_string()).at(&given.tokens));
                 }

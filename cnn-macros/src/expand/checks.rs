@@ -7,6 +7,7 @@
 use super::{layer, rust, shape};
 use crate::ast::Model;
 use crate::graph::{Blamed, Check, Described, Graph, Stated};
+use crate::way;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote_spanned};
 
@@ -176,14 +177,17 @@ fn rule(graph: &Graph, index: usize, inputs: &[TokenStream]) -> Option<TokenStre
     let (operands, rule, custom, node) =
         (format_ident!("__operands_{index}"), rule_name(index), custom_name(index), node_name(index));
     let count = inputs.len();
-    let infer = Ident::new("infer", value.clone().into_iter().next().map_or_else(Span::mixed_site, |token| token.span()));
+    let first = value.clone().into_iter().next().map_or_else(Span::mixed_site, |token| token.span());
+    let infer = Ident::new("infer", first);
+    // What goes wrong in the rule is shown where the layer is.
+    let inferred = quote_spanned!(first.resolved_at(Span::mixed_site())=> (#value).#infer(&operands));
     Some(quote_spanned! {Span::mixed_site()=>
         const #operands: Option<[::cnn_runtime::spec::Operand<'static>; #count]> = {
             use ::cnn_runtime::spec;
             spec::Checked::operands([#(#inputs),*])
         };
         const #rule: ::cnn_runtime::spec::Checked = match Self::#operands {
-            Some(operands) => ::cnn_runtime::spec::Checked::by_rule(#kind, (#value).#infer(&operands)),
+            Some(operands) => ::cnn_runtime::spec::Checked::by_rule(#kind, #inferred),
             None => ::cnn_runtime::spec::Checked::Poisoned,
         };
         const #custom: &'static ::cnn_runtime::spec::Custom =
@@ -195,6 +199,8 @@ fn rule(graph: &Graph, index: usize, inputs: &[TokenStream]) -> Option<TokenStre
 fn body(model: &TokenStream, graph: &Graph, index: usize, check: &Check) -> TokenStream {
     let (name, place) = (node_name(index), &check.place);
     let way = way(model, graph, index);
+    // Of several tensors there are several ways, and messages name them all.
+    let tensor = if let [tensor] = check.labels.as_slice() { tensor } else { "" };
     let blamed = check.blamed.iter().map(|(about, tokens)| {
         let condition = match about {
             Blamed::Argument(name) => quote_spanned!(Span::mixed_site()=> is_about(#name)),
@@ -211,7 +217,7 @@ fn body(model: &TokenStream, graph: &Graph, index: usize, check: &Check) -> Toke
         {
             use ::cnn_runtime::spec;
             if let Some(error) = #model::#name.error() {
-                let error = error.after(&[#(#way),*]);
+                let error = error.after(#tensor, &[#(#way),*]);
                 #(#blamed)*
                 #otherwise
             }
@@ -233,19 +239,10 @@ fn refuse(tokens: &TokenStream, place: &str) -> TokenStream {
 
 /// The layers on the way to the first input of node `index`, with their shapes.
 fn way(model: &TokenStream, graph: &Graph, index: usize) -> Vec<TokenStream> {
-    const MOST: usize = 7;
-    let back = |node: &usize| graph.nodes[*node].inputs.first().copied();
-    let mut way: Vec<usize> = std::iter::successors(back(&index), back).collect();
-    way.reverse();
-    let mut steps: Vec<TokenStream> = way
-        .into_iter()
-        .map(|node| {
-            let (kind, shape) = (graph.layer(node).kind(), sound_shape(model, graph, node));
-            quote_spanned!(Span::mixed_site()=> (#kind, #shape))
-        })
-        .collect();
-    if steps.len() > MOST {
-        steps.splice(1..=steps.len() - MOST + 1, [quote_spanned!(Span::mixed_site()=> ("…", None))]);
-    }
-    steps
+    let step = |node: usize| {
+        let (kind, shape) = (graph.layer(node).kind(), sound_shape(model, graph, node));
+        quote_spanned!(Span::mixed_site()=> (#kind, #shape))
+    };
+    let gap = quote_spanned!(Span::mixed_site()=> ("…", None));
+    graph.nodes[index].inputs.first().map_or_else(Vec::new, |input| way::told(&way::to(&graph.nodes, *input), step, gap))
 }

@@ -2,13 +2,14 @@
 
 use super::{call, skip_token};
 use crate::ast::{Expression, Tensors};
-use crate::report::{Errors, Mistake, Problem, Result};
+use crate::report::{Errors, Mistake, Problem, Result, spaced};
 use crate::suggest;
 use cnn_spec::{Input, Layer};
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
-use syn::{Ident, Token, token};
+use syn::{AngleBracketedGenericArguments, Ident, Token, token};
 
 /// `Layer(arguments)(tensors)`, `name`, `a + b` or `Sequential([…])(x)`.
 ///
@@ -69,6 +70,7 @@ fn unqualified(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
     let mut path = TokenStream::new();
     loop {
         let name = input.call(Ident::parse_any)?;
+        without_parameters(input, &name, errors)?;
         if !input.peek(Token![.]) && !input.peek(Token![::]) {
             return if path.is_empty() { Ok(name) } else { qualified(path, name, input, errors) };
         }
@@ -77,6 +79,27 @@ fn unqualified(input: ParseStream, errors: &mut Errors) -> Result<Ident> {
             path.extend([input.parse::<TokenTree>()?]);
         }
     }
+}
+
+/// Reports the `<3>` or `::<3>` behind the name of a layer.
+fn without_parameters(input: ParseStream, name: &Ident, errors: &mut Errors) -> Result<()> {
+    let ahead = input.fork();
+    ahead.parse::<Option<Token![::]>>()?;
+    if !ahead.peek(Token![<]) {
+        return Ok(());
+    }
+    let Ok(parameters) = input.fork().parse::<AngleBracketedGenericArguments>() else { return Ok(()) };
+    input.parse::<AngleBracketedGenericArguments>()?;
+    let help = match Layer::NAMES.iter().any(|layer| name == layer) {
+        true => format!("leave them out, and give `{name}` its sizes in parentheses"),
+        false => {
+            let listed: Vec<String> = parameters.args.iter().map(|argument| spaced(&argument.to_token_stream())).collect();
+            let listed = listed.join(", ");
+            format!("name the model before it is a layer: `type Part = {name}<{listed}>;`, and write `Part()(…)`")
+        }
+    };
+    errors.push(Problem::new("a layer is called by its name alone, without parameters").help(help).at(parameters));
+    Ok(())
 }
 
 /// What `name` behind the module or tensor `path` stands for.

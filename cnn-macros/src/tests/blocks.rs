@@ -24,7 +24,7 @@ fn error(models: &str) -> String {
 
 /// Without the spaces, breaks and closing commas that depend on the length of a line.
 fn packed(rust: &str) -> String {
-    rust.replace([' ', '\n'], "").replace(",]", "]").replace(",)", ")")
+    rust.replace([' ', '\n'], "").replace(",]", "]").replace(",)", ")").replace(",>", ">")
 }
 
 fn lines(rust: &str, prefix: &str) -> Vec<String> {
@@ -43,6 +43,46 @@ fn a_block_becomes_a_rust_block() {
         "name: \"residual_1.conv2d_2\"",
     ] {
         assert!(rust.contains(part), "{part}\n\n{rust}");
+    }
+}
+
+#[test]
+fn a_block_that_is_called_again_is_a_function() {
+    let rust = rust(&format!(
+        "block conv(f)(x) {{ conv2d = Conv2D(f, 3, same)(x); ReLU()(conv2d) }}
+         block both(f)(a, b) {{ (conv(f)(a), b) }}
+         {RESIDUAL}
+         Net {{ i = Input(8, 8, 4); x = conv(4)(i); for _ in 0..3 {{ x = residual(4)(x); }} x = residual(8, stride=2)(x);
+                y = conv(8)(x); (x, y) = both(4)(x, y); (x, y) = both(8)(x, y); x = conv(2)(ReLU()(x)); x = conv(2)(x); Model(i, [x, y]) }}"
+    ));
+    for part in [
+        // The tensor `conv2d` is not the layer.
+        "fn conv(x: &T, conv2d_: &L::Conv2D, relu: &L::ReLU, cx: &C,) -> R<T> {
+             let conv2d = conv2d_.forward(x, cx)?;
+             relu.forward(&conv2d, cx)
+         }",
+        "fn both(a: &T, b: &T, conv_conv2d: &L::Conv2D, conv_relu: &L::ReLU, cx: &C,) -> R<(T, T)> {
+             Ok((conv(a, conv_conv2d, conv_relu, cx)?, b.clone()))
+         }",
+        "fn residual(x: &T, conv2d: &L::Conv2D, conv2d_1: &L::Conv2D, add: &L::Add, relu: &L::ReLU, cx: &C,) -> R<T> {
+             let mut y = conv2d.forward(x, cx)?;
+             y = conv2d_1.forward(&y, cx)?;",
+        "relu.forward(&add.forward(&[&y, x], cx)?, cx)",
+        "let mut x = conv(&i, &self.conv_conv2d, &self.conv_relu, cx)?;",
+        // One that is called once, and one whose tensor a function would keep too long, stay where they are.
+        "x = { let mut y = self.residual_3_conv2d.forward(&x, cx)?;",
+        "x = { let x = self.relu.forward(&x, cx)?; let conv2d = self.conv_2_conv2d.forward(&x, cx)?;",
+        // What ends the network is told so, and is other code.
+        "fn conv_2(x: &T, conv2d_: &L::Conv2D, relu: &L::ReLU, cx: &C,) -> R<T> {
+             let conv2d = conv2d_.forward(x, cx)?;
+             relu.forward(&conv2d, &cx.last())
+         }",
+    ] {
+        let part = part.replace("&T", "&::cnn_runtime::candle_core::Tensor").replace("L::", "::cnn_runtime::layers::");
+        let part = part.replace("&C,", "&::cnn_runtime::Context,").replace("R<", "::cnn_runtime::candle_core::Result<");
+        let part = part.replace("<T>", "<::cnn_runtime::candle_core::Tensor>");
+        let part = part.replace("(T, T)", "(::cnn_runtime::candle_core::Tensor, ::cnn_runtime::candle_core::Tensor)");
+        assert!(packed(&rust).contains(&packed(&part)), "{part}\n\n{rust}");
     }
 }
 
@@ -192,5 +232,18 @@ fn mistakes_with_bound_layers() {
         let errors = errors(body);
         let is_right = errors.len() == 1 && errors[0].starts_with(&found(token, "")) && errors[0].contains(words);
         assert!(is_right, "{body}\n{errors:#?}");
+    }
+}
+
+#[test]
+fn a_model_with_parameters_is_a_layer_by_another_name() {
+    let message = "a layer is called by its name alone, without parameters\n  help: ";
+    for (layer, blamed, help) in [
+        ("Backbone::<3>()", ":: < 3 >", "name the model before it is a layer: `type Part = Backbone<3>;`, and write `Part()(…)`"),
+        ("Backbone<SIDE>()", "< SIDE >", "name the model before it is a layer: `type Part = Backbone<SIDE>;`"),
+        ("Conv2D::<3>(8, 3)", ":: < 3 >", "leave them out, and give `Conv2D` its sizes in parentheses"),
+    ] {
+        let errors = errors(&format!("i = Input(8, 8, 3); x = {layer}(i); y = Flatten()(x);"));
+        assert!(errors.len() == 1 && errors[0].starts_with(&found(blamed, &format!("{message}{help}"))), "{layer}: {errors:#?}");
     }
 }
