@@ -64,13 +64,17 @@ impl Plan {
     /// # Errors
     /// If it is not of the shape that the network was declared for.
     pub(crate) fn predict(&self, xs: &Tensor) -> Result<Tensor> {
-        /// Multiply-adds of an image above which threads share it.
-        const SHARED: u64 = 64 << 20;
+        /// Multiply-adds of an image below which a thread does not ask for help, and above which it asks all others.
+        const SMALL: u64 = 1 << 20;
+        const LARGE: u64 = 1 << 30;
         let batch = xs.dims().first().copied().unwrap_or(0);
         let run = |xs: Tensor| Ok(self.run(&[xs])?.swap_remove(0));
         if batch < 2 {
-            let is_large = self.macs.is_none_or(|macs| macs > SHARED);
-            return if is_large { rayon::scope(|_| run(xs.clone())) } else { kernels::alone(|| run(xs.clone())) };
+            return match self.macs {
+                Some(..SMALL) => kernels::alone(|| run(xs.clone())),
+                Some(SMALL..LARGE) => kernels::in_pairs(|| run(xs.clone())),
+                _ => run(xs.clone()),
+            };
         }
         self.check(xs)?;
         let images = self.images_in_a_group(batch);

@@ -5,7 +5,7 @@
 //! many filters. The image is padded first, so that every tap of every pixel is there.
 
 use super::patches::Geometry;
-use super::share::for_each;
+use super::share::{for_each, threads};
 use super::weighted::Ending;
 use pulp::{Arch, Simd, WithSimd};
 use std::mem::MaybeUninit;
@@ -14,7 +14,7 @@ use std::ops::Range;
 /// Pixels whose sums are in registers at once.
 const PIXELS: usize = 6;
 
-/// Output pixels that a thread computes at a time.
+/// Output pixels that a thread computes at a time, at most.
 const BAND: usize = 1024;
 
 /// A convolution without groups, as this kernel computes it.
@@ -49,7 +49,8 @@ impl FewChannels {
     /// The output for all images, from weights in the order of patches, a row of filters for each number of one.
     pub(super) fn forward(&self, xs: &[f32], packed: &[f32], ending: Ending<f32>) -> Vec<f32> {
         let Geometry { batch, output: [height, width], .. } = self.geometry;
-        let (len, lines) = (batch * height * width * self.filters, BAND.div_ceil(width).min(height));
+        let pixels = (batch * height * width).div_ceil(threads()).clamp(BAND / 4, BAND);
+        let (len, lines) = (batch * height * width * self.filters, pixels.div_ceil(width).min(height));
         let mut ys = Vec::with_capacity(len);
         let image_len = height * width * self.filters;
         let mut bands = Vec::new();

@@ -1,7 +1,7 @@
 //! Matrix products: the `gemm` crate behind a safe function.
 
 use super::real::Real;
-use super::share::is_alone;
+use super::share::is_in_pool;
 use gemm::Parallelism;
 use std::mem::MaybeUninit;
 
@@ -96,7 +96,7 @@ unsafe fn product<T: Real>(out: *mut T, row_stride: usize, into: Into, lhs: Matr
         return;
     }
     let parallelism = match threads {
-        Threads::All if !is_alone() => Parallelism::Rayon(rayon::current_num_threads()),
+        Threads::All if is_in_pool() => Parallelism::Rayon(rayon::current_num_threads()),
         Threads::One | Threads::All => Parallelism::None,
     };
     // SAFETY: every element that `lhs` and `rhs` address lies in their slices, as `Matrix::strided` asserted (transposing

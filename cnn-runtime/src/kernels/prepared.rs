@@ -4,6 +4,7 @@ use super::conv::Conv;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
+use super::share::{for_each, threads};
 use super::simd::simd;
 use super::tile_matrix::{Right, pays, product};
 use super::weighted::Ending;
@@ -81,8 +82,11 @@ impl PreparedDense {
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let right = || Right::pack(features, units, &self.weight, features, Some);
             let mut ys = if batch == 1 {
+                let share = units.div_ceil(threads()).max(1);
                 let mut ys = vec![0.0; units];
-                times_vector(&self.weight, xs, &mut ys);
+                for_each(ys.chunks_mut(share).zip(self.weight.chunks(share * features)).collect(), |(ys, weight)| {
+                    times_vector(weight, xs, ys);
+                });
                 ys
             } else if pays(batch, features, units) {
                 product(xs, features, self.for_tiles.get_or_init(right))

@@ -1,38 +1,74 @@
-//! Whether threads share the work of a kernel.
+//! Which threads share the work of a kernel.
 //!
-//! Waking a thread takes as long as a small layer. Where a single small image is in hand, or every thread has images of its
-//! own, each computes alone.
+//! Waking threads takes as long as a small layer. Where every thread has images of its own, each computes alone; of a single
+//! image, a [helper](super::helper) that is awake takes half of each layer.
 
+use super::helper;
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::sync::Mutex;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Threads {
+    /// As many as rayon has.
+    All,
+    /// This one and the helper.
+    Two,
+    /// This one.
+    One,
+}
 
 thread_local! {
-    static ALONE: Cell<bool> = const { Cell::new(false) };
+    static THREADS: Cell<Threads> = const { Cell::new(Threads::All) };
 }
 
 /// Runs `work`, in which this thread asks no other for help with convolutions, products and what else is cut in chunks.
 pub(crate) fn alone<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+    with(Threads::One, work)
+}
+
+/// Runs `work`, in which this thread shares such things with one other.
+pub(crate) fn in_pairs<R>(work: impl FnOnce() -> R) -> R {
+    with(if helper::is_there() { Threads::Two } else { Threads::One }, work)
+}
+
+fn with<R>(threads: Threads, work: impl FnOnce() -> R) -> R {
+    struct Restore(Threads);
     impl Drop for Restore {
         fn drop(&mut self) {
-            ALONE.set(self.0);
+            THREADS.set(self.0);
         }
     }
-    let _restore = Restore(ALONE.replace(true));
+    let _restore = Restore(THREADS.replace(threads));
     work()
 }
 
-/// Whether this thread computes alone.
-pub(super) fn is_alone() -> bool {
-    ALONE.get()
+/// The threads that share this thread's work.
+pub(super) fn threads() -> usize {
+    match THREADS.get() {
+        Threads::All => rayon::current_num_threads(),
+        Threads::Two => 2,
+        Threads::One => 1,
+    }
 }
 
-/// Calls `work` with each item, on any thread unless this one is alone.
-pub(super) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
-    match is_alone() {
-        true => items.into_iter().for_each(work),
-        false => items.into_par_iter().for_each(work),
+/// Whether work is shared by all threads of the pool, and not by fewer.
+pub(super) fn is_in_pool() -> bool {
+    THREADS.get() == Threads::All
+}
+
+/// Calls `work` with each item, on several threads if several share this one's work. With a helper, that takes the second
+/// half, the same items each time, so that what they read is still in its cache.
+pub(super) fn for_each<I: Send>(mut items: Vec<I>, work: impl Fn(I) + Send + Sync) {
+    match THREADS.get() {
+        Threads::All => items.into_par_iter().for_each(work),
+        Threads::Two if items.len() > 1 => {
+            let half = Mutex::new(items.split_off(items.len().div_ceil(2)));
+            let rest = || std::mem::take(&mut *half.lock().expect("nothing panics while it is held"));
+            helper::both(|| items.into_iter().for_each(&work), || alone(|| rest().into_iter().for_each(&work)));
+        }
+        _ => items.into_iter().for_each(work),
     }
 }
 
@@ -49,12 +85,16 @@ pub(super) unsafe fn new_in_chunks<T: Send, S: Default>(
 ) -> Vec<T> {
     let mut values = Vec::with_capacity(len);
     let (uninit, chunk) = (&mut values.spare_capacity_mut()[..len], chunk.max(1));
-    if is_alone() || len <= least {
-        let mut scratch = S::default();
-        uninit.chunks_mut(chunk).enumerate().for_each(|(number, values)| write(&mut scratch, number, values));
-    } else {
+    if is_in_pool() && len > least {
         let chunks = uninit.par_chunks_mut(chunk).enumerate().with_min_len(least.div_ceil(chunk).max(1));
         chunks.for_each_init(S::default, |scratch, (number, values)| write(scratch, number, values));
+    } else {
+        // So many chunks to a thread that each has at least `least` values.
+        let share = chunk * uninit.len().div_ceil(chunk).div_ceil(threads()).max(least.div_ceil(chunk)).max(1);
+        for_each(uninit.chunks_mut(share).enumerate().collect(), |(number, values)| {
+            let (mut scratch, first) = (S::default(), number * (share / chunk));
+            values.chunks_mut(chunk).enumerate().for_each(|(number, values)| write(&mut scratch, first + number, values));
+        });
     }
     // SAFETY: the chunks are the first `len` values, and the caller says that each has been written.
     unsafe { values.set_len(len) };
@@ -68,21 +108,24 @@ mod tests {
     #[test]
     fn a_thread_is_alone_until_its_work_is_done_even_if_it_fails() {
         alone(|| {
-            alone(|| ());
-            assert!(is_alone());
-            assert!(!std::thread::spawn(is_alone).join().unwrap());
+            in_pairs(|| assert!(threads() <= 2));
+            assert_eq!(threads(), 1);
+            assert!(std::thread::spawn(is_in_pool).join().unwrap());
         });
         assert!(std::panic::catch_unwind(|| alone(|| panic!("broken"))).is_err());
-        assert!(!is_alone());
+        assert!(is_in_pool());
     }
 
     #[test]
-    fn chunks_are_numbered_in_order_alone_and_together() {
-        let numbered = || {
+    fn chunks_are_numbered_in_order_however_many_threads_there_are() {
+        let numbered = |len: usize| {
             // SAFETY: every value of a chunk is written.
-            unsafe { new_in_chunks(10, 4, 0, |(): &mut (), number, values| values.fill(MaybeUninit::new(number))) }
+            unsafe { new_in_chunks(len, 4, 0, |(): &mut (), number, values| values.fill(MaybeUninit::new(number))) }
         };
-        assert_eq!(numbered(), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
-        assert_eq!(alone(numbered), numbered());
+        assert_eq!(numbered(10), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
+        for len in 0..40 {
+            assert_eq!(alone(|| numbered(len)), numbered(len));
+            assert_eq!(in_pairs(|| numbered(len)), numbered(len));
+        }
     }
 }

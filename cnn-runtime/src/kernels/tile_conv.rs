@@ -5,7 +5,7 @@
 
 use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
-use super::share::for_each;
+use super::share::{for_each, is_in_pool, threads};
 use super::simd::simd;
 use super::tile_matrix::{Aligned, Left, Right, planes};
 use super::tile_slab::{Slab, number_at, runs};
@@ -13,7 +13,7 @@ use super::tiles::{Block, DEPTH, PLANES, SIDE, TILE, TILES, Tiles, available, sp
 use super::weighted::{Ending, Gradients, add_rows, finish};
 use crate::spec::Activation;
 use std::cell::RefCell;
-use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// Output pixels of a slab, unless there are few: enough to fill tiles, few enough to stay in a cache.
 const PIXELS: usize = 512;
@@ -29,6 +29,27 @@ const PRODUCTS: usize = 64 * 1024;
 pub(super) struct TileConv {
     geometry: Geometry,
     filters: usize,
+}
+
+/// Where the parts of an output are written, which lie between each other.
+#[derive(Clone, Copy)]
+struct Output(*mut f32);
+
+// SAFETY: it is only a place; who writes there says why nobody else does.
+unsafe impl Send for Output {}
+// SAFETY: as above.
+unsafe impl Sync for Output {}
+
+impl Output {
+    /// The place of a value.
+    fn at(self, index: usize) -> *mut f32 {
+        self.0.wrapping_add(index)
+    }
+}
+
+/// Whether an activation is computed where values are written.
+fn is_written_at_once(activation: Activation) -> bool {
+    matches!(activation, Activation::Linear | Activation::Relu)
 }
 
 /// What a thread keeps from slab to slab.
@@ -70,21 +91,24 @@ impl TileConv {
         runs * len.next_multiple_of(step)
     }
 
-    /// The slabs of the batch, in order.
-    fn slabs(&self) -> Vec<Slab> {
+    /// The slabs of the batch, in order, of about so many output pixels.
+    fn slabs(&self, pixels: usize) -> Vec<Slab> {
         let Geometry { batch, output: [height, width], .. } = self.geometry;
-        // Two threads share even a single image, if it is not too small.
-        let pixels = (batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS);
         let (images, parts) = ((pixels / (height * width)).max(1), (height * width).div_ceil(pixels));
         let lines = height.div_ceil(parts);
-        let slab = |image: usize, line: usize| {
+        let firsts = (0..batch).step_by(images).flat_map(|image| (0..height).step_by(lines).map(move |line| (image, line)));
+        let slab = |(image, line): (usize, usize)| {
             Slab::new(&self.geometry, image..(image + images).min(batch), line..(line + lines).min(height))
         };
-        (0..batch)
-            .step_by(images)
-            .flat_map(|image| (0..height).step_by(lines).map(move |line| (image, line)))
-            .map(|(image, line)| slab(image, line))
-            .collect()
+        firsts.map(slab).collect()
+    }
+
+    /// The output pixels of a slab that one thread computes.
+    fn share(&self) -> usize {
+        /// Tiles of so few rows still pay for the weights that pass by.
+        const LEAST: usize = 2 * SIDE;
+        let pixels = self.geometry.batch * self.geometry.pixels();
+        pixels.div_ceil(threads()).clamp(LEAST, PIXELS)
     }
 
     /// The number of a slab's first output pixel in the batch.
@@ -113,54 +137,67 @@ impl TileConv {
     pub(super) fn forward(&self, xs: &[f32], weight: &Right, ending: Ending<f32>) -> Vec<f32> {
         let len = self.geometry.batch * self.geometry.pixels() * self.filters;
         let mut ys = Vec::with_capacity(len);
-        let mut rest = &mut ys.spare_capacity_mut()[..len];
-        let mut slabs = Vec::new();
-        for slab in self.slabs() {
-            let (ys, after) = rest.split_at_mut(slab.pixels() * self.filters);
-            slabs.push((slab, ys));
-            rest = after;
-        }
-        for_each(slabs, |(slab, ys)| {
-            SCRATCH.with_borrow_mut(|scratch| self.forward_slab(xs, weight, &slab, &mut scratch.pieces, ending, ys));
+        let out = Output(ys.as_mut_ptr());
+        for_each(self.parts(weight), |(slab, strips)| {
+            SCRATCH.with_borrow_mut(|scratch| self.forward_slab(xs, weight, &slab, strips, &mut scratch.pieces, ending, out));
         });
-        // SAFETY: the slabs have all `len` values, and each has been written.
+        // SAFETY: the parts have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };
+        if !is_written_at_once(ending.activation) {
+            const CHUNK: usize = 4 * 1024;
+            for_each(ys.chunks_mut(CHUNK).collect(), |ys| finish(ys, 1, &[], ending.activation));
+        }
         ys
     }
 
-    /// Writes every value of the output of a slab.
+    /// What threads take one by one: slabs with some strips of the weights. Of weights that would fill its cache, each of a
+    /// pair of threads takes half.
+    fn parts(&self, weight: &Right) -> Vec<(Slab, Range<usize>)> {
+        const LARGE: usize = 128 * 1024;
+        let strips = weight.strips();
+        if threads() == 2 && !is_in_pool() && strips > 1 && weight.bytes() > LARGE {
+            let halves = [0..strips / 2, strips / 2..strips];
+            return halves
+                .into_iter()
+                .flat_map(|half| self.slabs(PIXELS).into_iter().map(move |slab| (slab, half.clone())))
+                .collect();
+        }
+        self.slabs(self.share()).into_iter().map(|slab| (slab, 0..strips)).collect()
+    }
+
+    /// Writes the columns of some strips of the output of a slab.
+    #[allow(clippy::too_many_arguments)]
     fn forward_slab(
         &self,
         xs: &[f32],
         weight: &Right,
         slab: &Slab,
+        strips: Range<usize>,
         scratch: &mut Aligned<u16>,
         ending: Ending<f32>,
-        ys: &mut [MaybeUninit<f32>],
+        out: Output,
     ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let pieces = slab.split(xs, scratch);
         let left = Left { pieces, pitch: slab.pitch(), plane: slab.plane, rows: slab.rows(), steps: slab.steps(DEPTH) };
         let (filters, first) = (self.filters, self.first_pixel(slab) * self.filters);
         let (zeros, rectified) = (vec![0.0; filters], ending.activation == Activation::Relu);
-        left.product(&tiles, weight, |row, column, values| {
+        left.product(&tiles, weight, strips, |row, column, values| {
             let bias = &ending.bias.unwrap_or(&zeros)[column..filters.min(column + SIDE)];
             for (rows, pixel) in slab.stretches(row..row + values.len()) {
-                let at = pixel * filters + column;
-                let added = ending.added.map(|added| &added[first + at..]);
-                write_rows(&values[rows.start - row..rows.end - row], bias, added, rectified, filters, &mut ys[at..]);
+                let at = first + pixel * filters + column;
+                let values = &values[rows.start - row..rows.end - row];
+                // SAFETY: these are columns of pixels of the slab, all of which the output has room for, and no other part has
+                // both the slab and the strip.
+                unsafe { write_rows(values, bias, ending.added.map(|added| &added[at..]), rectified, filters, out.at(at)) };
             }
         });
-        if !rectified {
-            // SAFETY: the product has written all columns of every pixel of the slab.
-            let ys = unsafe { ys.assume_init_mut() };
-            finish(ys, filters, &[], ending.activation);
-        }
     }
 
     /// The gradients of the weights, `F, C, KH, KW`, and of the biases, from that of the output before any activation.
     pub(super) fn weight_gradient(&self, xs: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let slabs = self.slabs();
+        // How sums are cut follows from the shapes alone.
+        let slabs = self.slabs((self.geometry.batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS));
         let (rows, columns) = (self.filters.next_multiple_of(SIDE), self.window(SIDE));
         let Gradients { weight, bias, .. } = sum_over_pieces(slabs.len(), [rows * columns, self.filters], None, |numbers, _| {
             let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);

@@ -4,6 +4,7 @@ use super::fill::in_chunks;
 use super::tiles::{Block, DEPTH, PLANES, SIDE, TILE, TILES, Tiles, split};
 use rayon::prelude::*;
 use std::cell::RefCell;
+use std::ops::Range;
 
 /// Values that start where a cache line does, so that no row of a tile lies in two.
 #[derive(Default)]
@@ -68,6 +69,11 @@ impl Right {
         &self.tiles.first((strip + 1) * self.len)[strip * self.len..]
     }
 
+    /// The bytes of its tiles.
+    pub(super) fn bytes(&self) -> usize {
+        self.strips() * self.len * size_of::<u16>()
+    }
+
     /// The number of its strips of 16 columns.
     pub(super) fn strips(&self) -> usize {
         self.columns.div_ceil(SIDE)
@@ -85,9 +91,15 @@ pub(super) struct Left<'a> {
 }
 
 impl Left<'_> {
-    /// Calls `write` with each part of the product with `right` that tiles compute at once: its first row, its first column,
+    /// Calls `write` with each part of the product with some strips of `right` that tiles compute at once: its first row, its first column,
     /// and 16 values of each of up to 64 rows.
-    pub(super) fn product(&self, tiles: &Tiles, right: &Right, mut write: impl FnMut(usize, usize, &[[f32; SIDE]])) {
+    pub(super) fn product(
+        &self,
+        tiles: &Tiles,
+        right: &Right,
+        strips: Range<usize>,
+        mut write: impl FnMut(usize, usize, &[[f32; SIDE]]),
+    ) {
         /// Tiles of rows so few that they stay in a core's cache while tiles of columns, which may not, pass by once.
         const FEW: usize = 8;
         let mut block = Block::default();
@@ -102,16 +114,16 @@ impl Left<'_> {
             write(first, strip * SIDE, &lines[..end.min(self.rows) - first]);
         };
         if count <= FEW {
-            (0..right.strips()).for_each(|strip| (0..blocks).for_each(|number| multiply(number, strip)));
+            strips.for_each(|strip| (0..blocks).for_each(|number| multiply(number, strip)));
         } else {
-            (0..blocks).for_each(|number| (0..right.strips()).for_each(|strip| multiply(number, strip)));
+            (0..blocks).for_each(|number| strips.clone().for_each(|strip| multiply(number, strip)));
         }
     }
 
     /// Writes the product with `right` to `out`, whose rows follow each other.
     pub(super) fn product_into(&self, tiles: &Tiles, right: &Right, out: &mut [f32]) {
         let columns = right.columns;
-        self.product(tiles, right, |row, column, lines| {
+        self.product(tiles, right, 0..right.strips(), |row, column, lines| {
             let count = SIDE.min(columns - column);
             for (out, line) in out[row * columns..].chunks_exact_mut(columns).zip(lines) {
                 let out = &mut out[column..column + count];

@@ -9,7 +9,6 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 
 /// Rows of a tile, and columns of a tile of `f32` or of pairs.
 pub(super) const SIDE: usize = 16;
@@ -144,23 +143,25 @@ pub(super) fn split(xs: &[f32], high: &mut [u16], middle: &mut [u16], low: &mut 
 /// Writes rows of a product, up to 16 columns of each, with `bias` and the values of `added`, if there are any, added to them,
 /// and what is negative as 0 if they are `rectified`. Rows of `ys` and `added` are `width` values apart.
 ///
+/// # Safety
+/// From `ys` on, the columns of every row must be there to be written, and nobody else may read or write them meanwhile.
+///
 /// # Panics
-/// If there are no tiles, or a slice is too short.
-pub(super) fn write_rows(
+/// If there are no tiles, or another slice is too short.
+pub(super) unsafe fn write_rows(
     rows: &[[f32; SIDE]],
     bias: &[f32],
     added: Option<&[f32]>,
     rectified: bool,
     width: usize,
-    ys: &mut [MaybeUninit<f32>],
+    ys: *mut f32,
 ) {
     let end = rows.len().saturating_sub(1) * width + bias.len();
     assert!(available() && bias.len() <= SIDE, "columns of a tile");
-    assert!(end <= ys.len() && added.is_none_or(|added| end <= added.len()), "rows of the output");
-    let added = added.map(<[f32]>::as_ptr);
-    // SAFETY: where there are tiles, there are these vectors; both slices were checked to reach as far as the last row's last
-    // column.
-    unsafe { imp::write_rows(rows, bias, added, rectified, width, ys.as_mut_ptr().cast()) }
+    assert!(added.is_none_or(|added| end <= added.len()), "rows of what is added");
+    // SAFETY: where there are tiles, there are these vectors; `added` was checked to reach as far as the last row's last
+    // column, and the caller says that `ys` does.
+    unsafe { imp::write_rows(rows, bias, added.map(<[f32]>::as_ptr), rectified, width, ys) }
 }
 
 /// What needs the processor, for those that have tiles.
