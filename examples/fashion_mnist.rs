@@ -41,6 +41,10 @@ struct Arguments {
     #[arg(long, default_value_t = 42)]
     seed: u64,
 
+    /// Multiply in bf16 where the processor does so faster
+    #[arg(long)]
+    bf16: bool,
+
     /// Directory for the checkpoint and the pictures, made if need be
     #[arg(long, value_name = "DIRECTORY", default_value = ".", value_parser = directory)]
     out: PathBuf,
@@ -67,7 +71,9 @@ fn main() -> Result<()> {
     let mut model = FashionCnn::new(&device, Seed(arguments.seed))?;
     println!("{}\n", model.summary());
 
+    let precision = if arguments.bf16 { Precision::Bf16 } else { Precision::F32 };
     let history = model
+        .set_precision(precision)
         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])
         .fit(&train, Fit::epochs(epochs).batch_size(batch_size).validation(&test))?;
 

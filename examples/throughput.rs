@@ -89,6 +89,10 @@ struct Arguments {
     #[arg(long, value_enum)]
     mode: Mode,
 
+    /// How precisely products are computed
+    #[arg(long, value_enum, default_value_t = Products::F32)]
+    precision: Products,
+
     /// Images in a batch [default: 64 for vgg, 128 for the others]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
@@ -102,6 +106,12 @@ struct Arguments {
 enum Framework {
     Cnn,
     Candle,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Products {
+    F32,
+    Bf16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -137,9 +147,9 @@ fn main() -> Result<()> {
     let labels = Tensor::from_iter((0..batch as u32).map(|index| index % 10), &device)?;
 
     let step = match (arguments.framework, arguments.model) {
-        (Framework::Cnn, Yardstick::Lecture) => ours(Lecture::new(&device, Seed(42))?, arguments.mode, images, labels)?,
-        (Framework::Cnn, Yardstick::Vgg) => ours(Vgg::new(&device, Seed(42))?, arguments.mode, images, labels)?,
-        (Framework::Cnn, Yardstick::ResNet20) => ours(ResNet20::new(&device, Seed(42))?, arguments.mode, images, labels)?,
+        (Framework::Cnn, Yardstick::Lecture) => ours(Lecture::new(&device, Seed(42))?, &arguments, images, labels)?,
+        (Framework::Cnn, Yardstick::Vgg) => ours(Vgg::new(&device, Seed(42))?, &arguments, images, labels)?,
+        (Framework::Cnn, Yardstick::ResNet20) => ours(ResNet20::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Candle, Yardstick::Lecture) => candles(lecture_in_candle, arguments.mode, images, labels)?,
         (Framework::Candle, Yardstick::Vgg) => candles(vgg_in_candle, arguments.mode, images, labels)?,
         (Framework::Candle, Yardstick::ResNet20) => {
@@ -187,8 +197,12 @@ fn measure(mut step: Step, batch: usize, length: Duration) -> Result<f64> {
 }
 
 /// One step of a network of this crate.
-fn ours<N: Network>(mut model: Model<N>, mode: Mode, images: Tensor, labels: Tensor) -> Result<Step> {
-    Ok(match mode {
+fn ours<N: Network>(mut model: Model<N>, arguments: &Arguments, images: Tensor, labels: Tensor) -> Result<Step> {
+    model.set_precision(match arguments.precision {
+        Products::F32 => Precision::F32,
+        Products::Bf16 => Precision::Bf16,
+    });
+    Ok(match arguments.mode {
         Mode::Infer => {
             let predictor = model.predictor()?;
             Box::new(move || {

@@ -3,7 +3,7 @@
 use crate::kernels::keep_freed_pages;
 use crate::spec::Graph;
 use crate::train::Compiled;
-use crate::{Context, Network, Result, Seed, Weights};
+use crate::{Context, Network, Precision, Result, Seed, Weights};
 use candle_core::{DType, Device, Tensor, Var};
 use std::collections::HashMap;
 use std::fmt;
@@ -29,6 +29,7 @@ pub(crate) struct State {
     /// The steps trained so far, over every call of `fit`.
     pub step: u64,
     pub compiled: Option<Compiled>,
+    pub precision: Precision,
 }
 
 impl<N: Network> Model<N> {
@@ -43,7 +44,8 @@ impl<N: Network> Model<N> {
         let order: HashMap<String, usize> = N::GRAPH.parameters().into_iter().map(|(name, _)| name).zip(0..).collect();
         let mut variables = weights.variables();
         variables.sort_by_key(|(name, _)| order.get(name).copied());
-        let state = State { variables, device: device.clone(), seed, epoch: 0, step: 0, compiled: None };
+        let state =
+            State { variables, device: device.clone(), seed, epoch: 0, step: 0, compiled: None, precision: Precision::F32 };
         Ok(Self { network, state })
     }
 }
@@ -57,6 +59,20 @@ impl<N> Model<N> {
     /// The device its variables are on.
     pub fn device(&self) -> &Device {
         &self.state.device
+    }
+
+    /// Sets how precisely products are computed from now on, in training, evaluation and predictions; see [`Precision`].
+    ///
+    /// ```
+    /// # use cnn_runtime::prelude::*;
+    /// # model! { Net { i = Input(8, 8, 1); x = Dense(10, softmax)(Flatten()(i)); } }
+    /// let mut model = Net::new(&Device::Cpu, Seed(42))?;
+    /// model.set_precision(Precision::Bf16);
+    /// # Ok::<(), cnn_runtime::Error>(())
+    /// ```
+    pub fn set_precision(&mut self, precision: Precision) -> &mut Self {
+        self.state.precision = precision;
+        self
     }
 
     /// The seed it was made with.

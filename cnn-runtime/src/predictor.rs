@@ -3,7 +3,7 @@
 use crate::data::Images;
 use crate::kernels::keep_freed_pages;
 use crate::plan::Plan;
-use crate::{Context, Error, Model, Network, Result, Weights, spec};
+use crate::{Context, Error, Model, Network, Precision, Result, Weights, spec};
 use candle_core::{D, Tensor};
 use candle_nn::VarBuilder;
 use std::collections::HashMap;
@@ -38,6 +38,7 @@ pub struct Predictor<N> {
     /// The network, of which the graph and, where no plan can be made, the layers are used.
     network: N,
     plan: Option<Plan>,
+    precision: Precision,
     device: candle_core::Device,
 }
 
@@ -56,8 +57,9 @@ impl<N: Network> Model<N> {
         let device = self.state.device.clone();
         let dtype = tensors.values().next().map_or(candle_core::DType::F32, Tensor::dtype);
         let weights = Weights::from_var_builder(VarBuilder::from_tensors(tensors, dtype, &device));
-        let plan = if device.is_cpu() { Plan::new(&N::GRAPH, &weights)? } else { None };
-        Ok(Predictor { network: N::build(&weights)?, plan, device })
+        let precision = self.state.precision;
+        let plan = if device.is_cpu() { precision.during(|| Plan::new(&N::GRAPH, &weights))? } else { None };
+        Ok(Predictor { network: N::build(&weights)?, plan, precision, device })
     }
 }
 
@@ -95,7 +97,10 @@ impl<N: Network> Predictor<N> {
     fn run_batch(&self, batch: &Tensor) -> Result<Tensor> {
         match &self.plan {
             Some(plan) => Ok(plan.predict(batch)?),
-            None => Ok(self.network.call(std::slice::from_ref(batch), &Context::inference())?.swap_remove(0)),
+            None => {
+                let call = || self.network.call(std::slice::from_ref(batch), &Context::inference());
+                Ok(self.precision.during(call)?.swap_remove(0))
+            }
         }
     }
 }

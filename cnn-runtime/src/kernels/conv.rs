@@ -14,6 +14,7 @@ use super::share::new_in_chunks;
 use super::tile_conv::TileConv;
 use super::tile_scatter;
 use super::weighted::{self, Ending, Gradients, Weighted, add_rows, expect_weight, undo_activation, undo_activation_of_all};
+use crate::Precision;
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -38,7 +39,13 @@ pub(crate) fn conv<const N: usize>(
     if groups > 1 && groups == geometry.channels {
         return depthwise_of(xs, weight, bias, geometry, filters / groups, activation);
     }
-    weighted::apply(xs, weight, bias, activation, |ends_in| Conv { geometry, filters, groups, ends_in })
+    weighted::apply(xs, weight, bias, activation, |ends_in| Conv {
+        geometry,
+        filters,
+        groups,
+        ends_in,
+        precision: Precision::current(),
+    })
 }
 
 /// Values in the patches of one block of rows: half a megabyte of `f32`, a fraction of a core's second-level cache.
@@ -57,6 +64,7 @@ pub(super) struct Conv<const N: usize> {
     pub(super) filters: usize,
     pub(super) groups: usize,
     pub(super) ends_in: Activation,
+    pub(super) precision: Precision,
 }
 
 impl<const N: usize> Conv<N> {
@@ -283,7 +291,7 @@ impl<const N: usize> Conv<N> {
 
     /// This convolution as tiles compute it, if they do.
     pub(super) fn on_tiles(&self) -> Option<TileConv> {
-        TileConv::new(&self.geometry, self.filters, self.groups)
+        TileConv::new(&self.geometry, self.filters, self.groups, self.precision)
     }
 
     /// This convolution as the kernel for few channels computes it, if it does.
@@ -294,12 +302,12 @@ impl<const N: usize> Conv<N> {
     /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation.
     fn input_gradient_on_tiles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
         let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
-        let input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups) {
+        let input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups, self.precision) {
             Some(turned) => {
                 let ending = Ending { bias: None, added: None, activation: Activation::Linear };
                 turned.forward(grad, &turned.pack_turned(weight), ending)
             }
-            None if self.groups == 1 => tile_scatter::input_gradient(&self.geometry, weight, grad)?,
+            None if self.groups == 1 => tile_scatter::input_gradient(&self.geometry, weight, grad, self.precision)?,
             None => return None,
         };
         Some(T::from_singles(input))
@@ -392,7 +400,7 @@ mod tests {
     fn bands_agree<const N: usize>(spec: Convolution<N>, dims: &[usize]) {
         let geometry = Geometry::new("test", dims, &spec.window).unwrap();
         let (filters, groups) = (spec.filters, spec.groups);
-        let conv = Conv { geometry, filters, groups, ends_in: Activation::Linear };
+        let conv = Conv { geometry, filters, groups, ends_in: Activation::Linear, precision: Precision::F32 };
         let numbers = |count: usize| (0..count).map(|i| (i * i % 23) as f64 - 11.0).collect::<Vec<f64>>();
         let weight = numbers(conv.patch_len() * filters);
         let grad = numbers(geometry.batch * geometry.pixels() * filters);
@@ -423,7 +431,8 @@ mod tests {
     fn single_images_are_cut_into_bands_and_batches_are_not() {
         let bands = |spec: Conv2D, dims: [usize; 4]| {
             let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
-            let conv = Conv { geometry, filters: spec.filters, groups: 1, ends_in: Activation::Linear };
+            let conv =
+                Conv { geometry, filters: spec.filters, groups: 1, ends_in: Activation::Linear, precision: Precision::F32 };
             dims[1].div_ceil(conv.band_lines())
         };
         let conv = Conv2D::new(64, [3, 3]).strides([2, 2]).padding(Padding::Same);

@@ -5,6 +5,7 @@ use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
 use super::tile_matrix::{Right, pays, product};
 use super::weighted::{self, Gradients, Weighted, add_rows, finish, undo_activation};
+use crate::Precision;
 use crate::spec::Activation;
 use candle_core::{Result, Shape, Tensor};
 
@@ -18,7 +19,13 @@ pub(crate) fn dense(xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activat
         &[batch, found] if found == features => batch,
         other => candle_core::bail!("`Dense` takes a batch of N×{features}, found {other:?}"),
     };
-    weighted::apply(xs, weight, bias, activation, |ends_in| Dense { batch, features, units, ends_in })
+    weighted::apply(xs, weight, bias, activation, |ends_in| Dense {
+        batch,
+        features,
+        units,
+        ends_in,
+        precision: Precision::current(),
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -27,6 +34,7 @@ struct Dense {
     features: usize,
     units: usize,
     ends_in: Activation,
+    precision: Precision,
 }
 
 impl Dense {
@@ -36,13 +44,14 @@ impl Dense {
 
     /// The gradients, from that of the output before the activation.
     fn backward_on_tiles<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
-        let &Self { batch, features, units, .. } = self;
+        let &Self { batch, features, units, precision, .. } = self;
         let turned = in_chunks(grad.len(), batch, |unit, column| {
             column.iter_mut().zip(grad[unit..].iter().step_by(units)).for_each(|(to, from)| *to = *from);
         });
-        let of_weight = product(&turned, batch, &Right::pack(batch, features, xs, 1, |image| Some(image * features)));
+        let of_weight =
+            product(&turned, batch, &Right::pack(precision, [batch, features], xs, 1, |image| Some(image * features)));
         let input = match wants_input {
-            true => product(grad, units, &Right::pack(units, features, weight, 1, |unit| Some(unit * features))),
+            true => product(grad, units, &Right::pack(precision, [units, features], weight, 1, |unit| Some(unit * features))),
             false => Vec::new(),
         };
         let mut bias = vec![0.0; units];
@@ -60,7 +69,7 @@ impl Weighted for Dense {
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         if let (true, Some(xs), Some(weight)) = (self.pays_on_tiles(), T::singles(xs), T::singles(weight)) {
-            let right = Right::pack(self.features, self.units, weight, self.features, Some);
+            let right = Right::pack(self.precision, [self.features, self.units], weight, self.features, Some);
             let mut ys = T::from_singles(product(xs, self.features, &right));
             finish(&mut ys, self.units, bias.unwrap_or_default(), self.ends_in);
             return ys;

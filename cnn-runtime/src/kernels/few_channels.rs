@@ -168,6 +168,7 @@ impl FewChannels {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Precision;
     use crate::kernels::conv::Conv;
     use crate::spec::{Activation, Conv1D, Conv2D, Convolution, Padding};
 
@@ -178,7 +179,8 @@ mod tests {
     /// That the kernel, if it takes the convolution, gives what products of patches give in `f64`.
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize]) -> bool {
         let geometry = Geometry::new("test", dims, &spec.window).unwrap();
-        let conv = Conv { geometry, filters: spec.filters, groups: spec.groups, ends_in: Activation::Tanh };
+        let conv =
+            Conv { geometry, filters: spec.filters, groups: spec.groups, ends_in: Activation::Tanh, precision: Precision::F32 };
         let Some(few) = conv.few_channels() else { return false };
         let (patch, rows) = (geometry.taps() * geometry.channels, geometry.batch * geometry.pixels());
         let [xs, weight, bias, added] = [dims.iter().product(), patch * spec.filters, spec.filters, rows * spec.filters];

@@ -8,6 +8,7 @@ use super::share::{for_each, threads};
 use super::simd::simd;
 use super::tile_matrix::{Right, pays, product};
 use super::weighted::Ending;
+use crate::Precision;
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Tensor};
 use std::sync::OnceLock;
@@ -18,6 +19,7 @@ pub(crate) struct PreparedConv<const N: usize> {
     weight: Vec<f32>,
     bias: Vec<f32>,
     activation: Activation,
+    precision: Precision,
     /// The weights as each way of computing takes them, laid out when it is first used: which one is, follows from the sizes.
     for_tiles: OnceLock<Right>,
     for_vectors: OnceLock<Vec<f32>>,
@@ -26,7 +28,8 @@ pub(crate) struct PreparedConv<const N: usize> {
 impl<const N: usize> PreparedConv<N> {
     /// The convolution with weights `F, C, KH, KW` for images and biases `F`, which ends in an elementwise `activation`.
     pub(crate) fn new(spec: Convolution<N>, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
-        Self { spec, weight, bias, activation, for_tiles: OnceLock::new(), for_vectors: OnceLock::new() }
+        let precision = Precision::current();
+        Self { spec, weight, bias, activation, precision, for_tiles: OnceLock::new(), for_vectors: OnceLock::new() }
     }
 
     /// `activation(conv(xs) + bias + added)` of `xs`, `N, H, W, C` for images.
@@ -35,7 +38,7 @@ impl<const N: usize> PreparedConv<N> {
     /// If the tensors are not of the shapes that the layer was declared for.
     pub(crate) fn forward(&self, xs: &Tensor, added: Option<&Tensor>) -> Result<Tensor> {
         let geometry = Geometry::new(self.spec.layer, xs.dims(), &self.spec.window)?;
-        let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation };
+        let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation, precision: self.precision };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
             if let Some(tiled) = conv.on_tiles() {
@@ -59,6 +62,7 @@ pub(crate) struct PreparedDense {
     weight: Vec<f32>,
     bias: Vec<f32>,
     activation: Activation,
+    precision: Precision,
     for_tiles: OnceLock<Right>,
 }
 
@@ -66,7 +70,8 @@ impl PreparedDense {
     /// The layer with weights `U, F` and biases `U`, which ends in an elementwise `activation`.
     pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
         let units = bias.len();
-        Self { units, features: weight.len() / units, weight, bias, activation, for_tiles: OnceLock::new() }
+        let (features, precision) = (weight.len() / units, Precision::current());
+        Self { units, features, weight, bias, activation, precision, for_tiles: OnceLock::new() }
     }
 
     /// `activation(xs·weightᵀ + bias + added)` of `xs`, `N, F`.
@@ -80,7 +85,7 @@ impl PreparedDense {
             other => candle_core::bail!("`Dense` takes a batch of N×{features}, found {other:?}"),
         };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
-            let right = || Right::pack(features, units, &self.weight, features, Some);
+            let right = || Right::pack(self.precision, [features, units], &self.weight, features, Some);
             let mut ys = if batch == 1 {
                 let share = units.div_ceil(threads()).max(1);
                 let mut ys = vec![0.0; units];

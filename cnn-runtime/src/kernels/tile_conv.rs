@@ -7,10 +7,11 @@ use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
 use super::share::{for_each, is_in_pool, threads};
 use super::simd::simd;
-use super::tile_matrix::{Aligned, Left, Right, planes};
+use super::tile_matrix::{Aligned, Left, Right, clear};
 use super::tile_slab::{Slab, number_at, runs};
-use super::tiles::{Block, DEPTH, PLANES, SIDE, TILE, TILES, Tiles, available, split, write_rows};
+use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles, available, split, write_rows};
 use super::weighted::{Ending, Gradients, add_rows, finish};
+use crate::Precision;
 use crate::spec::Activation;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -29,6 +30,7 @@ const PRODUCTS: usize = 64 * 1024;
 pub(super) struct TileConv {
     geometry: Geometry,
     filters: usize,
+    precision: Precision,
 }
 
 /// Where the parts of an output are written, which lie between each other.
@@ -68,21 +70,31 @@ thread_local! {
 impl TileConv {
     /// The convolution, if tiles can compute it and it is worth their while: where runs of few numbers fill no tile, too much
     /// of what is multiplied is zeros.
-    pub(super) fn new<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+    pub(super) fn new<const N: usize>(
+        geometry: &Geometry<N>,
+        filters: usize,
+        groups: usize,
+        precision: Precision,
+    ) -> Option<Self> {
         let geometry = geometry.planar()?;
         let Geometry { batch, channels, .. } = geometry;
         let fills = runs(&geometry).1 >= SIDE && filters >= SIDE / 2;
         let products = batch * geometry.pixels() * geometry.taps() * channels * filters;
-        (groups == 1 && fills && products >= PRODUCTS && available()).then_some(Self { geometry, filters })
+        (groups == 1 && fills && products >= PRODUCTS && available()).then_some(Self { geometry, filters, precision })
     }
 
     /// The convolution that computes the gradient of the input, if tiles can.
-    pub(super) fn of_input_gradient<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+    pub(super) fn of_input_gradient<const N: usize>(
+        geometry: &Geometry<N>,
+        filters: usize,
+        groups: usize,
+        precision: Precision,
+    ) -> Option<Self> {
         let Geometry { batch, input, channels, output, size, strides, dilation, before } = geometry.planar()?;
         let before = [0, 1].map(|axis| ((size[axis] - 1) * dilation[axis]).checked_sub(before[axis]));
         let before = [before[0]?, before[1]?];
         let turned = Geometry { batch, input: output, channels: filters, output: input, size, strides, dilation, before };
-        if strides == [1, 1] { Self::new(&turned, channels, groups) } else { None }
+        if strides == [1, 1] { Self::new(&turned, channels, groups, precision) } else { None }
     }
 
     /// Numbers in the runs of a window, each filled up to a multiple of `step`.
@@ -120,7 +132,7 @@ impl TileConv {
     /// The weights `F, C, KH, KW` as a right matrix, in the order of windows.
     pub(super) fn pack(&self, weight: &[f32]) -> Right {
         let (channels, taps) = (self.geometry.channels, self.geometry.taps());
-        Right::pack(self.window(DEPTH), self.filters, weight, channels * taps, |k| {
+        Right::pack(self.precision, [self.window(DEPTH), self.filters], weight, channels * taps, |k| {
             number_at(&self.geometry, DEPTH, k).map(|number| number % channels * taps + number / channels)
         })
     }
@@ -128,7 +140,7 @@ impl TileConv {
     /// The weights `F, C, KH, KW` of the convolution whose input gradient this one computes.
     pub(super) fn pack_turned(&self, weight: &[f32]) -> Right {
         let (filters, channels, taps) = (self.geometry.channels, self.filters, self.geometry.taps());
-        Right::pack(self.window(DEPTH), channels, weight, taps, |k| {
+        Right::pack(self.precision, [self.window(DEPTH), channels], weight, taps, |k| {
             number_at(&self.geometry, DEPTH, k).map(|number| number % filters * channels * taps + taps - 1 - number / filters)
         })
     }
@@ -178,7 +190,7 @@ impl TileConv {
         out: Output,
     ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let pieces = slab.split(xs, scratch);
+        let pieces = slab.split(xs, self.precision, scratch);
         let left = Left { pieces, pitch: slab.pitch(), plane: slab.plane, rows: slab.rows(), steps: slab.steps(DEPTH) };
         let (filters, first) = (self.filters, self.first_pixel(slab) * self.filters);
         let (zeros, rectified) = (vec![0.0; filters], ending.activation == Activation::Relu);
@@ -219,12 +231,12 @@ impl TileConv {
     /// Adds the gradient of the weights over the pixels of a slab to `sums`, a row for each filter.
     fn add_weight_gradient(&self, xs: &[f32], grad: &[f32], slab: &Slab, scratch: &mut Scratch, sums: &mut [f32]) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let (columns, rows) = (self.window(SIDE), slab.rows().next_multiple_of(DEPTH));
+        let (columns, rows, planes) = (self.window(SIDE), slab.rows().next_multiple_of(DEPTH), self.precision.pieces());
         let Scratch { pieces, pairs, grad_pieces, grad_tiles } = scratch;
-        let (pieces, pairs) = (slab.split(xs, pieces), pairs.take(PLANES * slab.plane));
+        let (pieces, pairs) = (slab.split(xs, self.precision, pieces), pairs.take(planes * slab.plane));
         pair(pieces, slab.pitch(), pairs);
         self.transpose_grad(&tiles, grad, slab, [grad_pieces, grad_tiles]);
-        let of_strip = rows / DEPTH * PLANES * TILE;
+        let of_strip = rows / DEPTH * planes * TILE;
         let grad_tiles = grad_tiles.take(self.filters.div_ceil(SIDE) * of_strip);
         let (starts, pitch) = (slab.steps(SIDE), 2 * slab.pitch());
         let mut block = Block::default();
@@ -232,14 +244,14 @@ impl TileConv {
             let (first, second) = grads.split_at(of_strip);
             if second.is_empty() {
                 for (number, starts) in starts.chunks(TILES).enumerate() {
-                    tiles.columns(first, pairs, starts, pitch, slab.plane, &mut block);
+                    tiles.columns(planes, first, pairs, starts, pitch, slab.plane, &mut block);
                     add_tiles(&block.0[..starts.len() * SIDE * SIDE], &mut sums[number * TILES * SIDE..], columns);
                 }
                 continue;
             }
             for (number, starts) in starts.chunks(2).enumerate() {
                 let both = [starts[0], starts[starts.len() - 1]];
-                tiles.square([first, second], pairs, both, pitch, slab.plane, &mut block);
+                tiles.square(planes, [first, second], pairs, both, pitch, slab.plane, &mut block);
                 let (upper, lower) = sums.split_at_mut(SIDE * columns);
                 for (of_strip, sums) in block.0.chunks_exact(2 * SIDE * SIDE).zip([upper, lower]) {
                     add_tiles(&of_strip[..starts.len() * SIDE * SIDE], &mut sums[number * 2 * SIDE..], columns);
@@ -268,32 +280,26 @@ impl TileConv {
         let (width, filters, padded) = (self.geometry.output[1], self.filters, self.filters.next_multiple_of(SIDE));
         let rows = slab.rows().next_multiple_of(DEPTH);
         let plane = rows * padded;
-        let pieces = pieces.take(PLANES * plane);
+        let planes = self.precision.pieces();
+        let pieces = pieces.take(planes * plane);
         let mut end = 0;
         for (row, grad) in slab.line_rows().zip(grad.chunks_exact(width * filters)) {
-            let [high, middle, low] = planes(pieces, plane);
-            for plane in [&mut *high, &mut *middle, &mut *low] {
-                plane[end..row * padded].fill(0);
-            }
+            clear(pieces, plane, end..row * padded);
             end = (row + width) * padded;
             if filters == padded {
-                let at = row * padded..end;
-                split(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at]);
+                split(grad, &mut pieces[row * padded..], plane);
                 continue;
             }
             for (row, grad) in (row..).zip(grad.chunks_exact(filters)) {
-                let (at, end) = (row * padded..row * padded + filters, (row + 1) * padded);
-                split(grad, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at.clone()]);
-                for plane in [&mut *high, &mut *middle, &mut *low] {
-                    plane[at.end..end].fill(0);
-                }
+                split(grad, &mut pieces[row * padded..], plane);
+                clear(pieces, plane, row * padded + filters..(row + 1) * padded);
             }
         }
-        planes(pieces, plane).into_iter().for_each(|plane| plane[end..].fill(0));
+        clear(pieces, plane, end..plane);
         let (depths, strips) = (rows / DEPTH, padded / SIDE);
-        let laid_out = grad_tiles.take(strips * depths * PLANES * TILE);
+        let laid_out = grad_tiles.take(strips * depths * planes * TILE);
         for (number, tile) in laid_out.chunks_exact_mut(TILE).enumerate() {
-            let (strip, depth, piece) = (number / PLANES / depths, number / PLANES % depths, number % PLANES);
+            let (strip, depth, piece) = (number / planes / depths, number / planes % depths, number % planes);
             let from = &pieces[piece * plane + depth * DEPTH * padded + strip * SIDE..];
             tiles.transpose(from, padded, tile);
         }
@@ -351,7 +357,7 @@ mod tests {
     /// backward.
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize]) {
         let geometry = Geometry::new("test", dims, &spec.window).unwrap();
-        let conv = Conv { geometry, filters: spec.filters, groups: 1, ends_in: Activation::Tanh };
+        let conv = Conv { geometry, filters: spec.filters, groups: 1, ends_in: Activation::Tanh, precision: Precision::F32 };
         let patch = geometry.taps() * geometry.channels;
         let (xs, weight) = (numbers(dims.iter().product(), 1), numbers(patch * spec.filters, 2));
         let (bias, grad) = (numbers(spec.filters, 3), numbers(geometry.batch * geometry.pixels() * spec.filters, 4));
@@ -376,11 +382,38 @@ mod tests {
     fn tiles_are_used_where_they_pay() {
         let on_tiles = |spec: Conv2D, dims: [usize; 4]| {
             let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
-            TileConv::new(&geometry, spec.filters, 1).is_some()
+            TileConv::new(&geometry, spec.filters, 1, Precision::F32).is_some()
         };
         assert_eq!(on_tiles(Conv2D::new(32, [3, 3]), [1, 32, 32, 16]), available());
         assert!(!on_tiles(Conv2D::new(32, [3, 3]), [64, 32, 32, 3]));
         assert!(!on_tiles(Conv2D::new(32, [3, 3]), [1, 4, 4, 16]));
+    }
+
+    /// The nearest `bf16`, of two the even one.
+    fn rounded(xs: &[f32]) -> Vec<f64> {
+        let round = |x: f32| f32::from_bits((x.to_bits() + 0x7fff + (x.to_bits() >> 16 & 1)) & 0xffff_0000);
+        xs.iter().map(|x| f64::from(round(*x))).collect()
+    }
+
+    #[test]
+    fn bf16_rounds_the_factors_and_nothing_else() {
+        for (strides, dims) in [([1, 1], [3, 17, 20, 16]), ([2, 1], [5, 16, 16, 40])] {
+            let spec = Conv2D::new(48, [3, 2]).strides(strides).padding(Padding::Same).convolution();
+            let geometry = Geometry::new("test", &dims, &spec.window).unwrap();
+            let conv = |precision| Conv { geometry, filters: 48, groups: 1, ends_in: Activation::Linear, precision };
+            let (xs, weight) = (numbers(dims.iter().product(), 1), numbers(6 * dims[3] * 48, 2));
+            let (bias, grad) = (numbers(48, 3), numbers(geometry.batch * geometry.pixels() * 48, 4));
+            let wide = |xs: &[f32]| if available() { rounded(xs) } else { xs.iter().map(|x| f64::from(*x)).collect() };
+            let exact: Vec<f64> = bias.iter().map(|b| f64::from(*b)).collect();
+            let exact = on_vectors(&conv(Precision::F32), &wide(&xs), &wide(&weight), &exact);
+            let found = conv(Precision::Bf16).forward(&xs, &weight, Some(&bias));
+            assert!(distance(&found, &exact) < 2e-5, "{}", distance(&found, &exact));
+            let exact = conv(Precision::F32).backward_on_vectors(&wide(&xs), &wide(&weight), &wide(&found), &wide(&grad), true);
+            let found = conv(Precision::Bf16).backward(&xs, &weight, &found, &grad, true);
+            for (found, exact) in [(&found.input, &exact.input), (&found.weight, &exact.weight)] {
+                assert!(distance(found, exact) < 2e-4, "{}", distance(found, exact));
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
 use super::fill::in_chunks;
-use super::tiles::{Block, DEPTH, PLANES, SIDE, TILE, TILES, Tiles, split};
+use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles, split};
+use crate::Precision;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -31,6 +32,7 @@ impl<T: Copy + Default> Aligned<T> {
 /// A right matrix, packed: for each 16 columns the tiles of all its rows.
 pub(super) struct Right {
     tiles: Aligned<u16>,
+    precision: Precision,
     /// Numbers in the tiles of 16 columns.
     len: usize,
     pub(super) columns: usize,
@@ -40,15 +42,15 @@ impl Right {
     /// Packs the matrix of so many rows and columns whose row `k` starts at `start(k)` in `values`, if it is not 0, and has its
     /// columns `stride` apart.
     pub(super) fn pack(
-        rows: usize,
-        columns: usize,
+        precision: Precision,
+        [rows, columns]: [usize; 2],
         values: &[f32],
         stride: usize,
         start: impl Fn(usize) -> Option<usize> + Sync,
     ) -> Self {
         let (depths, strips) = (rows.div_ceil(DEPTH), columns.div_ceil(SIDE));
         let mut tiles = Aligned::default();
-        let of_depth = PLANES * TILE;
+        let of_depth = precision.pieces() * TILE;
         tiles.take(strips * depths * of_depth).par_chunks_mut(of_depth).with_min_len(16).enumerate().for_each(|(at, tiles)| {
             let (first_column, first_row) = (at / depths * SIDE, at % depths * DEPTH);
             let mut paired = [0.0; TILE];
@@ -58,10 +60,9 @@ impl Right {
                 let places = paired[row / 2 * DEPTH + row % 2..].iter_mut().step_by(2).take(SIDE);
                 places.zip(columns).for_each(|(place, value)| *place = *value);
             }
-            let [high, middle, low] = planes(tiles, TILE);
-            split(&paired, high, middle, low);
+            split(&paired, tiles, TILE);
         });
-        Self { tiles, len: depths * of_depth, columns }
+        Self { tiles, precision, len: depths * of_depth, columns }
     }
 
     /// The tiles of columns from `16·strip` on.
@@ -109,7 +110,16 @@ impl Left<'_> {
             let tiles_of = |number: usize| number * count / blocks;
             let (first, end) = (tiles_of(number) * SIDE, tiles_of(number + 1) * SIDE);
             let (rows, count) = (&self.pieces[first * self.pitch..], (end - first) / SIDE);
-            tiles.rows(rows, self.pitch, self.plane, &self.steps, right.strip(strip), count, &mut block);
+            tiles.rows(
+                right.precision.pieces(),
+                rows,
+                self.pitch,
+                self.plane,
+                &self.steps,
+                right.strip(strip),
+                count,
+                &mut block,
+            );
             let (lines, _) = block.0.as_chunks();
             write(first, strip * SIDE, &lines[..end.min(self.rows) - first]);
         };
@@ -152,29 +162,23 @@ pub(super) fn product(lhs: &[f32], depth: usize, right: &Right) -> Vec<f32> {
     in_chunks(lhs.len() / depth * right.columns, ROWS * right.columns, |number, out| {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let lhs = &lhs[number * ROWS * depth..][..out.len() / right.columns * depth];
-        SCRATCH.with_borrow_mut(|pieces| left(lhs, depth, pieces).product_into(&tiles, right, out));
+        SCRATCH.with_borrow_mut(|pieces| left(lhs, depth, right.precision, pieces).product_into(&tiles, right, out));
     })
 }
 
 /// Splits the rows of a matrix of `columns` columns, as a left one.
-pub(super) fn left<'a>(xs: &[f32], columns: usize, scratch: &'a mut Aligned<u16>) -> Left<'a> {
+pub(super) fn left<'a>(xs: &[f32], columns: usize, precision: Precision, scratch: &'a mut Aligned<u16>) -> Left<'a> {
     let (rows, pitch) = (xs.len() / columns, columns.next_multiple_of(DEPTH));
     let plane = rows.next_multiple_of(SIDE) * pitch;
-    let pieces = scratch.take(PLANES * plane);
-    let [high, middle, low] = planes(pieces, plane);
+    let pieces = scratch.take(precision.pieces() * plane);
     for (row, xs) in xs.chunks_exact(columns).enumerate() {
-        let at = row * pitch..row * pitch + columns;
-        split(xs, &mut high[at.clone()], &mut middle[at.clone()], &mut low[at.clone()]);
-        for plane in [&mut *high, &mut *middle, &mut *low] {
-            plane[at.end..(row + 1) * pitch].fill(0);
-        }
+        split(xs, &mut pieces[row * pitch..], plane);
+        clear(pieces, plane, row * pitch + columns..(row + 1) * pitch);
     }
     Left { pieces, pitch, plane, rows, steps: (0..pitch).step_by(DEPTH).collect() }
 }
 
-/// The three planes of some pieces.
-pub(super) fn planes<T>(pieces: &mut [T], plane: usize) -> [&mut [T]; PLANES] {
-    let (high, rest) = pieces.split_at_mut(plane);
-    let (middle, low) = rest.split_at_mut(plane);
-    [high, middle, low]
+/// Sets some numbers of each plane to 0.
+pub(super) fn clear(pieces: &mut [u16], plane: usize, numbers: Range<usize>) {
+    pieces.chunks_exact_mut(plane).for_each(|plane| plane[numbers.clone()].fill(0));
 }

@@ -5,6 +5,7 @@ use super::fill::in_chunks;
 use super::patches::{Geometry, scatter};
 use super::tile_matrix::{Aligned, Right, left, pays};
 use super::tiles::Tiles;
+use crate::Precision;
 use std::cell::RefCell;
 
 /// The least rows of the product that a thread computes at a time.
@@ -16,7 +17,12 @@ thread_local! {
 
 /// The gradient of the input, from that of the output before any activation and the weights, `F, C, KH, KW` for images, if
 /// tiles are worth their while.
-pub(super) fn input_gradient<const N: usize>(geometry: &Geometry<N>, weight: &[f32], grad: &[f32]) -> Option<Vec<f32>> {
+pub(super) fn input_gradient<const N: usize>(
+    geometry: &Geometry<N>,
+    weight: &[f32],
+    grad: &[f32],
+    precision: Precision,
+) -> Option<Vec<f32>> {
     let (channels, taps, pixels) = (geometry.channels, geometry.taps(), geometry.pixels());
     let (patch, filters) = (channels * taps, weight.len() / (channels * taps));
     if !pays(geometry.batch * pixels, filters, patch) {
@@ -26,14 +32,14 @@ pub(super) fn input_gradient<const N: usize>(geometry: &Geometry<N>, weight: &[f
         let from = &weight[filter * patch..][..patch];
         to.iter_mut().enumerate().for_each(|(at, to)| *to = from[at % channels * taps + at / channels]);
     });
-    let turned = Right::pack(filters, patch, &by_tap, 1, |filter| Some(filter * patch));
+    let turned = Right::pack(precision, [filters, patch], &by_tap, 1, |filter| Some(filter * patch));
     let (image_len, images) = (geometry.image_len(), ROWS.div_ceil(pixels));
     Some(in_chunks(geometry.batch * image_len, images * image_len, |number, input| {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let grad = &grad[number * images * pixels * filters..][..input.len() / image_len * pixels * filters];
         SCRATCH.with_borrow_mut(|(pieces, patches)| {
             let patches = patches.take(grad.len() / filters * patch);
-            left(grad, filters, pieces).product_into(&tiles, &turned, patches);
+            left(grad, filters, precision, pieces).product_into(&tiles, &turned, patches);
             for (image, patches) in input.chunks_exact_mut(image_len).zip(patches.chunks_exact(pixels * patch)) {
                 scatter(geometry, patches, 0..pixels, 0..channels, image);
             }

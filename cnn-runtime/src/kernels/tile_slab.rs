@@ -7,8 +7,9 @@
 //! each remainder of a line's number by the stride there is a *phase* of a slab.
 
 use super::patches::Geometry;
-use super::tile_matrix::{Aligned, planes};
-use super::tiles::{DEPTH, PLANES, SIDE, split};
+use super::tile_matrix::{Aligned, clear};
+use super::tiles::{DEPTH, SIDE, split};
+use crate::Precision;
 use std::ops::Range;
 
 /// Some output lines of an image, or all lines of several images.
@@ -108,10 +109,9 @@ impl Slab {
     }
 
     /// Splits what the slab sees of `xs`.
-    pub(super) fn split<'a>(&self, xs: &[f32], scratch: &'a mut Aligned<u16>) -> &'a mut [u16] {
+    pub(super) fn split<'a>(&self, xs: &[f32], precision: Precision, scratch: &'a mut Aligned<u16>) -> &'a mut [u16] {
         let Geometry { input, channels, strides, before, .. } = self.geometry;
-        let pieces = scratch.take(PLANES * self.plane);
-        let [high, middle, low] = planes(pieces, self.plane);
+        let pieces = scratch.take(precision.pieces() * self.plane);
         let line_len = self.line_cells() * channels;
         let (start, end) = (before[1] * channels, ((before[1] + input[1]) * channels).min(line_len));
         let first = (self.lines.start * strides[0]).wrapping_sub(before[0]);
@@ -123,21 +123,16 @@ impl Slab {
                     let y = first.wrapping_add(line * strides[0] + phase);
                     let inside = y < input[0] && start < end;
                     let (start, end) = if inside { (at + start, at + end) } else { (at + line_len, at + line_len) };
-                    for plane in [&mut *high, &mut *middle, &mut *low] {
-                        plane[at..start].fill(0);
-                        plane[end..at + line_len].fill(0);
-                    }
+                    clear(pieces, self.plane, at..start);
+                    clear(pieces, self.plane, end..at + line_len);
                     if inside {
-                        let from = &image[y * input[1] * channels..][..end - start];
-                        split(from, &mut high[start..end], &mut middle[start..end], &mut low[start..end]);
+                        split(&image[y * input[1] * channels..][..end - start], &mut pieces[start..], self.plane);
                     }
                     at += line_len;
                 }
             }
             let end = if phase + 1 < strides[0] { (phase + 1) * self.phase } else { self.plane };
-            for plane in [&mut *high, &mut *middle, &mut *low] {
-                plane[at..end].fill(0);
-            }
+            clear(pieces, self.plane, at..end);
             at = end;
         }
         pieces

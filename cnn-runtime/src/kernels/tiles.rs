@@ -22,8 +22,9 @@ pub(super) const TILES: usize = 4;
 /// Numbers in one tile of the left or the right matrix.
 pub(super) const TILE: usize = SIDE * DEPTH;
 
-/// Pieces of a number.
-pub(super) const PLANES: usize = 3;
+/// Pieces of a number that is not rounded.
+#[cfg(test)]
+const PLANES: usize = 3;
 
 /// Four tiles of a product, one after the other, row by row.
 #[repr(align(64))]
@@ -60,32 +61,52 @@ impl Tiles {
         })
     }
 
-    /// `out = a·b` of `count` tiles of rows of `a`, `pitch` numbers apart in planes `plane` apart, and 16 columns of `b`, whose
-    /// tiles lie depth by depth, three planes each. What a row has at each depth begins at a step from its start.
+    /// `out = a·b` of `count` tiles of rows of `a`, `pitch` numbers apart in `planes` planes `plane` apart, and 16 columns of
+    /// `b`, whose tiles lie depth by depth, one for each plane. What a row has at each depth begins at a step from its start.
     ///
     /// # Panics
     /// If a slice is too short, or there are more than four tiles of rows.
     #[allow(clippy::too_many_arguments)]
-    pub(super) fn rows(&self, a: &[u16], pitch: usize, plane: usize, steps: &[usize], b: &[u16], count: usize, out: &mut Block) {
+    pub(super) fn rows(
+        &self,
+        planes: usize,
+        a: &[u16],
+        pitch: usize,
+        plane: usize,
+        steps: &[usize],
+        b: &[u16],
+        count: usize,
+        out: &mut Block,
+    ) {
         let furthest = steps.iter().max().map_or(0, |step| step + DEPTH);
-        assert!(2 * plane + (count * SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
-        assert!(steps.len() * PLANES * TILE <= b.len(), "tiles of the right matrix");
+        assert!((planes - 1) * plane + (count * SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
+        assert!(steps.len() * planes * TILE <= b.len(), "tiles of the right matrix");
         // SAFETY: the registers are set up as `self` exists; `a` was checked to reach as far as the last row's furthest step,
-        // and `b` to have three tiles for each.
-        unsafe { imp::rows(a, pitch, plane, steps, b, count, out) }
+        // and `b` to have the tiles for each.
+        unsafe { imp::rows(planes, a, pitch, plane, steps, b, count, out) }
     }
 
-    /// `out = a·b` of 16 rows of `a`, whose tiles lie depth by depth, three planes each, and some tiles of columns of `b`, which
+    /// `out = a·b` of 16 rows of `a`, whose tiles lie depth by depth, one for each of `planes`, and some tiles of columns of `b`, which
     /// begin at `starts`, whose pairs of rows are `pitch` pairs apart in planes `plane` apart.
     ///
     /// # Panics
     /// If a slice is too short, or there are more than four tiles of columns.
-    pub(super) fn columns(&self, a: &[u16], b: &[u32], starts: &[usize], pitch: usize, plane: usize, out: &mut Block) {
-        let depths = a.len() / (PLANES * TILE);
-        expect_columns(b, starts, depths, pitch, plane);
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn columns(
+        &self,
+        planes: usize,
+        a: &[u16],
+        b: &[u32],
+        starts: &[usize],
+        pitch: usize,
+        plane: usize,
+        out: &mut Block,
+    ) {
+        let depths = a.len() / (planes * TILE);
+        expect_columns(planes, b, starts, depths, pitch, plane);
         // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
-        // and `depths` is how often three tiles fit into `a`.
-        unsafe { imp::columns(a, b, starts, pitch, plane, depths, out) }
+        // and `depths` is how often the tiles of a depth fit into `a`.
+        unsafe { imp::columns(planes, a, b, starts, pitch, plane, depths, out) }
     }
 
     /// `out = a·b` of 32 rows of `a`, in two strips of tiles as [`Self::columns`] takes, and two tiles of columns of `b`: the
@@ -93,13 +114,23 @@ impl Tiles {
     ///
     /// # Panics
     /// If a slice is too short, or one strip is longer than the other.
-    pub(super) fn square(&self, a: [&[u16]; 2], b: &[u32], starts: [usize; 2], pitch: usize, plane: usize, out: &mut Block) {
-        let depths = a[0].len() / (PLANES * TILE);
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn square(
+        &self,
+        planes: usize,
+        a: [&[u16]; 2],
+        b: &[u32],
+        starts: [usize; 2],
+        pitch: usize,
+        plane: usize,
+        out: &mut Block,
+    ) {
+        let depths = a[0].len() / (planes * TILE);
         assert_eq!(a[0].len(), a[1].len(), "strips of the left matrix");
-        expect_columns(b, &starts, depths, pitch, plane);
+        expect_columns(planes, b, &starts, depths, pitch, plane);
         // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
-        // and `depths` is how often three tiles fit into each strip.
-        unsafe { imp::square(a, b, starts, pitch, plane, depths, out) }
+        // and `depths` is how often the tiles of a depth fit into each strip.
+        unsafe { imp::square(planes, a, b, starts, pitch, plane, depths, out) }
     }
 
     /// Lays 16 columns of 32 rows, `pitch` numbers apart, out as a left tile with a row for each column.
@@ -116,10 +147,10 @@ impl Tiles {
 }
 
 /// That `b` reaches as far as the last pair of each tile of columns.
-fn expect_columns(b: &[u32], starts: &[usize], depths: usize, pitch: usize, plane: usize) {
+fn expect_columns(planes: usize, b: &[u32], starts: &[usize], depths: usize, pitch: usize, plane: usize) {
     let furthest = starts.iter().max().copied().unwrap_or(0);
     let last = (depths * SIDE).saturating_sub(1);
-    assert!(furthest + 2 * plane + last * pitch + SIDE <= b.len(), "columns of the right matrix");
+    assert!(furthest + (planes - 1) * plane + last * pitch + SIDE <= b.len(), "columns of the right matrix");
 }
 
 impl Drop for Tiles {
@@ -129,15 +160,26 @@ impl Drop for Tiles {
     }
 }
 
-/// Splits every number into its three pieces, each the nearest `bf16` to what is left.
+/// Splits every number into pieces, each the nearest `bf16` to what is left: as many as `pieces`, from the first number's high
+/// one on, reaches over planes.
 ///
 /// # Panics
-/// If there are no tiles, or the slices are not of one length.
-pub(super) fn split(xs: &[f32], high: &mut [u16], middle: &mut [u16], low: &mut [u16]) {
-    assert!(available(), "pieces are for tiles");
-    assert!([high.len(), middle.len(), low.len()] == [xs.len(); PLANES], "three pieces of each number");
-    // SAFETY: where there are tiles, there are these vectors; the pieces have room for every number.
-    unsafe { imp::split(xs, high.as_mut_ptr(), middle.as_mut_ptr(), low.as_mut_ptr()) }
+/// If there are no tiles, or neither one nor three pieces.
+pub(super) fn split(xs: &[f32], pieces: &mut [u16], plane: usize) {
+    assert!(available() && xs.len() <= plane, "pieces are for tiles");
+    // The last plane may be cut off before its end.
+    let count = pieces.len().div_ceil(plane);
+    assert!((count - 1) * plane + xs.len() <= pieces.len(), "pieces of each number");
+    let high = pieces.as_mut_ptr();
+    // SAFETY: where there are tiles, there are these vectors; each plane was checked to have room for every number, and they are
+    // as far apart.
+    unsafe {
+        match count {
+            1 => imp::round(xs, high),
+            3 => imp::split(xs, high, high.add(plane), high.add(2 * plane)),
+            _ => unreachable!("a number is one piece or three"),
+        }
+    }
 }
 
 /// Writes rows of a product, up to 16 columns of each, with `bias` and the values of `added`, if there are any, added to them,
@@ -264,8 +306,30 @@ mod imp {
     ///
     /// # Safety
     /// The registers must be set up, and the slices as long as the product reads.
-    pub(super) unsafe fn rows(a: &[u16], pitch: usize, plane: usize, steps: &[usize], b: &[u16], count: usize, out: &mut Block) {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) unsafe fn rows(
+        planes: usize,
+        a: &[u16],
+        pitch: usize,
+        plane: usize,
+        steps: &[usize],
+        b: &[u16],
+        count: usize,
+        out: &mut Block,
+    ) {
         let (pitch, plane) = (2 * pitch, 2 * plane);
+        macro_rules! rounded_rows {
+            ($($sum:literal),*) => {
+                four_tiles!(
+                    "tileloadd tmm7, [{b} + {line}*1]", "add {b}, 1024",
+                    "mov {at}, [{steps}]", "add {steps}, 8", "lea {at}, [{a} + 2*{at}]",
+                    $(concat!("tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {next}\n tdpbf16ps ", $sum, ", tmm4, tmm7")),*;
+                    out.0.as_mut_ptr(), steps.len(),
+                    a = in(reg) a.as_ptr(), b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _,
+                    at = out(reg) _, pitch = in(reg) pitch, next = in(reg) SIDE * pitch,
+                )
+            };
+        }
         macro_rules! rows {
             ($($sum:literal),*) => {
                 four_tiles!(
@@ -283,11 +347,15 @@ mod imp {
         // SAFETY: every depth reads three tiles of 1 KiB of `b` and, in each plane, 64 bytes of each of the rows of `a`, which
         // the caller says are there; what is written is `out`.
         unsafe {
-            match count {
-                1 => rows!("tmm0"),
-                2 => rows!("tmm0", "tmm1"),
-                3 => rows!("tmm0", "tmm1", "tmm2"),
-                4 => rows!("tmm0", "tmm1", "tmm2", "tmm3"),
+            match (planes, count) {
+                (1, 1) => rounded_rows!("tmm0"),
+                (1, 2) => rounded_rows!("tmm0", "tmm1"),
+                (1, 3) => rounded_rows!("tmm0", "tmm1", "tmm2"),
+                (1, 4) => rounded_rows!("tmm0", "tmm1", "tmm2", "tmm3"),
+                (3, 1) => rows!("tmm0"),
+                (3, 2) => rows!("tmm0", "tmm1"),
+                (3, 3) => rows!("tmm0", "tmm1", "tmm2"),
+                (3, 4) => rows!("tmm0", "tmm1", "tmm2", "tmm3"),
                 _ => unreachable!("there are four tiles to sum in"),
             }
         }
@@ -326,7 +394,9 @@ mod imp {
     ///
     /// # Safety
     /// The registers must be set up, and the slices as long as the product reads.
+    #[allow(clippy::too_many_arguments)]
     pub(super) unsafe fn columns(
+        planes: usize,
         a: &[u16],
         b: &[u32],
         starts: &[usize],
@@ -349,27 +419,35 @@ mod imp {
                 )
             };
         }
-        // SAFETY: every depth reads three tiles of 1 KiB of `a` and, in each plane, 16 columns of 16 pairs of rows of `b` from
-        // each start, which the caller says are there; what is written is `out`.
+        macro_rules! rounded_columns {
+            ($($sum:literal, $start:ident);*) => {
+                four_tiles!(
+                    "tileloadd tmm7, [{a} + {line}*1]", "add {a}, 1024",
+                    $(concat!(
+                        "lea {at}, [{", stringify!($start), "} + {depth}]\n tileloadd tmm4, [{at} + {pitch}*1]\n tdpbf16ps ",
+                        $sum, ", tmm7, tmm4"
+                    )),*, "add {depth}, {step}";
+                    out.0.as_mut_ptr(), depths,
+                    a = inout(reg) a.as_ptr() => _, at = out(reg) _, depth = inout(reg) 0usize => _,
+                    $($start = in(reg) $start,)*
+                    pitch = in(reg) pitch, step = in(reg) SIDE * pitch,
+                )
+            };
+        }
+        // SAFETY: every depth reads a tile of 1 KiB of `a` for each plane and, in each plane, 16 columns of 16 pairs of rows of
+        // `b` from each start, which the caller says are there; what is written is `out`.
         unsafe {
-            let first = |tile: usize| b.as_ptr().add(starts[tile]);
-            match starts.len() {
-                1 => {
-                    let b0 = first(0);
-                    columns!("tmm0", b0)
-                }
-                2 => {
-                    let (b0, b1) = (first(0), first(1));
-                    columns!("tmm0", b0; "tmm1", b1)
-                }
-                3 => {
-                    let (b0, b1, b2) = (first(0), first(1), first(2));
-                    columns!("tmm0", b0; "tmm1", b1; "tmm2", b2)
-                }
-                4 => {
-                    let (b0, b1, b2, b3) = (first(0), first(1), first(2), first(3));
-                    columns!("tmm0", b0; "tmm1", b1; "tmm2", b2; "tmm3", b3)
-                }
+            // Surplus starts repeat the last one; nothing is loaded from them.
+            let [b0, b1, b2, b3] = std::array::from_fn(|tile| b.as_ptr().add(starts[tile.min(starts.len() - 1)]));
+            match (planes, starts.len()) {
+                (1, 1) => rounded_columns!("tmm0", b0),
+                (1, 2) => rounded_columns!("tmm0", b0; "tmm1", b1),
+                (1, 3) => rounded_columns!("tmm0", b0; "tmm1", b1; "tmm2", b2),
+                (1, 4) => rounded_columns!("tmm0", b0; "tmm1", b1; "tmm2", b2; "tmm3", b3),
+                (3, 1) => columns!("tmm0", b0),
+                (3, 2) => columns!("tmm0", b0; "tmm1", b1),
+                (3, 3) => columns!("tmm0", b0; "tmm1", b1; "tmm2", b2),
+                (3, 4) => columns!("tmm0", b0; "tmm1", b1; "tmm2", b2; "tmm3", b3),
                 _ => unreachable!("there are four tiles to sum in"),
             }
         }
@@ -409,7 +487,9 @@ mod imp {
     ///
     /// # Safety
     /// The registers must be set up, and the slices as long as the product reads.
+    #[allow(clippy::too_many_arguments)]
     pub(super) unsafe fn square(
+        planes: usize,
         a: [&[u16]; 2],
         b: &[u32],
         starts: [usize; 2],
@@ -419,9 +499,23 @@ mod imp {
         out: &mut Block,
     ) {
         let (pitch, plane) = (4 * pitch, 4 * plane);
-        // SAFETY: every depth reads three tiles of 1 KiB of each strip of `a` and, in each plane, 16 columns of 16 pairs of rows
+        let apart = 4 * (starts[1] as isize - starts[0] as isize);
+        // SAFETY: every depth reads a tile of 1 KiB for each plane of each strip of `a` and, in each plane, 16 columns of 16 pairs of rows
         // of `b` from each start, which the caller says are there; what is written is `out`.
         unsafe {
+            if planes == 1 {
+                four_tiles!(
+                    "tileloadd tmm4, [{a} + {line}*1]", "tileloadd tmm5, [{second} + {line}*1]",
+                    "tileloadd tmm6, [{b} + {pitch}*1]", "lea {at}, [{b} + {apart}]", "tileloadd tmm7, [{at} + {pitch}*1]",
+                    "tdpbf16ps tmm0, tmm4, tmm6", "tdpbf16ps tmm1, tmm4, tmm7", "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 1024", "add {second}, 1024", "add {b}, {depth}";
+                    out.0.as_mut_ptr(), depths,
+                    a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _,
+                    b = inout(reg) b.as_ptr().add(starts[0]) => _, apart = in(reg) apart,
+                    at = out(reg) _, pitch = in(reg) pitch, depth = in(reg) SIDE * pitch,
+                );
+                return;
+            }
             four_tiles!(
                 "tileloadd tmm4, [{a} + {line}*1 + 2048]", "tileloadd tmm5, [{second} + {line}*1 + 2048]",
                 "tileloadd tmm6, [{b} + {pitch}*1]", "lea {at}, [{b} + {apart}]", "tileloadd tmm7, [{at} + {pitch}*1]",
@@ -430,9 +524,30 @@ mod imp {
                 "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 3072", "add {second}, 3072", "add {b}, {depth}";
                 out.0.as_mut_ptr(), depths,
                 a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _,
-                b = inout(reg) b.as_ptr().add(starts[0]) => _, apart = in(reg) 4 * (starts[1] as isize - starts[0] as isize),
+                b = inout(reg) b.as_ptr().add(starts[0]) => _, apart = in(reg) apart,
                 at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane, depth = in(reg) SIDE * pitch,
             );
+        }
+    }
+
+    /// The first piece alone; see [`super::split`].
+    ///
+    /// # Safety
+    /// There must be room for as many numbers as there are.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    pub(super) unsafe fn round(xs: &[f32], to: *mut u16) {
+        for first in (0..xs.len()).step_by(SIDE) {
+            let mask = match xs.len() - first {
+                left @ ..SIDE => (1u16 << left) - 1,
+                _ => u16::MAX,
+            };
+            // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others; both
+            // types are 256 bits.
+            unsafe {
+                let x = _mm512_maskz_loadu_ps(mask, xs.as_ptr().add(first));
+                let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
+                _mm256_mask_storeu_epi16(to.add(first).cast(), mask, rounded);
+            }
         }
     }
 
@@ -561,15 +676,21 @@ mod imp {
 
     pub(super) fn give_back() {}
 
-    pub(super) unsafe fn rows(_: &[u16], _: usize, _: usize, _: &[usize], _: &[u16], _: usize, _: &mut Block) {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) unsafe fn rows(_: usize, _: &[u16], _: usize, _: usize, _: &[usize], _: &[u16], _: usize, _: &mut Block) {
         unreachable!("there are no tiles")
     }
 
-    pub(super) unsafe fn square(_: [&[u16]; 2], _: &[u32], _: [usize; 2], _: usize, _: usize, _: usize, _: &mut Block) {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) unsafe fn square(_: usize, _: [&[u16]; 2], _: &[u32], _: [usize; 2], _: usize, _: usize, _: usize, _: &mut Block) {
         unreachable!("there are no tiles")
     }
 
     pub(super) unsafe fn write_rows(_: &[[f32; super::SIDE]], _: &[f32], _: Option<*const f32>, _: bool, _: usize, _: *mut f32) {
+        unreachable!("there are no tiles")
+    }
+
+    pub(super) unsafe fn round(_: &[f32], _: *mut u16) {
         unreachable!("there are no tiles")
     }
 
@@ -581,7 +702,8 @@ mod imp {
         unreachable!("there are no tiles")
     }
 
-    pub(super) unsafe fn columns(_: &[u16], _: &[u32], _: &[usize], _: usize, _: usize, _: usize, _: &mut Block) {
+    #[allow(clippy::too_many_arguments)]
+    pub(super) unsafe fn columns(_: usize, _: &[u16], _: &[u32], _: &[usize], _: usize, _: usize, _: usize, _: &mut Block) {
         unreachable!("there are no tiles")
     }
 }
@@ -590,13 +712,12 @@ mod imp {
 mod tests {
     use super::*;
 
-    /// The numbers that the pieces of some numbers are of.
-    fn put_together(xs: &[f32]) -> Vec<f64> {
-        let mut pieces = [0; PLANES].map(|_| vec![0; xs.len()]);
-        let [high, middle, low] = &mut pieces;
-        split(xs, high, middle, low);
+    /// The numbers that so many pieces of some numbers are of.
+    fn put_together(xs: &[f32], planes: usize) -> Vec<f64> {
+        let mut pieces = vec![0; planes * xs.len()];
+        split(xs, &mut pieces, xs.len());
         let number = |piece: u16| f64::from(f32::from_bits(u32::from(piece) << 16));
-        (0..xs.len()).map(|at| pieces.iter().map(|piece| number(piece[at])).sum()).collect()
+        (0..xs.len()).map(|at| pieces.iter().skip(at).step_by(xs.len()).map(|piece| number(*piece)).sum()).collect()
     }
 
     #[test]
@@ -607,9 +728,13 @@ mod tests {
         let xs = [0f32, -0.0, 1.0, -1.000_000_1, 0.7, 1.0 / 3.0, 16_777_215.0, -2.5e-20, 3.3e38, 0.1];
         for len in [1, 7, 10, 16, 17, 40] {
             let xs: Vec<f32> = xs.iter().cycle().take(len).copied().collect();
-            assert_eq!(put_together(&xs), xs.iter().copied().map(f64::from).collect::<Vec<_>>());
+            assert_eq!(put_together(&xs, PLANES), xs.iter().copied().map(f64::from).collect::<Vec<_>>());
         }
-        let found = put_together(&[f32::MAX, f32::NEG_INFINITY, f32::NAN]);
+        assert_eq!(
+            put_together(&[1.0, 1.003, 1.005, -0.1, f32::INFINITY], 1),
+            [1.0, 1.0, 1.0078125, -0.10009765625, f64::INFINITY]
+        );
+        let found = put_together(&[f32::MAX, f32::NEG_INFINITY, f32::NAN], PLANES);
         assert!((found[0] / f64::from(f32::MAX) - 1.0).abs() < 0.01);
         assert!(found[1] == f64::NEG_INFINITY && found[2].is_nan(), "{found:?}");
     }
@@ -618,14 +743,14 @@ mod tests {
     #[should_panic(expected = "rows of the left matrix")]
     fn refuses_rows_that_are_not_there() {
         let Some(tiles) = Tiles::new() else { panic!("rows of the left matrix, had there been tiles") };
-        tiles.rows(&[0; 64 * DEPTH], DEPTH, 64 * DEPTH, &[0], &[0; PLANES * TILE], 4, &mut Block::default());
+        tiles.rows(3, &[0; 64 * DEPTH], DEPTH, 64 * DEPTH, &[0], &[0; PLANES * TILE], 4, &mut Block::default());
     }
 
     #[test]
     #[should_panic(expected = "columns of the right matrix")]
     fn refuses_columns_that_are_not_there() {
         let Some(tiles) = Tiles::new() else { panic!("columns of the right matrix, had there been tiles") };
-        tiles.columns(&[0; PLANES * TILE], &[0; 16 * 64], &[0, 16], 64, 16 * 64, &mut Block::default());
+        tiles.columns(3, &[0; PLANES * TILE], &[0; 16 * 64], &[0, 16], 64, 16 * 64, &mut Block::default());
     }
 
     #[test]
@@ -643,7 +768,7 @@ mod tests {
     fn no_depth_is_a_product_of_zeros() {
         let Some(tiles) = Tiles::new() else { return };
         let mut block = Block([1.0; TILES * SIDE * SIDE]);
-        tiles.rows(&[0; 63], 1, 0, &[], &[], 4, &mut block);
+        tiles.rows(3, &[0; 63], 1, 0, &[], &[], 4, &mut block);
         assert_eq!(block.0, [0.0; TILES * SIDE * SIDE]);
     }
 }

@@ -7,6 +7,7 @@ use super::conv::Conv;
 use super::patches::{Geometry, operand};
 use super::real::Real;
 use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
+use crate::Precision;
 use crate::spec::{Activation, TransposedConvolution};
 use candle_core::{Result, Shape, Tensor};
 
@@ -25,7 +26,7 @@ pub(crate) fn conv_transpose<const N: usize>(
     let geometry = Geometry::transposed(xs.dims(), spec)?;
     let channels = xs.dim(N + 1)?;
     expect_weight(spec.layer, weight, spec.infer(&[operand(xs.dims())]), channels)?;
-    let conv = Conv { geometry, filters: channels, groups: 1, ends_in: Activation::Linear };
+    let conv = Conv { geometry, filters: channels, groups: 1, ends_in: Activation::Linear, precision: Precision::current() };
     weighted::apply(xs, weight, bias, activation, |ends_in| Transposed { conv, ends_in })
 }
 

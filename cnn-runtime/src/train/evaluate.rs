@@ -90,7 +90,7 @@ pub(super) fn evaluate(
     let indices: Vec<usize> = (0..data.len()).collect();
     for batch in indices.chunks(batch_size) {
         let (images, labels) = data.batch(batch, &state.device)?;
-        let (predictions, of_outputs) = layers::collect(|| network.forward(&images, &cx))?;
+        let (predictions, of_outputs) = state.precision.during(|| layers::collect(|| network.forward(&images, &cx)))?;
         let predictions = predictions.detach();
         let loss = compiled.loss.compute(&predictions, &labels)?;
         let loss = of_outputs.map_or(Ok(loss.clone()), |of_outputs| loss + of_outputs)?;

@@ -21,7 +21,7 @@ impl<N: Network> Model<N> {
     pub fn predict<I: Images>(&self, images: &I) -> Result<Tensor> {
         const { spec::require(N::GRAPH.takes_images("predict", &I::KNOWN)) };
         let batch = |range| images.images(range, &self.state.device);
-        predict(&self.network, images.count(), &batch)
+        self.state.precision.during(|| predict(&self.network, images.count(), &batch))
     }
 
     /// The most probable class of every image.

@@ -43,7 +43,7 @@ pub(super) fn step(
     let cx = Context::training(state.seed, state.step);
     let cx = if with_logits { cx.with_logits() } else { cx };
     let ((predictions, loss), tape) = kernels::record(|| {
-        let (predictions, of_outputs) = layers::collect(|| network.forward(images, &cx))?;
+        let (predictions, of_outputs) = state.precision.during(|| layers::collect(|| network.forward(images, &cx)))?;
         let loss = compiled.loss.compute(&predictions, labels)?;
         let penalties = [penalty(&trained, &state.variables)?, of_outputs].into_iter().flatten();
         Ok((predictions, penalties.into_iter().try_fold(loss, |loss, penalty| loss + penalty)?))

@@ -1,0 +1,48 @@
+//! How precisely a network multiplies.
+
+use std::cell::Cell;
+
+/// How precisely the products of convolutions and dense layers are computed.
+///
+/// Weights, activations, gradients, sums and everything that is not such a product are `f32` in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// All 24 bits of `f32`.
+    #[default]
+    F32,
+    /// The factors are rounded to `bf16`, whose 8 bits are enough for most networks to learn as well (Kalamkar et al., 2019), on
+    /// processors that multiply it several times faster (Intel's AMX); elsewhere, and where a product is too small for it to
+    /// pay, this is [`Self::F32`].
+    Bf16,
+}
+
+thread_local! {
+    static CURRENT: Cell<Precision> = const { Cell::new(Precision::F32) };
+}
+
+impl Precision {
+    /// Runs `pass`, whose operations, and later their gradients, are computed at this precision.
+    pub(crate) fn during<R>(self, pass: impl FnOnce() -> R) -> R {
+        struct Restore(Precision);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0);
+            }
+        }
+        let _restore = Restore(CURRENT.replace(self));
+        pass()
+    }
+
+    /// The precision of the pass in hand.
+    pub(crate) fn current() -> Self {
+        CURRENT.get()
+    }
+
+    /// The `bf16` pieces of which each factor is the sum.
+    pub(crate) fn pieces(self) -> usize {
+        match self {
+            Precision::F32 => 3,
+            Precision::Bf16 => 1,
+        }
+    }
+}
