@@ -97,11 +97,11 @@ impl Plan {
     /// As many images as have their largest tensor in a fraction of a core's second-level cache, but enough groups for every
     /// thread to have several.
     fn images_in_a_group(&self, batch: usize) -> usize {
-        const CACHED: usize = 128 * 1024;
-        const GROUPS: usize = 4;
+        const CACHED: usize = 192 * 1024;
+        const GROUPS: usize = 2;
         let threads = rayon::current_num_threads();
         let cached = self.largest.map_or(1, |largest| CACHED / largest.max(1));
-        cached.clamp(1, 32).min(batch.div_ceil(GROUPS * threads))
+        cached.clamp(1, 64).min(batch.div_ceil(GROUPS * threads))
     }
 
     /// Every output, for a batch of each input.
