@@ -1,8 +1,8 @@
 //! A network as a list of steps for inference: its weights laid out once, and what can be one pass in one.
 //!
-//! What each step computes is what the graph says of its [stages](crate::spec::Stage). A batch is cut into groups of images
-//! whose tensors stay in a core's cache; each goes through the whole network on one thread, so that threads never wait for
-//! each other.
+//! What each step computes is what the graph says of its [stages](crate::spec::Stage). A batch is cut into groups of images whose
+//! tensors stay in a core's cache; each goes through the convolutions on one thread, so that threads never wait for each other.
+//! Dense layers, whose weights outweigh their inputs, take the batch as one again.
 
 use crate::kernels::{self, PreparedConv, PreparedDense};
 use crate::layers::{Function, function, weights_of};
@@ -15,6 +15,8 @@ use rayon::prelude::*;
 pub(crate) struct Plan {
     steps: Vec<Step>,
     outputs: Vec<usize>,
+    /// The first step that takes the whole batch: a dense layer, whose input is all that is left of the steps before.
+    tail: usize,
     /// Values in the largest tensor of one image, if its size is known.
     largest: Option<usize>,
     /// Multiply-adds of one image, if known.
@@ -44,8 +46,9 @@ impl Plan {
     /// If `weights` lacks a tensor of the right shape.
     pub(crate) fn new(graph: &Graph, weights: &Weights) -> Result<Option<Self>> {
         let mut steps = Vec::new();
-        for stage in graph.stages() {
-            let Some(step) = step(graph, &stage, weights)? else { return Ok(None) };
+        let stages = graph.stages();
+        for stage in &stages {
+            let Some(step) = step(graph, stage, weights)? else { return Ok(None) };
             steps.push(step);
         }
         let mut is_needed = vec![false; graph.nodes.len()];
@@ -54,9 +57,12 @@ impl Plan {
             let inputs = step.inputs.iter().chain([&step.output]);
             step.last_uses = inputs.copied().filter(|input| !std::mem::replace(&mut is_needed[*input], true)).collect();
         }
+        let is_dense = |index: &usize| matches!(graph.nodes[stages[*index].node].layer, Layer::Dense(_));
+        let tail = (1..steps.len()).filter(is_dense).find(|index| left_before(&steps, *index) == steps[*index].inputs);
+        let tail = tail.unwrap_or(steps.len());
         let values = |node: &spec::Node| node.shape.dims().iter().map(|dim| dim.known()).product::<Option<usize>>();
         let largest = graph.nodes.iter().map(values).collect::<Option<Vec<usize>>>().and_then(|values| values.into_iter().max());
-        Ok(Some(Self { steps, outputs: graph.outputs.to_vec(), largest, macs: graph.macs() }))
+        Ok(Some(Self { steps, outputs: graph.outputs.to_vec(), tail, largest, macs: graph.macs() }))
     }
 
     /// The first output for a batch, the only input.
@@ -68,22 +74,31 @@ impl Plan {
         const SMALL: u64 = 1 << 20;
         const LARGE: u64 = 1 << 30;
         let batch = xs.dims().first().copied().unwrap_or(0);
-        let run = |xs: Tensor| Ok(self.run(&[xs])?.swap_remove(0));
         if batch < 2 {
+            let run = || Ok(self.run(std::slice::from_ref(xs))?.swap_remove(0));
             return match self.macs {
-                Some(..SMALL) => kernels::alone(|| run(xs.clone())),
-                Some(SMALL..LARGE) => kernels::in_pairs(|| run(xs.clone())),
-                _ => run(xs.clone()),
+                Some(..SMALL) => kernels::alone(run),
+                Some(SMALL..LARGE) => kernels::in_pairs(run),
+                _ => run(),
             };
         }
         self.check(xs)?;
         let images = self.images_in_a_group(batch);
+        let (head, tail) = self.steps.split_at(self.tail);
+        let output = self.outputs[0];
+        let left = tail.first().map_or(output, |step| step.inputs[0]);
         let groups: Vec<usize> = (0..batch).step_by(images).collect();
-        let outputs = groups.into_par_iter().map(|first| {
+        let through_head = |first: usize| {
             let group = xs.narrow(0, first, images.min(batch - first))?;
-            kernels::alone(|| run(group))
-        });
-        Tensor::cat(&outputs.collect::<Result<Vec<_>>>()?, 0)
+            let mut tensors = self.no_tensors();
+            kernels::alone(|| run(head, &[group], &mut tensors))?;
+            Ok(tensors[left].take().expect("it is kept"))
+        };
+        let mut tensors = self.no_tensors();
+        let parts = groups.into_par_iter().map(through_head).collect::<Result<Vec<Tensor>>>()?;
+        tensors[left] = Some(Tensor::cat(&parts, 0)?);
+        run(tail, &[], &mut tensors)?;
+        Ok(tensors[output].take().expect("an output is kept"))
     }
 
     /// That a batch has the shape of the first input; it is what messages are about, not the group it is cut into.
@@ -106,19 +121,36 @@ impl Plan {
 
     /// Every output, for a batch of each input.
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let mut tensors: Vec<Option<Tensor>> = Vec::new();
-        tensors.resize(self.steps.iter().map(|step| step.output + 1).max().unwrap_or(0), None);
-        for step in &self.steps {
-            let of = |node: &usize| tensors[*node].as_ref().expect("each step comes after those it takes from");
-            let found = match &step.compute {
-                Compute::Input(place, check) => check(&[&inputs[*place]]),
-                Compute::Layer(function) => function(&step.inputs.iter().map(of).collect::<Vec<_>>()),
-            };
-            tensors[step.output] = Some(found?);
-            step.last_uses.iter().for_each(|node| tensors[*node] = None);
-        }
+        let mut tensors = self.no_tensors();
+        run(&self.steps, inputs, &mut tensors)?;
         Ok(self.outputs.iter().map(|output| tensors[*output].clone().expect("an output is kept")).collect())
     }
+
+    /// A place for the tensor of every node.
+    fn no_tensors(&self) -> Vec<Option<Tensor>> {
+        vec![None; self.steps.iter().map(|step| step.output + 1).max().unwrap_or(0)]
+    }
+}
+
+/// Does some steps, with the tensors of those before.
+fn run(steps: &[Step], inputs: &[Tensor], tensors: &mut [Option<Tensor>]) -> Result<()> {
+    for step in steps {
+        let of = |node: &usize| tensors[*node].as_ref().expect("each step comes after those it takes from");
+        let found = match &step.compute {
+            Compute::Input(place, check) => check(&[&inputs[*place]]),
+            Compute::Layer(function) => function(&step.inputs.iter().map(of).collect::<Vec<_>>()),
+        };
+        tensors[step.output] = Some(found?);
+        step.last_uses.iter().for_each(|node| tensors[*node] = None);
+    }
+    Ok(())
+}
+
+/// The tensors that the steps before `index` leave.
+fn left_before(steps: &[Step], index: usize) -> Vec<usize> {
+    let before = &steps[..index];
+    let is_left = |output: &usize| !before.iter().any(|step| step.last_uses.contains(output));
+    before.iter().map(|step| step.output).filter(is_left).collect()
 }
 
 fn step(graph: &Graph, stage: &Stage, weights: &Weights) -> Result<Option<Step>> {
