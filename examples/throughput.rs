@@ -2,12 +2,14 @@
 //!
 //! `cargo run --release --example throughput -- --model lecture --mode train --batch 128 --seconds 3` prints one line of JSON:
 //! the median over chunks of about a quarter of a second, after a warm-up. A training step is forward, backward, update and
-//! reading the loss; inputs are standard-normal, the labels are 0 to 9 in turn.
+//! reading the loss; inputs are standard-normal, the labels are 0 to 9 in turn. `--mode first` makes one prediction instead and
+//! tells how long after the start of `main` it was there. `benches/compare.py` runs all this beside other frameworks.
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
 use cnn_runtime::candle_nn::{self, Module, Optimizer as _, VarBuilder, VarMap};
 use cnn_runtime::prelude::*;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 model! {
@@ -100,6 +102,10 @@ struct Arguments {
     /// How long to measure
     #[arg(long, default_value = "3", value_parser = seconds)]
     seconds: Duration,
+
+    /// A checkpoint that training begins with writing and that predictions load
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -122,10 +128,14 @@ enum Yardstick {
     ResNet20,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Mode {
+    /// Training steps
     Train,
+    /// Predictions
     Infer,
+    /// The first prediction of this process
+    First,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -134,36 +144,45 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn main() -> Result<()> {
+    let start = Instant::now();
     let arguments = Arguments::parse();
     let (default_batch, shape) = match arguments.model {
         Yardstick::Lecture => (128, [28, 28, 1]),
         Yardstick::Vgg => (64, [32, 32, 3]),
         Yardstick::ResNet20 => (128, [32, 32, 3]),
     };
+    let default_batch = if arguments.mode == Mode::First { 1 } else { default_batch };
     let batch = arguments.batch.unwrap_or(default_batch) as usize;
     let device = Device::cuda_if_available(0)?;
     let [height, width, channels] = shape;
     let images = Tensor::randn(0f32, 1., (batch, height, width, channels), &device)?;
     let labels = Tensor::from_iter((0..batch as u32).map(|index| index % 10), &device)?;
 
-    let step = match (arguments.framework, arguments.model) {
+    let mut step = match (arguments.framework, arguments.model) {
         (Framework::Cnn, Yardstick::Lecture) => ours(Lecture::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Cnn, Yardstick::Vgg) => ours(Vgg::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Cnn, Yardstick::ResNet20) => ours(ResNet20::new(&device, Seed(42))?, &arguments, images, labels)?,
-        (Framework::Candle, Yardstick::Lecture) => candles(lecture_in_candle, arguments.mode, images, labels)?,
-        (Framework::Candle, Yardstick::Vgg) => candles(vgg_in_candle, arguments.mode, images, labels)?,
-        (Framework::Candle, Yardstick::ResNet20) => {
-            Arguments::command().error(ErrorKind::ValueValidation, "`resnet20` is not written in candle's own layers here").exit()
-        }
+        (Framework::Candle, Yardstick::Lecture) => candles(lecture_in_candle, &arguments, images, labels)?,
+        (Framework::Candle, Yardstick::Vgg) => candles(vgg_in_candle, &arguments, images, labels)?,
+        (Framework::Candle, Yardstick::ResNet20) => refuse("`resnet20` is not written in candle's own layers here"),
+    };
+    let measured = if arguments.mode == Mode::First {
+        step()?;
+        format!(r#""milliseconds":{:.2}"#, start.elapsed().as_secs_f64() * 1e3)
+    } else {
+        format!(r#""images_per_second":{:.1}"#, measure(step, batch, arguments.seconds)?)
     };
     println!(
-        r#"{{"framework":"{}","model":"{}","mode":"{}","batch":{batch},"images_per_second":{:.1}}}"#,
+        r#"{{"framework":"{}","model":"{}","mode":"{}","batch":{batch},{measured}}}"#,
         name(arguments.framework),
         name(arguments.model),
         name(arguments.mode),
-        measure(step, batch, arguments.seconds)?
     );
     Ok(())
+}
+
+fn refuse(why: &str) -> ! {
+    Arguments::command().error(ErrorKind::ValueValidation, why).exit()
 }
 
 fn name(value: impl ValueEnum) -> String {
@@ -203,7 +222,10 @@ fn ours<N: Network>(mut model: Model<N>, arguments: &Arguments, images: Tensor, 
         Products::Bf16 => Precision::Bf16,
     });
     Ok(match arguments.mode {
-        Mode::Infer => {
+        Mode::Infer | Mode::First => {
+            if let Some(path) = &arguments.checkpoint {
+                model.load(path)?;
+            }
             let predictor = model.predictor()?;
             Box::new(move || {
                 predictor.predict(&images)?.device().synchronize()?;
@@ -211,6 +233,9 @@ fn ours<N: Network>(mut model: Model<N>, arguments: &Arguments, images: Tensor, 
             })
         }
         Mode::Train => {
+            if let Some(path) = &arguments.checkpoint {
+                model.save(path)?;
+            }
             model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
             Box::new(move || {
                 model.train_on_batch(&images, &labels)?;
@@ -221,12 +246,20 @@ fn ours<N: Network>(mut model: Model<N>, arguments: &Arguments, images: Tensor, 
 }
 
 /// One step of a network in candle's own layers, which take `N, C, H, W` and end in logits.
-fn candles(build: fn(VarBuilder) -> Result<candle_nn::Sequential>, mode: Mode, images: Tensor, labels: Tensor) -> Result<Step> {
+fn candles(
+    build: fn(VarBuilder) -> Result<candle_nn::Sequential>,
+    arguments: &Arguments,
+    images: Tensor,
+    labels: Tensor,
+) -> Result<Step> {
+    if arguments.checkpoint.is_some() {
+        refuse("candle's own layers have no `--checkpoint` here");
+    }
     let images = images.permute((0, 3, 1, 2))?.contiguous()?;
     let variables = VarMap::new();
     let network = build(VarBuilder::from_varmap(&variables, DType::F32, images.device()))?;
-    Ok(match mode {
-        Mode::Infer => Box::new(move || {
+    Ok(match arguments.mode {
+        Mode::Infer | Mode::First => Box::new(move || {
             candle_nn::ops::softmax(&network.forward(&images)?.detach(), 1)?.device().synchronize()?;
             Ok(())
         }),

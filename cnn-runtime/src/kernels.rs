@@ -17,6 +17,7 @@ mod global_pool;
 mod glu;
 mod helper;
 mod initialize;
+mod isa;
 mod matmul;
 mod memory;
 mod merge;

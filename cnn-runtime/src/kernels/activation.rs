@@ -86,10 +86,20 @@ impl Unary for Elementwise {
     }
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
-        in_chunks(xs.len(), CHUNK, |number, out| {
+        // What is not read is not kept; the loop is over as many values of each.
+        let xs = if self.reads_input() { xs } else { ys };
+        in_chunks(grad.len(), CHUNK, |number, out| {
             let part = number * CHUNK..number * CHUNK + out.len();
             gradients(*self, &xs[part.clone()], &ys[part.clone()], &grad[part], out);
         })
+    }
+
+    fn reads_input(&self) -> bool {
+        match self {
+            Elementwise::Named(activation) => !slope_follows_from_output(*activation),
+            Elementwise::Relu(spec) => *spec != PLAIN,
+            _ => true,
+        }
     }
 }
 

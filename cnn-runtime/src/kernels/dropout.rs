@@ -72,6 +72,14 @@ impl Unary for Dropout {
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         self.forward(grad, dims)
     }
+
+    fn reads_input(&self) -> bool {
+        false
+    }
+
+    fn reads_output(&self) -> bool {
+        false
+    }
 }
 
 struct DropoutTogether {
@@ -103,6 +111,14 @@ impl Unary for DropoutTogether {
     /// The same mask, drawn again.
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         self.forward(grad, dims)
+    }
+
+    fn reads_input(&self) -> bool {
+        false
+    }
+
+    fn reads_output(&self) -> bool {
+        false
     }
 }
 

@@ -6,8 +6,9 @@
 
 use super::patches::Geometry;
 use super::share::{for_each, threads};
+use super::simd::arch;
 use super::weighted::Ending;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -33,7 +34,7 @@ impl FewChannels {
         const CHANNELS: usize = 4;
         let geometry = geometry.planar()?;
         let Geometry { channels, output, size, strides, dilation, .. } = geometry;
-        let lanes = Arch::new().dispatch(Lanes);
+        let lanes = arch().dispatch(Lanes);
         if groups > 1 || channels > CHANNELS || lanes == 1 || !filters.is_multiple_of(lanes) {
             return None;
         }
@@ -62,7 +63,7 @@ impl FewChannels {
         for_each(bands, |(image, first, ys)| {
             let band = first..first + ys.len() / (width * self.filters);
             let padded = self.pad(&xs[image * self.geometry.image_len()..][..self.geometry.image_len()], band);
-            Arch::new().dispatch(Band { conv: self, padded: &padded, packed, ys });
+            arch().dispatch(Band { conv: self, padded: &padded, packed, ys });
             // SAFETY: the sums of every pixel of the band have been written.
             let ys = unsafe { ys.assume_init_mut() };
             ending.finish(ys, self.filters, image * image_len + first * width * self.filters);
@@ -215,6 +216,6 @@ mod tests {
             }
         }
         taken += usize::from(agrees(Conv1D::new(32, [4]).padding(Padding::Causal).convolution(), &[2, 50, 1]));
-        assert!(taken > 100 || Arch::new().dispatch(Lanes) == 1, "{taken} were taken");
+        assert!(taken > 100 || arch().dispatch(Lanes) == 1, "{taken} were taken");
     }
 }

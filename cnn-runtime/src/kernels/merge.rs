@@ -25,8 +25,8 @@ pub(crate) fn sum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
         if !a.track_op() && !b.track_op() {
             return Tensor::from_vec(values, a.shape(), a.device());
         }
-        let backward = |_: &[Tensor], _: &Tensor, grad: &Tensor| Ok(vec![Some(grad.clone()), Some(grad.clone())]);
-        tape::note(vec![a.clone(), b.clone()], values, a.shape().clone(), Box::new(backward))
+        let backward = |grad: &Tensor| Ok(vec![Some(grad.clone()), Some(grad.clone())]);
+        tape::note(&[a, b], values, a.shape().clone(), |_| Ok(Box::new(backward)))
     }
     let tracked = a.track_op() || b.track_op();
     let is_float = matches!(a.dtype(), DType::F32 | DType::F64) && a.dtype() == b.dtype();

@@ -54,6 +54,14 @@ impl Unary for GaussianNoise {
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
         grad.to_vec()
     }
+
+    fn reads_input(&self) -> bool {
+        false
+    }
+
+    fn reads_output(&self) -> bool {
+        false
+    }
 }
 
 struct GaussianDropout {
@@ -73,6 +81,14 @@ impl Unary for GaussianDropout {
     /// The same noise, drawn again.
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         self.forward(grad, dims)
+    }
+
+    fn reads_input(&self) -> bool {
+        false
+    }
+
+    fn reads_output(&self) -> bool {
+        false
     }
 }
 

@@ -138,6 +138,10 @@ impl Weighted for BatchNorm {
         let tensor = |values: Vec<f64>| values.into_iter().map(T::of).collect();
         Gradients { input, weight: tensor(along), bias: tensor(sum) }
     }
+
+    fn reads_output(&self) -> bool {
+        false
+    }
 }
 
 impl BatchNorm {

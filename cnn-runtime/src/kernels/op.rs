@@ -59,8 +59,18 @@ pub(crate) trait Unary: Send + Sync + 'static {
     /// Its output for an input of these sizes.
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T>;
 
-    /// The gradient of its input, from the gradient `grad` of its output `ys`.
+    /// The gradient of its input, from the gradient `grad` of its output `ys`. What it does not read may be empty.
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T>;
+
+    /// Whether its backward pass reads the input, which is then kept for it.
+    fn reads_input(&self) -> bool {
+        true
+    }
+
+    /// Whether its backward pass reads the output, which is then kept for it.
+    fn reads_output(&self) -> bool {
+        true
+    }
 }
 
 /// Applies `op` to `xs`.
@@ -75,11 +85,32 @@ pub(crate) fn apply(xs: &Tensor, op: impl Unary) -> Result<Tensor> {
 /// The output of `op`, noted on the tape.
 fn note<T: Real>(xs: Tensor, op: Operation<impl Unary>) -> Result<Tensor> {
     let ys = with_slices([&xs], op.name(), |[values]: [&[T]; 1]| op.0.forward(values, xs.dims()))?;
-    let shape = op.0.shape(xs.dims());
-    tape::note(vec![xs], ys, shape, Box::new(move |inputs, ys, grad| Ok(vec![op.bwd(&inputs[0], ys, grad)?])))
+    let (shape, before) = (op.0.shape(xs.dims()), xs.shape().clone());
+    tape::note(&[&xs], ys, shape, |ys| {
+        let xs = kept(&xs, op.0.reads_input())?;
+        let ys = kept(ys, op.0.reads_output())?;
+        Ok(Box::new(move |grad| Ok(vec![Some(op.gradient(&xs, &ys, grad, &before)?)])))
+    })
+}
+
+/// What is kept of a tensor for a backward pass: one without values stands for what it does not read.
+pub(crate) fn kept(tensor: &Tensor, is_read: bool) -> Result<Tensor> {
+    if is_read { Ok(tensor.clone()) } else { Tensor::zeros(0, tensor.dtype(), tensor.device()) }
 }
 
 struct Operation<U>(U);
+
+impl<U: Unary> Operation<U> {
+    /// The gradient of its input, which is of shape `before`.
+    fn gradient(&self, xs: &Tensor, ys: &Tensor, grad: &Tensor, before: &Shape) -> Result<Tensor> {
+        fn backward<T: Real>(op: &impl Unary, xs: &Tensor, ys: &Tensor, grad: &Tensor, before: &Shape) -> Result<Tensor> {
+            let values = with_slices([xs, ys, grad], op.name(), |[x, y, g]: [&[T]; 3]| op.backward(x, y, g, before.dims()))?;
+            Tensor::from_vec(values, before, grad.device())
+        }
+        let grad = grad.contiguous()?;
+        dispatch!(grad.dtype(), self.name(), backward(&self.0, xs, ys, &grad, before))
+    }
+}
 
 impl<U: Unary> CustomOp1 for Operation<U> {
     fn name(&self) -> &'static str {
@@ -96,11 +127,6 @@ impl<U: Unary> CustomOp1 for Operation<U> {
     }
 
     fn bwd(&self, xs: &Tensor, ys: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        fn backward<T: Real>(op: &impl Unary, xs: &Tensor, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
-            let values = with_slices([xs, ys, grad], op.name(), |[x, y, g]: [&[T]; 3]| op.backward(x, y, g, xs.dims()))?;
-            Tensor::from_vec(values, xs.shape(), xs.device())
-        }
-        let grad = grad.contiguous()?;
-        dispatch!(xs.dtype(), self.name(), backward(&self.0, xs, ys, &grad)).map(Some)
+        self.gradient(xs, ys, grad, xs.shape()).map(Some)
     }
 }

@@ -14,8 +14,9 @@ pub(crate) fn reshape(xs: &Tensor, shape: &[usize]) -> Result<Tensor> {
     fn note<T: Real>(xs: &Tensor, shape: Shape) -> Result<Tensor> {
         let xs = xs.contiguous()?;
         let values = with_slices([&xs], "Reshape", |[xs]: [&[T]; 1]| xs.to_vec())?;
-        let backward = |inputs: &[Tensor], _: &Tensor, grad: &Tensor| Ok(vec![Some(grad.reshape(inputs[0].shape())?)]);
-        tape::note(vec![xs], values, shape, Box::new(backward))
+        let before = xs.shape().clone();
+        let backward = |grad: &Tensor| Ok(vec![Some(grad.reshape(before)?)]);
+        tape::note(&[&xs], values, shape, |_| Ok(Box::new(backward)))
     }
     let reshaped = xs.reshape(shape)?;
     if !xs.track_op() || !tape::is_recording(xs.device()) {

@@ -3,6 +3,19 @@
 //! A program is built for every processor of its kind, but the loops that take the time should use what the one at hand
 //! has. Each is compiled several times, for plain x86-64, AVX2 and AVX-512 (or NEON), and the best is picked when it runs.
 
+use super::isa::{self, Isa};
+use pulp::Arch;
+
+/// The best vectors of this processor that are allowed.
+pub(super) fn arch() -> Arch {
+    match isa::allowed() {
+        Isa::Baseline => Arch::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+        _ => Arch::new(),
+    }
+}
+
 /// Declares a function whose body is compiled for several instruction sets.
 ///
 /// What the body calls is compiled along with it only if it is `#[inline(always)]`.
@@ -22,7 +35,7 @@ macro_rules! simd {
                 }
             }
 
-            pulp::Arch::new().dispatch(Call::<_ $(, $real $(, $axes)?)?>(($($argument,)*) $(, std::marker::PhantomData::<$real>)?));
+            $crate::kernels::simd::arch().dispatch(Call::<_ $(, $real $(, $axes)?)?>(($($argument,)*) $(, std::marker::PhantomData::<$real>)?));
         }
     };
 }

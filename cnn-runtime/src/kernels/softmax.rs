@@ -48,4 +48,8 @@ impl Unary for Softmax {
         }
         out
     }
+
+    fn reads_input(&self) -> bool {
+        false
+    }
 }

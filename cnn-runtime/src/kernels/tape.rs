@@ -3,6 +3,7 @@
 //! Candle's backward pass starts every gradient as a tensor of zeros and adds to it, which for large activations takes
 //! longer than some layers' arithmetic. While a tape records, each of this crate's operations is noted on it and its output
 //! is a leaf of candle's graph; a gradient is then stored where it arrives first and added to only where branches meet.
+//! The tape itself keeps no tensor: what a backward pass reads lives in that, and the rest is freed as the network goes on.
 //! Operations of candle's own in between are differentiated by candle, from leaf to leaf, so that none is lost.
 
 use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
@@ -17,12 +18,12 @@ pub(crate) struct Tape {
     bridged: HashSet<TensorId>,
 }
 
-/// The gradients of an operation's inputs from its inputs, its output and the gradient of that.
-type Backward = Box<dyn Fn(&[Tensor], &Tensor, &Tensor) -> Result<Vec<Option<Tensor>>>>;
+/// The gradients of an operation's inputs from that of its output, and from what it has kept of them.
+pub(crate) type Backward = Box<dyn FnOnce(&Tensor) -> Result<Vec<Option<Tensor>>>>;
 
 enum Step {
-    /// One of this crate's operations.
-    Operation { inputs: Vec<Tensor>, output: Tensor, backward: Backward },
+    /// One of this crate's operations, of inputs of which some have gradients.
+    Operation { inputs: Vec<Option<TensorId>>, output: TensorId, backward: Backward },
     /// Operations of candle's own, from leaves to this tensor.
     Candle { output: Tensor },
 }
@@ -52,17 +53,22 @@ pub(crate) fn is_recording(device: &Device) -> bool {
     device.is_cpu() && RECORDING.with_borrow(Option::is_some)
 }
 
-/// The output of an operation of `inputs`, noted on the tape if one of them has a gradient.
-pub(crate) fn note<T: WithDType>(inputs: Vec<Tensor>, values: Vec<T>, shape: Shape, backward: Backward) -> Result<Tensor> {
+/// The output of an operation of `inputs`, noted on the tape if one of them has a gradient; `backward` is given it.
+pub(crate) fn note<T: WithDType>(
+    inputs: &[&Tensor],
+    values: Vec<T>,
+    shape: Shape,
+    backward: impl FnOnce(&Tensor) -> Result<Backward>,
+) -> Result<Tensor> {
     let device = inputs[0].device().clone();
     RECORDING.with_borrow_mut(|tape| {
         let tape = tape.as_mut().expect("a tape is recording");
-        let has_gradient = inputs.iter().map(|input| tape.tracks(input)).fold(false, |any, this| any | this);
-        if !has_gradient {
+        let inputs: Vec<_> = inputs.iter().map(|input| tape.tracks(input).then_some(input.id())).collect();
+        if inputs.iter().all(Option::is_none) {
             return Tensor::from_vec(values, shape, &device);
         }
         let output = Var::from_vec(values, shape, &device)?.into_inner();
-        tape.steps.push(Step::Operation { inputs, output: output.clone(), backward });
+        tape.steps.push(Step::Operation { inputs, output: output.id(), backward: backward(&output)? });
         Ok(output)
     })
 }
@@ -84,10 +90,10 @@ impl Tape {
         while let Some(step) = self.steps.pop() {
             match step {
                 Step::Operation { inputs, output, backward } => {
-                    let Some(gradient) = gradients.take(output.id()) else { continue };
-                    for (input, gradient) in inputs.iter().zip(backward(&inputs, &output, &gradient)?) {
-                        if let Some(gradient) = gradient.filter(|_| input.track_op()) {
-                            gradients.add(input.id(), gradient)?;
+                    let Some(gradient) = gradients.take(output) else { continue };
+                    for (input, gradient) in inputs.into_iter().zip(backward(&gradient)?) {
+                        if let (Some(input), Some(gradient)) = (input, gradient) {
+                            gradients.add(input, gradient)?;
                         }
                     }
                 }
@@ -128,8 +134,28 @@ impl Gradients {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Activation, Conv2D};
+    use crate::spec::{self, Activation, Conv2D};
     use crate::{Context, Seed, kernels};
+
+    /// Operations whose backward passes read their input, their output, neither or both, side by side.
+    fn what_keeps_little(xs: &Tensor) -> Result<Tensor> {
+        let random = || Context::training(Seed(1), 0).random("dropout").expect("a training pass");
+        let ones = Tensor::ones(3, xs.dtype(), xs.device())?;
+        let normal = kernels::batch_norm(xs, &ones, None, kernels::Moments::of(&xs.detach())?, 1e-3, true)?;
+        let several = [
+            normal,
+            kernels::dropout(xs, 0.4, random())?,
+            kernels::dropout_together(xs, 0.4, &[1, 3], random())?,
+            kernels::gaussian_dropout(xs, 0.4, random())?,
+            kernels::gaussian_noise(xs, 0.4, random())?,
+            kernels::relu(xs, &spec::ReLU::new())?,
+            kernels::relu(xs, &spec::ReLU::new().negative_slope(0.1))?,
+            kernels::activate(xs, Activation::Sigmoid)?,
+            kernels::activate(xs, Activation::Gelu)?,
+            kernels::activate(xs, Activation::Softmax)?,
+        ];
+        kernels::add(&several.iter().collect::<Vec<_>>())
+    }
 
     /// A small network of this crate's operations and of candle's, with a branch of each kind.
     fn network(xs: &Tensor, variables: &[Var]) -> Result<Tensor> {
@@ -139,8 +165,8 @@ mod tests {
         let y = (x.sqr()? + &skip)?;
         let y = kernels::global_avg_pool::<2>("GlobalAveragePooling2D", &(y * &skip)?)?;
         let y = kernels::dense(&y, &variables[2], None, Activation::Linear)?;
-        let random = Context::training(Seed(1), 0).random("dropout").expect("a training pass");
-        kernels::sparse_softmax_cross_entropy(&kernels::dropout(&y, 0.4, random)?, &Tensor::new(&[2u32, 0], xs.device())?)
+        let y = what_keeps_little(&y)?;
+        kernels::sparse_softmax_cross_entropy(&y, &Tensor::new(&[2u32, 0], xs.device())?)
     }
 
     #[test]

@@ -210,6 +210,7 @@ pub(super) unsafe fn write_rows(
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod imp {
     use super::{Block, DEPTH, SIDE, TILES};
+    use crate::kernels::isa::{self, Isa};
     use std::arch::asm;
     use std::arch::x86_64::*;
     use std::sync::OnceLock;
@@ -221,7 +222,8 @@ mod imp {
         const AMX_BF16_AND_TILE: u32 = 1 << 22 | 1 << 24;
         static AVAILABLE: OnceLock<bool> = OnceLock::new();
         *AVAILABLE.get_or_init(|| {
-            let has = is_x86_feature_detected!("avx512bf16")
+            let has = isa::allowed() >= Isa::Amx
+                && is_x86_feature_detected!("avx512bf16")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
                 && __cpuid(0).eax >= 7

@@ -2,7 +2,7 @@
 
 use super::activation::{activate, slope, slope_follows_from_output, value};
 use super::fill::in_chunks;
-use super::op::{dispatch, dtype, slice, with_slices};
+use super::op::{dispatch, dtype, kept, slice, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
@@ -20,8 +20,13 @@ pub(crate) trait Weighted: Send + Sync + 'static {
     /// Its output.
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T>;
 
-    /// Its gradients, from the gradient `grad` of its output `ys`.
+    /// Its gradients, from the gradient `grad` of its output `ys`, which may be empty if it does not read it.
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T>;
+
+    /// Whether its backward pass reads the output, which is then kept for it.
+    fn reads_output(&self) -> bool {
+        true
+    }
 }
 
 /// What a backward pass gives; the input's gradient is empty unless it is wanted.
@@ -60,12 +65,14 @@ fn note<T: Real>(xs: Tensor, weight: Tensor, bias: Option<Tensor>, op: Operation
         Some(bias) => with_slices([&xs, &weight, bias], name, |[x, w, b]: [&[T]; 3]| op.0.forward(x, w, Some(b))),
         None => with_slices([&xs, &weight], name, |[x, w]: [&[T]; 2]| op.0.forward(x, w, None)),
     }?;
-    let (shape, inputs) = (op.0.shape(), [Some(xs), Some(weight), bias].into_iter().flatten().collect());
-    let backward = move |inputs: &[Tensor], ys: &Tensor, grad: &Tensor| {
-        let (input, weight, bias) = op.gradients(&inputs[0], &inputs[1], ys, grad)?;
-        Ok(vec![input, Some(weight), Some(bias)])
-    };
-    tape::note(inputs, ys, shape, Box::new(backward))
+    let inputs: Vec<&Tensor> = [&xs, &weight].into_iter().chain(&bias).collect();
+    tape::note(&inputs, ys, op.0.shape(), |ys| {
+        let (xs, weight, ys) = (xs.clone(), weight.clone(), kept(ys, op.0.reads_output())?);
+        Ok(Box::new(move |grad| {
+            let (input, weight, bias) = op.gradients(&xs, &weight, &ys, grad)?;
+            Ok(vec![input, Some(weight), Some(bias)])
+        }))
+    })
 }
 
 /// That `weight` is what the rule of `layer` asks for, and that nothing else breaks the rule.
