@@ -25,7 +25,8 @@ LARGE = 1024
 
 
 def run(command, **variables):
-    """The line of JSON of a program, the most memory it had in MB, and the milliseconds from its start to that line."""
+    """The line of JSON of a program, the most memory it had in MB, the milliseconds from its start to that line, and how many
+    processors it had on average: fewer than its threads means that something else was running."""
     environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as errors:
@@ -40,7 +41,8 @@ def run(command, **variables):
         if found is None:
             errors.seek(0)
             sys.exit(f"no figure from {shlex.join(command)}\n{errors.read()[-1500:]}")
-    return found, usage.ru_maxrss / 1e3, elapsed
+    processors = (usage.ru_utime + usage.ru_stime) / (time.perf_counter() - start)
+    return found, usage.ru_maxrss / 1e3, elapsed, processors
 
 
 def row(*cells):
@@ -129,15 +131,18 @@ class Bench:
                     rates[size].append(self.ours(network, "train", size)[0]["images_per_second"])
             cost = {size: 1e6 / median(found) for size, found in rates.items()}
             row(network, *(f"{cost[size]:,.0f}" for size in sizes), f"{cost[1024] / cost[32]:.2f}")
-        header("Images a second by threads:", "network", "mode", "batch", "1 thread", "2 threads", "ratio")
+        header("Images a second by threads:", "network", "mode", "batch", "1 thread", "2 threads", "ratio", "processors had")
         for network, batch in self.batches():
             for mode in ("train", "infer"):
-                rates, ratios = {1: [], 2: []}, []
+                rates, ratios, processors = {1: [], 2: []}, [], {1: [], 2: []}
                 for _ in range(self.arguments.rounds):
                     for threads, found in rates.items():
-                        found.append(self.ours(network, mode, batch, RAYON_NUM_THREADS=threads)[0]["images_per_second"])
+                        line, _, _, had = self.ours(network, mode, batch, RAYON_NUM_THREADS=threads)
+                        found.append(line["images_per_second"])
+                        processors[threads].append(had)
                     ratios.append(rates[2][-1] / rates[1][-1])
-                row(network, mode, batch, *(f"{median(found):,.0f}" for found in rates.values()), f"{median(ratios):.2f}")
+                had = ", ".join(f"{median(found):.1f}" for found in processors.values())
+                row(network, mode, batch, *(f"{median(found):,.0f}" for found in rates.values()), f"{median(ratios):.2f}", had)
 
     def batches(self):
         return [(network, NETWORKS[network]) for network in self.arguments.networks.split(",")]
