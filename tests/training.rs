@@ -161,3 +161,47 @@ fn with_constraints_and_regularized_outputs() -> Result<()> {
     trains_as_keras_does::<Held>("held", "momentum", SGD { momentum: 0.9, ..SGD::new(0.05) })?;
     trains_as_keras_does::<Held>("held", "adam", Adam::new(0.01))
 }
+
+model! {
+    block body(filters)(x) {
+        BatchNormalization()(Conv2D(filters, 3, same, use_bias=false)(x))
+    }
+
+    /// Normalisations and sums whose rectifiers `fit` computes in their pass.
+    Rectified {
+        i = Input(6, 7, 2);
+        x = ReLU()(body(4)(i));
+        x = ReLU()(body(4)(x) + x);
+        y = body(4)(x);
+        x = ReLU()(y) + y;
+        x = Dense(3, softmax)(Flatten()(x));
+    }
+
+    /// The same with rectifiers of another name, which are passes of their own.
+    Activated {
+        i = Input(6, 7, 2);
+        x = Activation(relu)(body(4)(i));
+        x = Activation(relu)(body(4)(x) + x);
+        y = body(4)(x);
+        x = Activation(relu)(y) + y;
+        x = Dense(3, softmax)(Flatten()(x));
+    }
+}
+
+/// The variables of a new model after some steps.
+fn trained<N: Network>() -> Result<Vec<Vec<f32>>> {
+    let mut model = Model::<N>::new(&Device::Cpu, Seed(3))?;
+    model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
+    let xs = Tensor::arange(0f32, 8. * 84., &Device::Cpu)?.sin()?.reshape((8, 6, 7, 2))?;
+    let labels = Tensor::from_iter((0..8u32).map(|index| index % 3), &Device::Cpu)?;
+    for _ in 0..5 {
+        model.train_on_batch(&xs, &labels)?;
+    }
+    model.variables().iter().map(|(_, variable)| Ok(variable.flatten_all()?.to_vec1()?)).collect()
+}
+
+#[test]
+fn a_rectifier_in_the_pass_before_it_changes_no_bit() -> Result<()> {
+    assert_eq!(trained::<Rectified>()?, trained::<Activated>()?);
+    Ok(())
+}

@@ -156,11 +156,11 @@ pub use input::Input;
 
 /// Exports the layers but `Input`, those of one tensor before those of several, and says how each is built from a graph.
 macro_rules! layers {
-    ($($module:ident::$name:ident,)* ; $($merging_module:ident::$merging:ident,)*) => {
+    ($($module:ident::$name:ident $([$place:ident])?,)* ; $($merging_module:ident::$merging:ident $([$merging_place:ident])?,)*) => {
         $( pub use $module::$name; )*
         $( pub use $merging_module::$merging; )*
-        $( layers!(@ $name, |inputs| inputs[0]); )*
-        $( layers!(@ $merging, |inputs| inputs); )*
+        $( layers!(@ $name $([$place])?, |inputs| inputs[0]); )*
+        $( layers!(@ $merging $([$merging_place])?, |inputs| inputs); )*
 
         /// The layer that node `index` of `graph` applies, whichever it is, as a function of its inputs when the network
         /// predicts; none for a network or a layer of one's own, which only their own types can build.
@@ -186,7 +186,7 @@ macro_rules! layers {
             }))
         }
     };
-    (@ $name:ident, |$inputs:ident| $input:expr) => {
+    (@ $name:ident $([$place:ident])?, |$inputs:ident| $input:expr) => {
         impl FromSpec for $name {
             fn from_spec(spec: &spec::Layer, $inputs: &[Shape], weights: &Weights) -> Result<Self> {
                 match spec {
@@ -194,6 +194,10 @@ macro_rules! layers {
                     other => candle_core::bail!("`{}` is no `{}`", other.name(), stringify!($name)),
                 }
             }
+
+            $(fn within(self, graph: &Graph, index: usize) -> Self {
+                self.$place(graph, index)
+            })?
         }
     };
 }
@@ -204,7 +208,7 @@ layers! {
         adaptive_average_pooling3d::AdaptiveAveragePooling3D, adaptive_max_pooling1d::AdaptiveMaxPooling1D,
         adaptive_max_pooling2d::AdaptiveMaxPooling2D, adaptive_max_pooling3d::AdaptiveMaxPooling3D, alpha_dropout::AlphaDropout,
         average_pooling1d::AveragePooling1D, average_pooling2d::AveragePooling2D, average_pooling3d::AveragePooling3D,
-        batch_normalization::BatchNormalization, center_crop::CenterCrop, conv1d::Conv1D, conv1d_transpose::Conv1DTranspose,
+        batch_normalization::BatchNormalization [then_rectifies], center_crop::CenterCrop, conv1d::Conv1D, conv1d_transpose::Conv1DTranspose,
         conv2d::Conv2D, conv2d_transpose::Conv2DTranspose, conv3d::Conv3D, conv3d_transpose::Conv3DTranspose,
         cropping1d::Cropping1D, cropping2d::Cropping2D, cropping3d::Cropping3D, dense::Dense, depthwise_conv1d::DepthwiseConv1D,
         depthwise_conv2d::DepthwiseConv2D, dropout::Dropout, elu::ELU, embedding::Embedding, flatten::Flatten,
@@ -217,7 +221,7 @@ layers! {
         max_pooling3d::MaxPooling3D, normalization::Normalization, permute::Permute, prelu::PReLU,
         random_brightness::RandomBrightness, random_contrast::RandomContrast, random_crop::RandomCrop,
         random_erasing::RandomErasing, random_flip::RandomFlip, random_rotation::RandomRotation,
-        random_translation::RandomTranslation, random_zoom::RandomZoom, relu::ReLU, repeat_vector::RepeatVector,
+        random_translation::RandomTranslation, random_zoom::RandomZoom, relu::ReLU [after_what_rectifies], repeat_vector::RepeatVector,
         rescaling::Rescaling, reshape::Reshape, resizing::Resizing, rms_normalization::RMSNormalization,
         separable_conv1d::SeparableConv1D, separable_conv2d::SeparableConv2D, softmax::Softmax,
         spatial_dropout1d::SpatialDropout1D, spatial_dropout2d::SpatialDropout2D, spatial_dropout3d::SpatialDropout3D,
@@ -226,7 +230,7 @@ layers! {
         up_sampling3d::UpSampling3D, zero_padding1d::ZeroPadding1D, zero_padding2d::ZeroPadding2D,
         zero_padding3d::ZeroPadding3D,
     ;
-        add::Add, average::Average, concatenate::Concatenate, dot::Dot, maximum::Maximum, minimum::Minimum, multiply::Multiply,
+        add::Add [then_rectifies], average::Average, concatenate::Concatenate, dot::Dot, maximum::Maximum, minimum::Minimum, multiply::Multiply,
         subtract::Subtract,
 }
 

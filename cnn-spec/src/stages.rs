@@ -38,6 +38,17 @@ impl Graph {
         stages
     }
 
+    /// The rectifier that the pass of node `index` computes too while the network trains: the plain `ReLU` after a batch
+    /// normalisation or a sum, if nothing else takes what it takes, and both are applied once.
+    pub fn rectifier(&self, index: usize) -> Option<usize> {
+        if !matches!(self.nodes[index].layer, Layer::BatchNormalization(_) | Layer::Add(_)) {
+            return None;
+        }
+        let is_applied_once = |index: usize| self.nodes.iter().filter(|node| node.name == self.nodes[index].name).count() == 1;
+        let is_rectifier = |next: &usize| matches!(self.nodes[*next].layer, Layer::ReLU(relu) if relu == ReLU::new());
+        self.only_use(index).filter(is_rectifier).filter(|next| is_applied_once(index) && is_applied_once(*next))
+    }
+
     fn stage(&self, node: usize, is_taken: &mut [bool]) -> Stage {
         let mut stage = Stage { node, norm: None, add: None, activation: Activation::Linear, output: node };
         if !takes_others_along(&self.nodes[node].layer) {
@@ -178,6 +189,21 @@ mod tests {
         assert_eq!(fused(graph(&layers, &[1, 3])), []);
         let layers = [INPUT, (CONV, &[0][..]), (ADD, &[1, 1]), (RELU, &[2])];
         assert_eq!(fused(graph(&layers, &[3])), []);
+    }
+
+    #[test]
+    fn a_rectifier_is_computed_with_what_only_it_takes() {
+        let layers = [INPUT, (NORM, &[0][..]), (RELU, &[1]), (ADD, &[2, 0]), (RELU, &[3]), (NORM, &[4]), (NORM, &[5])];
+        let rectifiers = |graph: Graph| (0..graph.nodes.len()).map(|index| graph.rectifier(index)).collect::<Vec<_>>();
+        let named = |outputs| {
+            let graph = graph(&layers, outputs);
+            let name = |(index, node): (usize, &Node)| Node { name: ["a", "b", "c", "d", "e", "f", "g"][index], ..*node };
+            Graph { nodes: graph.nodes.iter().enumerate().map(name).collect::<Vec<_>>().leak(), ..graph }
+        };
+        assert_eq!(rectifiers(named(&[6])), [None, Some(2), None, Some(4), None, None, None]);
+        assert_eq!(rectifiers(named(&[6, 1])), [None, None, None, Some(4), None, None, None]);
+        // Layers of one name are one layer, which may be applied elsewhere to something else.
+        assert_eq!(rectifiers(graph(&layers, &[6])), [None; 7]);
     }
 
     #[test]

@@ -3,37 +3,60 @@
 //! Candle's own additions, products and concatenations have right backward passes; what decides between tensors, maximum
 //! and minimum, has one here, which shares the gradient between equals.
 
+use super::activation::activate;
 use super::fill::in_chunks;
-use super::op::{dispatch, dtype, slice, with_slices};
+use super::op::{dispatch, dtype, kept, slice, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
+use super::weighted::{finish, undo_activation_of_all};
+use crate::spec::Activation;
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 
 /// `a + b + …`
 pub(crate) fn add(xs: &[&Tensor]) -> Result<Tensor> {
-    reduce("Add", xs, sum)
+    reduce("Add", xs, |a, b| sum(a, b, Activation::Linear))
 }
 
-/// `a + b`, of one shape; by candle, unless it is on the tape or no gradient is asked for.
-pub(crate) fn sum(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    fn sum<T: Real>(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+/// `activation(a + b)`, of one shape, for `relu` or none; by candle, unless it is on the tape or no gradient is asked for.
+pub(crate) fn sum(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+    fn sum<T: Real>(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
         const CHUNK: usize = 4 * 1024;
         let values = with_slices([a, b], "Add", |[a, b]: [&[T]; 2]| {
-            in_chunks(a.len(), CHUNK, |number, sums| add_up(&a[number * CHUNK..], &b[number * CHUNK..], sums))
+            in_chunks(a.len(), CHUNK, |number, sums| {
+                add_up(&a[number * CHUNK..], &b[number * CHUNK..], sums);
+                finish(sums, 1, &[], activation);
+            })
         })?;
         if !a.track_op() && !b.track_op() {
             return Tensor::from_vec(values, a.shape(), a.device());
         }
-        let backward = |grad: &Tensor| Ok(vec![Some(grad.clone()), Some(grad.clone())]);
-        tape::note(&[a, b], values, a.shape().clone(), |_| Ok(Box::new(backward)))
+        tape::note(&[a, b], values, a.shape().clone(), move |sums| {
+            let sums = kept(sums, activation != Activation::Linear)?;
+            Ok(Box::new(move |grad| {
+                let grad = before_activation::<T>(activation, &sums, grad)?;
+                Ok(vec![Some(grad.clone()), Some(grad)])
+            }))
+        })
     }
     let tracked = a.track_op() || b.track_op();
     let is_float = matches!(a.dtype(), DType::F32 | DType::F64) && a.dtype() == b.dtype();
     if !is_float || !a.device().is_cpu() || (tracked && !tape::is_recording(a.device())) {
-        return a + b;
+        return activate(&(a + b)?, activation);
     }
-    dispatch!(a.dtype(), "Add", sum(&a.contiguous()?, &b.contiguous()?))
+    dispatch!(a.dtype(), "Add", sum(&a.contiguous()?, &b.contiguous()?, activation))
+}
+
+/// The gradient before an activation that gave `ys`, from that after it.
+fn before_activation<T: Real>(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    if activation == Activation::Linear {
+        return Ok(grad.clone());
+    }
+    let mut before = Vec::new();
+    with_slices([ys, &grad.contiguous()?], "Add", |[ys, grad]: [&[T]; 2]| {
+        undo_activation_of_all(activation, ys, grad, &mut before);
+    })?;
+    Tensor::from_vec(before, grad.shape(), grad.device())
 }
 
 simd! {

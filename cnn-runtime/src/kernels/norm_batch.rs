@@ -4,7 +4,7 @@ use super::fill::in_chunks;
 use super::norm::{add_up, normalize, part, piece, products, row, squares, sums, undo};
 use super::op::{dispatch, with_slices};
 use super::real::Real;
-use super::weighted::{self, Gradients, Weighted};
+use super::weighted::{self, Gradients, Weighted, finish, undo_activation};
 use crate::spec::Activation;
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -61,7 +61,7 @@ impl Moments {
 
 /// `(xs − mean)/√(variance + epsilon)·weight + bias` of every channel of `xs`, the last axis: the second pass.
 ///
-/// The gradient of `xs` goes through the moments too if they are `of_the_batch`, that is, of `xs` itself.
+/// `activation` comes last. The gradient of `xs` goes through the moments too if they are `of_the_batch`, that is, of `xs` itself.
 ///
 /// # Errors
 /// If there is not one weight, bias and moment for each channel.
@@ -72,6 +72,7 @@ pub(crate) fn batch_norm(
     moments: Moments,
     epsilon: f64,
     of_the_batch: bool,
+    activation: Activation,
 ) -> Result<Tensor> {
     let channels = channels(xs.dims());
     if weight.dims() != [channels] || bias.is_some_and(|bias| bias.dims() != [channels]) || moments.mean.len() != channels {
@@ -79,8 +80,8 @@ pub(crate) fn batch_norm(
         candle_core::bail!("`{}` of {channels} channels has weights, biases and means {found:?}", BatchNorm::NAME);
     }
     let inverse = moments.variance.iter().map(|variance| (variance + epsilon).sqrt().recip()).collect();
-    let op = BatchNorm { dims: xs.dims().to_vec(), mean: moments.mean, inverse, of_the_batch };
-    weighted::apply(xs, weight, bias, Activation::Linear, |_| op)
+    let (dims, mean) = (xs.dims().to_vec(), moments.mean);
+    weighted::apply(xs, weight, bias, activation, |ends_in| BatchNorm { dims, mean, inverse, of_the_batch, ends_in })
 }
 
 fn channels(dims: &[usize]) -> usize {
@@ -93,6 +94,7 @@ struct BatchNorm {
     /// One over the standard deviation.
     inverse: Vec<f64>,
     of_the_batch: bool,
+    ends_in: Activation,
 }
 
 impl BatchNorm {
@@ -118,35 +120,42 @@ impl Weighted for BatchNorm {
             None => vec![T::zero(); mean.len()],
         };
         let length = part(channels);
-        in_chunks(xs.len(), length, |number, ys| normalize(ys, &xs[number * length..], &mean, &scale, &shift))
+        in_chunks(xs.len(), length, |number, ys| {
+            normalize(ys, &xs[number * length..], &mean, &scale, &shift);
+            finish(ys, 1, &[], self.ends_in);
+        })
     }
 
     /// With `x̂ = (x − mean)·inverse` and `M` values in each channel, the gradient of `x` is
     /// `weight·inverse·(g − Σg/M − x̂·Σ(g·x̂)/M)`, without the sums where the moments are given.
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let channels = self.mean.len();
         let (length, means) = (piece(channels), self.mean::<T>());
-        let pieces: Vec<_> =
-            grad.par_chunks(length).zip(xs.par_chunks(length)).map(|(grad, xs)| products(grad, xs, &means)).collect();
+        let pieces = grad.par_chunks(length).zip(xs.par_chunks(length)).enumerate();
+        let pieces: Vec<_> = pieces
+            .map_init(Vec::new, |before, (number, (grad, xs))| {
+                products(self.before_activation(ys, grad, number * length, before), xs, &means)
+            })
+            .collect();
         let (mut sum, mut along) = (vec![0.0; channels], vec![0.0; channels]);
         for (sums, products) in &pieces {
             add_up(&mut sum, sums);
             add_up(&mut along, products);
         }
         along.iter_mut().zip(&self.inverse).for_each(|(along, inverse)| *along *= inverse);
-        let input = if wants_input { self.gradient_of_input(xs, weight, grad, &sum, &along) } else { Vec::new() };
+        let input = if wants_input { self.gradient_of_input([xs, ys, grad], weight, &sum, &along) } else { Vec::new() };
         let tensor = |values: Vec<f64>| values.into_iter().map(T::of).collect();
         Gradients { input, weight: tensor(along), bias: tensor(sum) }
     }
 
     fn reads_output(&self) -> bool {
-        false
+        self.ends_in != Activation::Linear
     }
 }
 
 impl BatchNorm {
     /// The second pass backward, from `sum`, `Σg`, and `along`, `Σ(g·x̂)`.
-    fn gradient_of_input<T: Real>(&self, xs: &[T], weight: &[T], grad: &[T], sum: &[f64], along: &[f64]) -> Vec<T> {
+    fn gradient_of_input<T: Real>(&self, [xs, ys, grad]: [&[T]; 3], weight: &[T], sum: &[f64], along: &[f64]) -> Vec<T> {
         let channels = self.mean.len();
         let share = if self.of_the_batch { channels as f64 / xs.len() as f64 } else { 0.0 };
         let factor = |channel: usize| weight[channel].wide() * self.inverse[channel];
@@ -157,9 +166,18 @@ impl BatchNorm {
         let constant = row::<T>((0..channels).map(|channel| -factor(channel) * sum[channel] * share), channels);
         let length = part(channels);
         in_chunks(xs.len(), length, |number, out| {
-            let start = number * length;
-            undo(out, &grad[start..], &xs[start..], &mean, &slope, &along, &constant);
+            let (start, mut before) = (number * length, Vec::new());
+            let grad = self.before_activation(ys, &grad[start..start + out.len()], start, &mut before);
+            undo(out, grad, &xs[start..], &mean, &slope, &along, &constant);
         })
+    }
+
+    /// The gradient before the activation, of some values from `start` on.
+    fn before_activation<'a, T: Real>(&self, ys: &[T], grad: &'a [T], start: usize, scratch: &'a mut Vec<T>) -> &'a [T] {
+        match self.ends_in {
+            Activation::Linear => grad,
+            activation => undo_activation(activation, &ys[start..start + grad.len()], grad, scratch),
+        }
     }
 }
 

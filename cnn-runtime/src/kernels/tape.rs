@@ -6,6 +6,7 @@
 //! The tape itself keeps no tensor: what a backward pass reads lives in that, and the rest is freed as the network goes on.
 //! Operations of candle's own in between are differentiated by candle, from leaf to leaf, so that none is lost.
 
+use crate::spec::Activation;
 use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -123,7 +124,7 @@ impl Gradients {
 
     fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
         let sum = match self.take(id) {
-            Some(sum) => super::merge::sum(&sum, &gradient)?,
+            Some(sum) => super::merge::sum(&sum, &gradient, Activation::Linear)?,
             None => gradient,
         };
         self.0.insert(id, sum);
@@ -134,14 +135,14 @@ impl Gradients {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{self, Activation, Conv2D};
+    use crate::spec::{self, Conv2D};
     use crate::{Context, Seed, kernels};
 
     /// Operations whose backward passes read their input, their output, neither or both, side by side.
     fn what_keeps_little(xs: &Tensor) -> Result<Tensor> {
         let random = || Context::training(Seed(1), 0).random("dropout").expect("a training pass");
         let ones = Tensor::ones(3, xs.dtype(), xs.device())?;
-        let normal = kernels::batch_norm(xs, &ones, None, kernels::Moments::of(&xs.detach())?, 1e-3, true)?;
+        let normal = kernels::batch_norm(xs, &ones, None, kernels::Moments::of(&xs.detach())?, 1e-3, true, Activation::Relu)?;
         let several = [
             normal,
             kernels::dropout(xs, 0.4, random())?,

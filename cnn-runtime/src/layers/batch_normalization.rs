@@ -1,7 +1,7 @@
 //! `BatchNormalization`: every channel is given mean 0 and variance 1 over the batch.
 
 use crate::kernels::Moments;
-use crate::spec::{self, Operand, Shape};
+use crate::spec::{self, Activation, Graph, Operand, Shape};
 use crate::{Context, Weights, kernels, layers};
 use candle_core::{DType, Result, Tensor, Var};
 
@@ -18,6 +18,8 @@ pub struct BatchNormalization {
     pub running_var: Var,
     spec: spec::BatchNormalization,
     frozen: bool,
+    /// What the layer behind this one would do, and this one does in a pass of `fit` over the whole network.
+    then: Activation,
 }
 
 impl BatchNormalization {
@@ -32,7 +34,21 @@ impl BatchNormalization {
         let statistics = inferred.parameters.as_slice().iter().filter(|parameter| parameter.is_statistic);
         let mut statistics = statistics.map(|parameter| weights.statistic(parameter)).collect::<Result<Vec<_>>>()?;
         let running_var = statistics.remove(1);
-        Ok(Self { weight, bias, running_mean: statistics.remove(0), running_var, spec, frozen: weights.is_frozen() })
+        Ok(Self {
+            weight,
+            bias,
+            running_mean: statistics.remove(0),
+            running_var,
+            spec,
+            frozen: weights.is_frozen(),
+            then: Activation::Linear,
+        })
+    }
+
+    /// The same layer, which knows whether its pass of `fit` rectifies too.
+    pub(super) fn then_rectifies(self, graph: &Graph, index: usize) -> Self {
+        let then = graph.rectifier(index).map_or(Activation::Linear, |_| Activation::Relu);
+        Self { then, ..self }
     }
 
     /// Normalises `xs`: while training with the moments of the batch, which the running statistics move towards, else with
@@ -51,7 +67,8 @@ impl BatchNormalization {
         } else {
             Moments { mean: values(&self.running_mean)?, variance: values(&self.running_var)? }
         };
-        kernels::batch_norm(xs, &weight, bias.as_ref(), moments, self.spec.epsilon, of_the_batch)
+        let activation = if kernels::is_recording(xs.device()) { self.then } else { Activation::Linear };
+        kernels::batch_norm(xs, &weight, bias.as_ref(), moments, self.spec.epsilon, of_the_batch, activation)
     }
 
     /// `running = momentum·running + (1 − momentum)·batch`.
