@@ -121,7 +121,7 @@ fn write(path: &Path, maps: &Tensor) -> Result<()> {
 /// white.
 fn greys(map: &Tensor, picture: bool) -> Result<Vec<u8>> {
     let values = map.flatten_all()?.to_vec1::<f32>()?;
-    let farthest = values.iter().fold(1. / 255., |farthest, value| farthest.max(value.abs()));
+    let farthest = values.iter().fold(1f32 / 255., |farthest, value| farthest.max(value.abs()));
     let shade = |value: f32| if picture { value } else { (value / farthest + 1.) / 2. };
     Ok(values.into_iter().map(|value| (255. * shade(value)).round() as u8).collect())
 }
