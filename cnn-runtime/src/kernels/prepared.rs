@@ -64,6 +64,7 @@ pub(crate) struct PreparedDense {
     activation: Activation,
     precision: Precision,
     for_tiles: OnceLock<Right>,
+    for_vectors: OnceLock<Vec<f32>>,
 }
 
 impl PreparedDense {
@@ -71,7 +72,8 @@ impl PreparedDense {
     pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
         let units = bias.len();
         let (features, precision) = (weight.len() / units, Precision::current());
-        Self { units, features, weight, bias, activation, precision, for_tiles: OnceLock::new() }
+        let (for_tiles, for_vectors) = (OnceLock::new(), OnceLock::new());
+        Self { units, features, weight, bias, activation, precision, for_tiles, for_vectors }
     }
 
     /// `activation(xs·weightᵀ + bias + added)` of `xs`, `N, F`.
@@ -87,10 +89,11 @@ impl PreparedDense {
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let right = || Right::pack(self.precision, [features, units], &self.weight, features, Some);
             let mut ys = if batch == 1 {
-                let share = units.div_ceil(threads()).max(1);
+                let columns = self.for_vectors.get_or_init(|| in_columns(&self.weight, features));
+                let share = units.div_ceil(COLUMNS).div_ceil(threads()).max(1) * COLUMNS;
                 let mut ys = vec![0.0; units];
-                for_each(ys.chunks_mut(share).zip(self.weight.chunks(share * features)).collect(), |(ys, weight)| {
-                    times_vector(weight, xs, ys);
+                for_each(ys.chunks_mut(share).zip(columns.chunks(share * features)).collect(), |(ys, columns)| {
+                    times_vector(columns, xs, ys);
                 });
                 ys
             } else if pays(batch, features, units) {
@@ -122,24 +125,37 @@ fn apply(
     }
 }
 
+/// Units whose sums are in registers at once.
+const COLUMNS: usize = 64;
+
+/// Weights `U, F` in groups of [`COLUMNS`] units, in which the weights of each feature follow each other; units that are not
+/// there have zeros.
+fn in_columns(weight: &[f32], features: usize) -> Vec<f32> {
+    let units = weight.len() / features;
+    let mut columns = vec![0.0; units.next_multiple_of(COLUMNS) * features];
+    for (group, columns) in columns.chunks_exact_mut(COLUMNS * features).enumerate() {
+        for (feature, row) in columns.chunks_exact_mut(COLUMNS).enumerate() {
+            let first = group * COLUMNS;
+            let units = first..units.min(first + COLUMNS);
+            row.iter_mut().zip(units).for_each(|(value, unit)| *value = weight[unit * features + feature]);
+        }
+    }
+    columns
+}
+
 simd! {
-    /// The product of a matrix, row by row, with a vector.
-    fn times_vector(matrix: &[f32], vector: &[f32], out: &mut [f32]) {
-        const LANES: usize = 64;
-        for (out, row) in out.iter_mut().zip(matrix.chunks_exact(vector.len())) {
-            let mut sums = [0.0; LANES];
-            let ((row, row_end), (vector, vector_end)) = (row.as_chunks::<LANES>(), vector.as_chunks::<LANES>());
-            for (row, vector) in row.iter().zip(vector) {
-                for lane in 0..LANES {
-                    sums[lane] += row[lane] * vector[lane];
+    /// The product of weights, in groups of units, with a vector: sums of several units side by side, which need no adding up
+    /// within a register.
+    fn times_vector(columns: &[f32], vector: &[f32], out: &mut [f32]) {
+        for (out, columns) in out.chunks_mut(COLUMNS).zip(columns.chunks_exact(COLUMNS * vector.len())) {
+            let mut sums = [0.0; COLUMNS];
+            let (rows, _) = columns.as_chunks::<COLUMNS>();
+            for (row, x) in rows.iter().zip(vector) {
+                for unit in 0..COLUMNS {
+                    sums[unit] += row[unit] * *x;
                 }
             }
-            // Halves are added to each other, which vectors do at once, until one is left.
-            for half in [32, 16, 8, 4, 2, 1] {
-                let (low, high) = sums.split_at_mut(half);
-                low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
-            }
-            *out = sums[0] + row_end.iter().zip(vector_end).map(|(a, b)| a * b).sum::<f32>();
+            out.copy_from_slice(&sums[..out.len()]);
         }
     }
 }
