@@ -9,7 +9,7 @@ use crate::error::sizes;
 use crate::model::{Forward, State};
 use crate::spec::{self, Dim, Graph, Shape};
 use crate::{Error, Model, Network, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 /// What `compile` stores.
 pub(crate) struct Compiled {
@@ -105,6 +105,12 @@ pub(super) fn check_labels(graph: &Graph, labels: &Tensor) -> Result<()> {
             "`{name}` gives {output} for each image: it takes labels of {takes}, found {found}"
         )));
     }
+    if labels.dtype() != DType::U32 {
+        let found = labels.dtype().as_str();
+        return Err(Error::Mismatch(format!(
+            "labels are numbers of classes, `u32`, found `{found}`\n  help: convert them: `labels.to_dtype(DType::U32)?`"
+        )));
+    }
     data::check_labels(&labels.flatten_all()?.to_vec1()?, *classes)
 }
 
@@ -115,6 +121,17 @@ mod tests {
     use crate::train::{Adam, Fit, SparseCategoricalCrossentropy};
     use crate::{Seed, data::Dataset};
     use candle_core::Device;
+
+    #[test]
+    fn labels_of_another_type_are_told_how_to_become_numbers_of_classes() {
+        let labels = Tensor::new(&[0i64, 2], &Device::Cpu).unwrap();
+        let error = check_labels(&Tiny::GRAPH, &labels).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "labels are numbers of classes, `u32`, found `i64`\n  help: convert them: `labels.to_dtype(DType::U32)?`"
+        );
+        check_labels(&Tiny::GRAPH, &labels.to_dtype(DType::U32).unwrap()).unwrap();
+    }
 
     fn fit_error(data: &Dataset) -> String {
         let mut model = Model::<Tiny>::new(&Device::Cpu, Seed(1)).unwrap();
