@@ -44,6 +44,7 @@ mod sparsemax;
 mod tape;
 mod tile_conv;
 mod tile_matrix;
+mod tile_pieces;
 mod tile_scatter;
 mod tile_slab;
 mod tiles;

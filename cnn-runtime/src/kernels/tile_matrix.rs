@@ -1,7 +1,8 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
 use super::fill::in_chunks;
-use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles, split};
+use super::tile_pieces::split;
+use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use crate::Precision;
 use rayon::prelude::*;
 use std::cell::RefCell;

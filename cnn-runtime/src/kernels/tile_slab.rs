@@ -8,7 +8,8 @@
 
 use super::patches::Geometry;
 use super::tile_matrix::{Aligned, clear};
-use super::tiles::{DEPTH, SIDE, split};
+use super::tile_pieces::split;
+use super::tiles::{DEPTH, SIDE};
 use crate::Precision;
 use std::ops::Range;
 

@@ -160,52 +160,6 @@ impl Drop for Tiles {
     }
 }
 
-/// Splits every number into pieces, each the nearest `bf16` to what is left: as many as `pieces`, from the first number's high
-/// one on, reaches over planes.
-///
-/// # Panics
-/// If there are no tiles, or neither one nor three pieces.
-pub(super) fn split(xs: &[f32], pieces: &mut [u16], plane: usize) {
-    assert!(available() && xs.len() <= plane, "pieces are for tiles");
-    // The last plane may be cut off before its end.
-    let count = pieces.len().div_ceil(plane);
-    assert!((count - 1) * plane + xs.len() <= pieces.len(), "pieces of each number");
-    let high = pieces.as_mut_ptr();
-    // SAFETY: where there are tiles, there are these vectors; each plane was checked to have room for every number, and they are
-    // as far apart.
-    unsafe {
-        match count {
-            1 => imp::round(xs, high),
-            3 => imp::split(xs, high, high.add(plane), high.add(2 * plane)),
-            _ => unreachable!("a number is one piece or three"),
-        }
-    }
-}
-
-/// Writes rows of a product, up to 16 columns of each, with `bias` and the values of `added`, if there are any, added to them,
-/// and what is negative as 0 if they are `rectified`. Rows of `ys` and `added` are `width` values apart.
-///
-/// # Safety
-/// From `ys` on, the columns of every row must be there to be written, and nobody else may read or write them meanwhile.
-///
-/// # Panics
-/// If there are no tiles, or another slice is too short.
-pub(super) unsafe fn write_rows(
-    rows: &[[f32; SIDE]],
-    bias: &[f32],
-    added: Option<&[f32]>,
-    rectified: bool,
-    width: usize,
-    ys: *mut f32,
-) {
-    let end = rows.len().saturating_sub(1) * width + bias.len();
-    assert!(available() && bias.len() <= SIDE, "columns of a tile");
-    assert!(added.is_none_or(|added| end <= added.len()), "rows of what is added");
-    // SAFETY: where there are tiles, there are these vectors; `added` was checked to reach as far as the last row's last
-    // column, and the caller says that `ys` does.
-    unsafe { imp::write_rows(rows, bias, added.map(<[f32]>::as_ptr), rectified, width, ys) }
-}
-
 /// What needs the processor, for those that have tiles.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod imp {
@@ -532,90 +486,6 @@ mod imp {
         }
     }
 
-    /// The first piece alone; see [`super::split`].
-    ///
-    /// # Safety
-    /// There must be room for as many numbers as there are.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    pub(super) unsafe fn round(xs: &[f32], to: *mut u16) {
-        for first in (0..xs.len()).step_by(SIDE) {
-            let mask = match xs.len() - first {
-                left @ ..SIDE => (1u16 << left) - 1,
-                _ => u16::MAX,
-            };
-            // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others; both
-            // types are 256 bits.
-            unsafe {
-                let x = _mm512_maskz_loadu_ps(mask, xs.as_ptr().add(first));
-                let rounded = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
-                _mm256_mask_storeu_epi16(to.add(first).cast(), mask, rounded);
-            }
-        }
-    }
-
-    /// See [`super::write_rows`].
-    ///
-    /// # Safety
-    /// `added` and `ys` must reach as far as the last row's last column, and `bias` be of at most 16 values.
-    #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn write_rows(
-        rows: &[[f32; SIDE]],
-        bias: &[f32],
-        added: Option<*const f32>,
-        rectified: bool,
-        width: usize,
-        ys: *mut f32,
-    ) {
-        let mask = if bias.len() == SIDE { u16::MAX } else { (1u16 << bias.len()) - 1 };
-        // What is less is 0; not a number stays so.
-        let least = _mm512_set1_ps(if rectified { 0.0 } else { f32::NEG_INFINITY });
-        // SAFETY: the mask leaves out what is beyond the last column.
-        let bias = unsafe { _mm512_maskz_loadu_ps(mask, bias.as_ptr()) };
-        for (row, values) in rows.iter().enumerate() {
-            // SAFETY: a row of a tile is 16 values; the mask leaves out what is beyond the last column, up to which the caller
-            // says all rows are there.
-            unsafe {
-                let mut sum = _mm512_add_ps(_mm512_loadu_ps(values.as_ptr()), bias);
-                if let Some(added) = added {
-                    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, added.add(row * width)));
-                }
-                _mm512_mask_storeu_ps(ys.add(row * width), mask, _mm512_max_ps(least, sum));
-            }
-        }
-    }
-
-    /// See [`super::split`].
-    ///
-    /// # Safety
-    /// Each piece must have room for as many numbers as there are.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    pub(super) unsafe fn split(xs: &[f32], high: *mut u16, middle: *mut u16, low: *mut u16) {
-        let wide = |piece: __m256i| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(piece)));
-        // SAFETY: both are 256 bits.
-        let nearest = |x: __m512| unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x)) };
-        for first in (0..xs.len()).step_by(SIDE) {
-            let mask = match xs.len() - first {
-                left @ ..SIDE => (1u16 << left) - 1,
-                _ => u16::MAX,
-            };
-            // SAFETY: the mask leaves out what is beyond the last number.
-            let x = unsafe { _mm512_maskz_loadu_ps(mask, xs.as_ptr().add(first)) };
-            // What the nearest piece would make infinite, or is, is cut off instead, and nothing is left of it.
-            let finite = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(x), _mm512_set1_ps(3.39e38));
-            let cut = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(_mm512_castps_si512(x)));
-            let of_high = _mm256_mask_blend_epi16(finite, cut, nearest(x));
-            let left = _mm512_maskz_sub_ps(finite, x, wide(of_high));
-            let of_middle = nearest(left);
-            let of_low = nearest(_mm512_sub_ps(left, wide(of_middle)));
-            // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others.
-            unsafe {
-                _mm256_mask_storeu_epi16(high.add(first).cast(), mask, of_high);
-                _mm256_mask_storeu_epi16(middle.add(first).cast(), mask, of_middle);
-                _mm256_mask_storeu_epi16(low.add(first).cast(), mask, of_low);
-            }
-        }
-    }
-
     /// See [`super::Tiles::transpose`]: the rows are given in pairs.
     #[target_feature(enable = "avx512f")]
     pub(super) fn transpose(pairs: [[&[u16; SIDE]; 2]; SIDE], tile: &mut [u16; SIDE * DEPTH]) {
@@ -688,18 +558,6 @@ mod imp {
         unreachable!("there are no tiles")
     }
 
-    pub(super) unsafe fn write_rows(_: &[[f32; super::SIDE]], _: &[f32], _: Option<*const f32>, _: bool, _: usize, _: *mut f32) {
-        unreachable!("there are no tiles")
-    }
-
-    pub(super) unsafe fn round(_: &[f32], _: *mut u16) {
-        unreachable!("there are no tiles")
-    }
-
-    pub(super) unsafe fn split(_: &[f32], _: *mut u16, _: *mut u16, _: *mut u16) {
-        unreachable!("there are no tiles")
-    }
-
     pub(super) unsafe fn transpose(_: [[&[u16; super::SIDE]; 2]; super::SIDE], _: &mut [u16; super::TILE]) {
         unreachable!("there are no tiles")
     }
@@ -713,33 +571,6 @@ mod imp {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The numbers that so many pieces of some numbers are of.
-    fn put_together(xs: &[f32], planes: usize) -> Vec<f64> {
-        let mut pieces = vec![0; planes * xs.len()];
-        split(xs, &mut pieces, xs.len());
-        let number = |piece: u16| f64::from(f32::from_bits(u32::from(piece) << 16));
-        (0..xs.len()).map(|at| pieces.iter().skip(at).step_by(xs.len()).map(|piece| number(*piece)).sum()).collect()
-    }
-
-    #[test]
-    fn three_pieces_are_a_number() {
-        if !available() {
-            return;
-        }
-        let xs = [0f32, -0.0, 1.0, -1.000_000_1, 0.7, 1.0 / 3.0, 16_777_215.0, -2.5e-20, 3.3e38, 0.1];
-        for len in [1, 7, 10, 16, 17, 40] {
-            let xs: Vec<f32> = xs.iter().cycle().take(len).copied().collect();
-            assert_eq!(put_together(&xs, PLANES), xs.iter().copied().map(f64::from).collect::<Vec<_>>());
-        }
-        assert_eq!(
-            put_together(&[1.0, 1.003, 1.005, -0.1, f32::INFINITY], 1),
-            [1.0, 1.0, 1.0078125, -0.10009765625, f64::INFINITY]
-        );
-        let found = put_together(&[f32::MAX, f32::NEG_INFINITY, f32::NAN], PLANES);
-        assert!((found[0] / f64::from(f32::MAX) - 1.0).abs() < 0.01);
-        assert!(found[1] == f64::NEG_INFINITY && found[2].is_nan(), "{found:?}");
-    }
 
     #[test]
     #[should_panic(expected = "rows of the left matrix")]
