@@ -43,6 +43,7 @@ mod softmax;
 mod sparsemax;
 mod tape;
 mod tile_conv;
+mod tile_images;
 mod tile_matrix;
 mod tile_pieces;
 mod tile_scatter;

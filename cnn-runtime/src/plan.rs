@@ -114,9 +114,14 @@ impl Plan {
     fn images_in_a_group(&self, batch: usize) -> usize {
         const CACHED: usize = 192 * 1024;
         const GROUPS: usize = 2;
+        // Kernels that compute many images at once take so many.
+        const TILE: usize = 16;
         let threads = rayon::current_num_threads();
         let cached = self.largest.map_or(1, |largest| CACHED / largest.max(1));
-        cached.clamp(1, 64).min(batch.div_ceil(GROUPS * threads))
+        match cached.clamp(1, 64).min(batch.div_ceil(GROUPS * threads)) {
+            few @ ..TILE => few,
+            images => images / TILE * TILE,
+        }
     }
 
     /// Every output, for a batch of each input.

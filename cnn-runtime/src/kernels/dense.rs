@@ -4,7 +4,7 @@ use super::fill::in_chunks;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
 use super::tile_matrix::{Right, pays, product};
-use super::weighted::{self, Gradients, Weighted, add_rows, finish, undo_activation};
+use super::weighted::{self, Ending, Gradients, Weighted, add_rows, finish, undo_activation};
 use crate::Precision;
 use crate::spec::Activation;
 use candle_core::{Result, Shape, Tensor};
@@ -48,12 +48,12 @@ impl Dense {
         let turned = in_chunks(grad.len(), batch, |unit, column| {
             column.iter_mut().zip(grad[unit..].iter().step_by(units)).for_each(|(to, from)| *to = *from);
         });
-        let of_weight =
-            product(&turned, batch, &Right::pack(precision, [batch, features], xs, 1, |image| Some(image * features)));
-        let input = match wants_input {
-            true => product(grad, units, &Right::pack(precision, [units, features], weight, 1, |unit| Some(unit * features))),
-            false => Vec::new(),
+        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+        let times = |lhs: &[f32], depth: usize, rhs: &[f32]| {
+            product(lhs, depth, &Right::pack(precision, [depth, features], rhs, 1, |row| Some(row * features)), ending)
         };
+        let of_weight = times(&turned, batch, xs);
+        let input = if wants_input { times(grad, units, weight) } else { Vec::new() };
         let mut bias = vec![0.0; units];
         add_rows(&mut bias, grad);
         Gradients { input: T::from_singles(input), weight: T::from_singles(of_weight), bias: T::from_singles(bias) }
@@ -70,9 +70,8 @@ impl Weighted for Dense {
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         if let (true, Some(xs), Some(weight)) = (self.pays_on_tiles(), T::singles(xs), T::singles(weight)) {
             let right = Right::pack(self.precision, [self.features, self.units], weight, self.features, Some);
-            let mut ys = T::from_singles(product(xs, self.features, &right));
-            finish(&mut ys, self.units, bias.unwrap_or_default(), self.ends_in);
-            return ys;
+            let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+            return T::from_singles(product(xs, self.features, &right, ending));
         }
         let mut ys = vec![T::zero(); self.batch * self.units];
         let xs = Matrix::new(xs, self.batch, self.features);

@@ -8,12 +8,10 @@ use super::patches::Geometry;
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::Ending;
+use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
 use std::mem::MaybeUninit;
 use std::ops::Range;
-
-/// Pixels whose sums are in registers at once.
-const PIXELS: usize = 6;
 
 /// Output pixels that a thread computes at a time, at most.
 const BAND: usize = 1024;
@@ -22,6 +20,8 @@ const BAND: usize = 1024;
 pub(super) struct FewChannels {
     geometry: Geometry,
     filters: usize,
+    /// Pixels of a line whose sums are in registers at once.
+    pixels: usize,
     /// The columns of a padded line.
     columns: usize,
     /// Where, from a pixel's first tap, each number of its patch lies in the padded image.
@@ -38,13 +38,16 @@ impl FewChannels {
         if groups > 1 || channels > CHANNELS || lanes == 1 || !filters.is_multiple_of(lanes) {
             return None;
         }
-        // The last pixels of a line are computed together with some that are not there.
-        let positions = output[1].next_multiple_of(PIXELS);
+        // With two vectors of sums each, as many as processors with such vectors have registers for. The last pixels of a line are
+        // computed together with some that are not there, as few as may be.
+        let most = if lanes == 16 { 8 } else { 5 };
+        let pixels = output[1].div_ceil(output[1].div_ceil(most));
+        let positions = output[1].next_multiple_of(pixels);
         let columns = (positions - 1) * strides[1] + (size[1] - 1) * dilation[1] + 1;
         let tap = |y: usize, x: usize| (y * dilation[0] * columns + x * dilation[1]) * channels;
         let taps = (0..size[0]).flat_map(|y| (0..size[1]).map(move |x| tap(y, x)));
         let taps = taps.flat_map(|tap| (0..channels).map(move |channel| tap + channel)).collect();
-        Some(Self { geometry, filters, columns, taps })
+        Some(Self { geometry, filters, pixels, columns, taps })
     }
 
     /// The output for all images, from weights in the order of patches, a row of filters for each number of one.
@@ -52,6 +55,10 @@ impl FewChannels {
         let Geometry { batch, output: [height, width], .. } = self.geometry;
         let pixels = (batch * height * width).div_ceil(threads()).clamp(BAND / 4, BAND);
         let (len, lines) = (batch * height * width * self.filters, pixels.div_ceil(width).min(height));
+        let zeros = vec![0.0; self.filters];
+        let bias = ending.bias.unwrap_or(&zeros);
+        let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
+        let rectified = is_all && ending.activation == Activation::Relu;
         let mut ys = Vec::with_capacity(len);
         let image_len = height * width * self.filters;
         let mut bands = Vec::new();
@@ -63,10 +70,12 @@ impl FewChannels {
         for_each(bands, |(image, first, ys)| {
             let band = first..first + ys.len() / (width * self.filters);
             let padded = self.pad(&xs[image * self.geometry.image_len()..][..self.geometry.image_len()], band);
-            arch().dispatch(Band { conv: self, padded: &padded, packed, ys });
-            // SAFETY: the sums of every pixel of the band have been written.
-            let ys = unsafe { ys.assume_init_mut() };
-            ending.finish(ys, self.filters, image * image_len + first * width * self.filters);
+            let first = image * image_len + first * width * self.filters;
+            arch().dispatch(Band { conv: self, padded: &padded, packed, bias, rectified, ys });
+            if !is_all {
+                // SAFETY: the sums of every pixel of the band have been written.
+                Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, self.filters, first);
+            }
         });
         // SAFETY: the bands have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };
@@ -105,6 +114,9 @@ struct Band<'a> {
     conv: &'a FewChannels,
     padded: &'a [f32],
     packed: &'a [f32],
+    bias: &'a [f32],
+    /// Whether what is negative is written as 0.
+    rectified: bool,
     ys: &'a mut [MaybeUninit<f32>],
 }
 
@@ -113,43 +125,73 @@ impl WithSimd for Band<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { conv, padded, packed, ys } = self;
-        let Geometry { channels, output: [_, width], strides, .. } = conv.geometry;
-        let filters = conv.filters;
+        match self.conv.pixels {
+            1 => self.lines::<S, 1>(simd),
+            2 => self.lines::<S, 2>(simd),
+            3 => self.lines::<S, 3>(simd),
+            4 => self.lines::<S, 4>(simd),
+            5 => self.lines::<S, 5>(simd),
+            6 => self.lines::<S, 6>(simd),
+            7 => self.lines::<S, 7>(simd),
+            8 => self.lines::<S, 8>(simd),
+            _ => unreachable!("there are registers for eight"),
+        }
+    }
+}
+
+impl Band<'_> {
+    #[inline(always)]
+    fn lines<S: Simd, const PIXELS: usize>(self, simd: S) {
+        let Geometry { channels, output: [_, width], strides, .. } = self.conv.geometry;
+        let (filters, lanes) = (self.conv.filters, S::F32_LANES);
+        let Self { conv, padded, packed, bias, rectified, ys } = self;
+        let block = Block { conv, packed, bias, rectified };
         for (line, ys) in ys.chunks_exact_mut(width * filters).enumerate() {
             for x in (0..width).step_by(PIXELS) {
                 let seen = &padded[(line * strides[0] * conv.columns + x * strides[1]) * channels..];
                 let ys = &mut ys[x * filters..][..PIXELS.min(width - x) * filters];
                 let mut filter = 0;
-                while filter + 2 * S::F32_LANES <= filters {
-                    conv.pixels::<S, 2>(simd, seen, packed, filter, ys);
-                    filter += 2 * S::F32_LANES;
+                while filter + 2 * lanes <= filters {
+                    block.write::<S, PIXELS, 2>(simd, seen, filter, ys);
+                    filter += 2 * lanes;
                 }
                 if filter < filters {
-                    conv.pixels::<S, 1>(simd, seen, packed, filter, ys);
+                    block.write::<S, PIXELS, 1>(simd, seen, filter, ys);
                 }
             }
         }
     }
 }
 
-impl FewChannels {
+/// What the sums of some pixels of a line are computed from, wherever they lie.
+struct Block<'a> {
+    conv: &'a FewChannels,
+    packed: &'a [f32],
+    bias: &'a [f32],
+    rectified: bool,
+}
+
+impl Block<'_> {
     /// Writes the sums of some pixels for `VECTORS` vectors of filters from `filter` on.
     #[inline(always)]
-    fn pixels<S: Simd, const VECTORS: usize>(
+    fn write<S: Simd, const PIXELS: usize, const VECTORS: usize>(
         &self,
         simd: S,
         seen: &[f32],
-        packed: &[f32],
         filter: usize,
         ys: &mut [MaybeUninit<f32>],
     ) {
-        let apart = self.geometry.strides[1] * self.geometry.channels;
-        let furthest = self.taps.last().copied().unwrap_or(0) + (PIXELS - 1) * apart;
+        let (filters, taps) = (self.conv.filters, &self.conv.taps);
+        let apart = self.conv.geometry.strides[1] * self.conv.geometry.channels;
+        let furthest = taps.last().copied().unwrap_or(0) + (PIXELS - 1) * apart;
         assert!(furthest < seen.len(), "taps of the last pixel");
-        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; PIXELS];
-        for (tap, weights) in self.taps.iter().zip(packed.chunks_exact(self.filters)) {
-            let (weights, _) = S::as_simd_f32s(&weights[filter..filter + VECTORS * S::F32_LANES]);
+        let vectors = |row: &[f32]| -> [S::f32s; VECTORS] {
+            let (vectors, _) = S::as_simd_f32s(&row[filter..filter + VECTORS * S::F32_LANES]);
+            std::array::from_fn(|vector| vectors[vector])
+        };
+        let mut sums = [vectors(self.bias); PIXELS];
+        for (tap, weights) in taps.iter().zip(self.packed.chunks_exact(filters)) {
+            let weights = vectors(weights);
             for (pixel, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: no tap is further than the last, and of that the last pixel's was checked.
                 let value = simd.splat_f32s(unsafe { *seen.get_unchecked(tap + pixel * apart) });
@@ -158,9 +200,11 @@ impl FewChannels {
                 }
             }
         }
-        for (ys, sums) in ys.chunks_exact_mut(self.filters).zip(&sums) {
+        // What is less is 0; not a number stays so.
+        let least = simd.splat_f32s(if self.rectified { 0.0 } else { f32::NEG_INFINITY });
+        for (ys, sums) in ys.chunks_exact_mut(filters).zip(&sums) {
             for (ys, sum) in ys[filter..].chunks_exact_mut(S::F32_LANES).zip(sums) {
-                ys.write_copy_of_slice(pulp::bytemuck::cast_slice(std::slice::from_ref(sum)));
+                ys.write_copy_of_slice(pulp::bytemuck::cast_slice(&[simd.max_f32s(least, *sum)]));
             }
         }
     }
@@ -171,7 +215,7 @@ mod tests {
     use super::*;
     use crate::Precision;
     use crate::kernels::conv::Conv;
-    use crate::spec::{Activation, Conv1D, Conv2D, Convolution, Padding};
+    use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
 
     fn numbers<T: From<f32>>(count: usize, seed: usize) -> Vec<T> {
         (0..count).map(|i| T::from(((i * 7919 + seed * 104_729) % 65_537) as f32 / 32_768.5 - 1.0)).collect()

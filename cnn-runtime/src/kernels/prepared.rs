@@ -88,23 +88,22 @@ impl PreparedDense {
         };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let right = || Right::pack(self.precision, [features, units], &self.weight, features, Some);
-            let mut ys = if batch == 1 {
+            let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
+            if batch > 1 && pays(batch, features, units) {
+                return product(xs, features, self.for_tiles.get_or_init(right), ending);
+            }
+            let mut ys = vec![0.0; batch * units];
+            if batch == 1 {
                 let columns = self.for_vectors.get_or_init(|| in_columns(&self.weight, features));
                 let share = units.div_ceil(COLUMNS).div_ceil(threads()).max(1) * COLUMNS;
-                let mut ys = vec![0.0; units];
                 for_each(ys.chunks_mut(share).zip(columns.chunks(share * features)).collect(), |(ys, columns)| {
                     times_vector(columns, xs, ys);
                 });
-                ys
-            } else if pays(batch, features, units) {
-                product(xs, features, self.for_tiles.get_or_init(right))
             } else {
-                let mut ys = vec![0.0; batch * units];
                 let weight = Matrix::new(&self.weight, units, features).transposed();
                 matmul(&mut ys, units, Into::Replace, Matrix::new(xs, batch, features), weight, Threads::All);
-                ys
-            };
-            Ending { bias: Some(&self.bias), added, activation: self.activation }.finish(&mut ys, units, 0);
+            }
+            ending.finish(&mut ys, units, 0);
             ys
         };
         Tensor::from_vec(apply("Dense", xs, added, compute)?, (batch, units), xs.device())

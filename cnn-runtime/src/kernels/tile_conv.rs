@@ -7,13 +7,13 @@ use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
 use super::share::{for_each, is_in_pool, threads};
 use super::simd::simd;
-use super::tile_matrix::{Aligned, Left, Right, clear};
-use super::tile_pieces::{split, write_rows};
+use super::tile_images::Group;
+use super::tile_matrix::{Aligned, Left, Right, clear, starts};
+use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tile_slab::{Slab, number_at, runs};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles, available};
-use super::weighted::{Ending, Gradients, add_rows, finish};
+use super::weighted::{Ending, Gradients, add_rows};
 use crate::Precision;
-use crate::spec::Activation;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -34,25 +34,10 @@ pub(super) struct TileConv {
     precision: Precision,
 }
 
-/// Where the parts of an output are written, which lie between each other.
-#[derive(Clone, Copy)]
-struct Output(*mut f32);
-
-// SAFETY: it is only a place; who writes there says why nobody else does.
-unsafe impl Send for Output {}
-// SAFETY: as above.
-unsafe impl Sync for Output {}
-
-impl Output {
-    /// The place of a value.
-    fn at(self, index: usize) -> *mut f32 {
-        self.0.wrapping_add(index)
-    }
-}
-
-/// Whether an activation is computed where values are written.
-fn is_written_at_once(activation: Activation) -> bool {
-    matches!(activation, Activation::Linear | Activation::Relu)
+/// What is computed at a time.
+enum Part {
+    Lines(Slab),
+    Images(Group),
 }
 
 /// What a thread keeps from slab to slab.
@@ -151,31 +136,73 @@ impl TileConv {
         let len = self.geometry.batch * self.geometry.pixels() * self.filters;
         let mut ys = Vec::with_capacity(len);
         let out = Output(ys.as_mut_ptr());
-        for_each(self.parts(weight), |(slab, strips)| {
-            SCRATCH.with_borrow_mut(|scratch| self.forward_slab(xs, weight, &slab, strips, &mut scratch.pieces, ending, out));
+        for_each(self.parts(weight), |(part, strips)| {
+            SCRATCH.with_borrow_mut(|scratch| match part {
+                Part::Lines(slab) => self.forward_slab(xs, weight, &slab, strips, &mut scratch.pieces, ending, out),
+                Part::Images(group) => self.forward_images(xs, weight, &group, &mut scratch.pieces, ending, out),
+            });
         });
         // SAFETY: the parts have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };
-        if !is_written_at_once(ending.activation) {
-            const CHUNK: usize = 4 * 1024;
-            for_each(ys.chunks_mut(CHUNK).collect(), |ys| finish(ys, 1, &[], ending.activation));
-        }
+        activate_rest(ending.activation, &mut ys);
         ys
     }
 
     /// What threads take one by one: slabs with some strips of the weights. Of weights that would fill its cache, each of a
     /// pair of threads takes half.
-    fn parts(&self, weight: &Right) -> Vec<(Slab, Range<usize>)> {
+    fn parts(&self, weight: &Right) -> Vec<(Part, Range<usize>)> {
         const LARGE: usize = 128 * 1024;
         let strips = weight.strips();
+        if let Some(groups) = self.groups() {
+            return groups.map(|group| (Part::Images(group), 0..strips)).collect();
+        }
         if threads() == 2 && !is_in_pool() && strips > 1 && weight.bytes() > LARGE {
             let halves = [0..strips / 2, strips / 2..strips];
             return halves
                 .into_iter()
-                .flat_map(|half| self.slabs(PIXELS).into_iter().map(move |slab| (slab, half.clone())))
+                .flat_map(|half| self.slabs(PIXELS).into_iter().map(move |slab| (Part::Lines(slab), half.clone())))
                 .collect();
         }
-        self.slabs(self.share()).into_iter().map(|slab| (slab, 0..strips)).collect()
+        self.slabs(self.share()).into_iter().map(|slab| (Part::Lines(slab), 0..strips)).collect()
+    }
+
+    /// The batch in groups of images, if every thread has one, they stay in its cache, and it takes fewer rows than slabs.
+    fn groups(&self) -> Option<impl Iterator<Item = Group>> {
+        const CACHED: usize = 1024 * 1024;
+        let geometry = self.geometry;
+        let Geometry { batch, output: [height, width], .. } = geometry;
+        let bytes = size_of::<u16>() * self.precision.pieces() * Group::new(&geometry, 0..SIDE).plane();
+        let (rows, rows_of_slab) = (
+            batch.next_multiple_of(SIDE) * height * width,
+            batch.div_ceil(SIDE) * Slab::new(&geometry, 0..batch.min(SIDE), 0..height).rows(),
+        );
+        let pays = batch >= SIDE * threads() && bytes <= CACHED && rows + rows / 8 < rows_of_slab;
+        let images = move |first: usize| Group::new(&geometry, first..batch.min(first + SIDE));
+        pays.then(|| (0..batch).step_by(SIDE).map(images))
+    }
+
+    /// Writes the output of some images.
+    fn forward_images(
+        &self,
+        xs: &[f32],
+        weight: &Right,
+        group: &Group,
+        scratch: &mut Aligned<u16>,
+        ending: Ending<f32>,
+        out: Output,
+    ) {
+        let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
+        let (filters, images, pixels) = (self.filters, group.images.len(), self.geometry.pixels());
+        let first = group.images.start * pixels * filters;
+        group.left(xs, self.precision, scratch).product(&tiles, weight, 0..weight.strips(), |pixel, column, values| {
+            let columns = column..filters.min(column + SIDE);
+            for (pixel, values) in (pixel..).zip(values.chunks_exact(SIDE)) {
+                let at = first + pixel * filters;
+                // SAFETY: these are columns of a pixel of each image, all of which the output has room for, and no other part
+                // has the images.
+                unsafe { write_rows(&values[..images], columns.clone(), ending, pixels * filters, at, out) };
+            }
+        });
     }
 
     /// Writes the columns of some strips of the output of a slab.
@@ -191,18 +218,17 @@ impl TileConv {
         out: Output,
     ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let pieces = slab.split(xs, self.precision, scratch);
-        let left = Left { pieces, pitch: slab.pitch(), plane: slab.plane, rows: slab.rows(), steps: slab.steps(DEPTH) };
+        let (pieces, pitch) = (slab.split(xs, self.precision, scratch), slab.pitch());
+        let left = Left { pieces, pitch, plane: slab.plane, starts: starts(slab.rows(), pitch), steps: slab.steps(DEPTH) };
         let (filters, first) = (self.filters, self.first_pixel(slab) * self.filters);
-        let (zeros, rectified) = (vec![0.0; filters], ending.activation == Activation::Relu);
-        left.product(&tiles, weight, strips, |row, column, values| {
-            let bias = &ending.bias.unwrap_or(&zeros)[column..filters.min(column + SIDE)];
-            for (rows, pixel) in slab.stretches(row..row + values.len()) {
-                let at = first + pixel * filters + column;
-                let values = &values[rows.start - row..rows.end - row];
+        left.product(&tiles, weight, strips, |tile, column, values| {
+            let row = tile * SIDE;
+            let columns = column..filters.min(column + SIDE);
+            for (rows, pixel) in slab.stretches(row..slab.rows().min(row + values.len())) {
+                let (at, values) = (first + pixel * filters, &values[rows.start - row..rows.end - row]);
                 // SAFETY: these are columns of pixels of the slab, all of which the output has room for, and no other part has
                 // both the slab and the strip.
-                unsafe { write_rows(values, bias, ending.added.map(|added| &added[at..]), rectified, filters, out.at(at)) };
+                unsafe { write_rows(values, columns.clone(), ending, filters, at, out) };
             }
         });
     }
@@ -335,8 +361,9 @@ mod tests {
     use super::*;
     use crate::kernels::conv::Conv;
     use crate::kernels::real::Real;
+    use crate::kernels::share::alone;
     use crate::kernels::weighted::Weighted;
-    use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
+    use crate::spec::{Activation, Conv1D, Conv2D, Convolution, Padding};
 
     /// Numbers between −1 and 1 that no short sum repeats.
     fn numbers(count: usize, seed: usize) -> Vec<f32> {
@@ -388,6 +415,20 @@ mod tests {
         assert_eq!(on_tiles(Conv2D::new(32, [3, 3]), [1, 32, 32, 16]), available());
         assert!(!on_tiles(Conv2D::new(32, [3, 3]), [64, 32, 32, 3]));
         assert!(!on_tiles(Conv2D::new(32, [3, 3]), [1, 4, 4, 16]));
+    }
+
+    #[test]
+    fn small_images_are_rows_where_slabs_would_be_half_empty() {
+        let in_groups = |spec: Conv2D, dims: [usize; 4]| {
+            let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
+            alone(|| TileConv::new(&geometry, spec.filters, 1, Precision::F32)?.groups().map(Iterator::count))
+        };
+        let groups = |count: usize| available().then_some(count);
+        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).strides([2, 2]), [40, 13, 13, 32]), groups(3));
+        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [16, 8, 8, 64]), groups(1));
+        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [15, 8, 8, 64]), None);
+        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [16, 64, 64, 32]), None);
+        assert_eq!(in_groups(Conv2D::new(32, [1, 1]), [64, 8, 8, 64]), None);
     }
 
     /// The nearest `bf16`, of two the even one.

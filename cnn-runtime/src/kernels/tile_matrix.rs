@@ -1,8 +1,9 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
-use super::fill::in_chunks;
-use super::tile_pieces::split;
+use super::share::{for_each, threads};
+use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
+use super::weighted::Ending;
 use crate::Precision;
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -82,19 +83,20 @@ impl Right {
     }
 }
 
-/// Rows of a left matrix: rows are `pitch` apart, planes `plane`.
+/// Tiles of rows of a left matrix: rows of a tile are `pitch` apart, planes `plane`.
 pub(super) struct Left<'a> {
     pub(super) pieces: &'a [u16],
     pub(super) pitch: usize,
     pub(super) plane: usize,
-    pub(super) rows: usize,
+    /// Where the first row of each tile begins.
+    pub(super) starts: Vec<usize>,
     /// Where, from the start of its row, each stretch of [`DEPTH`] numbers begins.
     pub(super) steps: Vec<usize>,
 }
 
 impl Left<'_> {
-    /// Calls `write` with each part of the product with some strips of `right` that tiles compute at once: its first row, its first column,
-    /// and 16 values of each of up to 64 rows.
+    /// Calls `write` with each part of the product with some strips of `right` that tiles compute at once: the number of its first
+    /// tile of rows, its first column, and 16 values of each row of up to four tiles.
     pub(super) fn product(
         &self,
         tiles: &Tiles,
@@ -104,25 +106,15 @@ impl Left<'_> {
     ) {
         /// Tiles of rows so few that they stay in a core's cache while tiles of columns, which may not, pass by once.
         const FEW: usize = 8;
-        let mut block = Block::default();
-        let count = self.rows.div_ceil(SIDE);
+        let (planes, mut block) = (right.precision.pieces(), Block::default());
+        let count = self.starts.len();
         let blocks = count.div_ceil(TILES);
         let mut multiply = |number: usize, strip: usize| {
-            let tiles_of = |number: usize| number * count / blocks;
-            let (first, end) = (tiles_of(number) * SIDE, tiles_of(number + 1) * SIDE);
-            let (rows, count) = (&self.pieces[first * self.pitch..], (end - first) / SIDE);
-            tiles.rows(
-                right.precision.pieces(),
-                rows,
-                self.pitch,
-                self.plane,
-                &self.steps,
-                right.strip(strip),
-                count,
-                &mut block,
-            );
+            let [first, end] = [number, number + 1].map(|number| number * count / blocks);
+            let starts = &self.starts[first..end];
+            tiles.rows(planes, self.pieces, starts, self.pitch, self.plane, &self.steps, right.strip(strip), &mut block);
             let (lines, _) = block.0.as_chunks();
-            write(first, strip * SIDE, &lines[..end.min(self.rows) - first]);
+            write(first, strip * SIDE, &lines[..starts.len() * SIDE]);
         };
         if count <= FEW {
             strips.for_each(|strip| (0..blocks).for_each(|number| multiply(number, strip)));
@@ -134,9 +126,9 @@ impl Left<'_> {
     /// Writes the product with `right` to `out`, whose rows follow each other.
     pub(super) fn product_into(&self, tiles: &Tiles, right: &Right, out: &mut [f32]) {
         let columns = right.columns;
-        self.product(tiles, right, 0..right.strips(), |row, column, lines| {
+        self.product(tiles, right, 0..right.strips(), |tile, column, lines| {
             let count = SIDE.min(columns - column);
-            for (out, line) in out[row * columns..].chunks_exact_mut(columns).zip(lines) {
+            for (out, line) in out[tile * SIDE * columns..].chunks_exact_mut(columns).zip(lines) {
                 let out = &mut out[column..column + count];
                 match out.as_chunks_mut() {
                     ([out], _) => *out = *line,
@@ -157,14 +149,36 @@ pub(super) fn pays(rows: usize, depth: usize, columns: usize) -> bool {
     rows >= SIDE && depth >= SIDE && rows * depth * columns >= PRODUCTS && super::tiles::available()
 }
 
-/// The product of a matrix, row by row, with `right`, row by row; threads share its rows.
-pub(super) fn product(lhs: &[f32], depth: usize, right: &Right) -> Vec<f32> {
-    const ROWS: usize = TILES * SIDE;
-    in_chunks(lhs.len() / depth * right.columns, ROWS * right.columns, |number, out| {
+/// The product of a matrix with `right`, both row by row, and what is to become of it.
+///
+/// Threads share its rows, or, where they are few, its columns: weights then pass by once, and those of a thread stay in its
+/// cache.
+pub(super) fn product(lhs: &[f32], depth: usize, right: &Right, ending: Ending<f32>) -> Vec<f32> {
+    const ROWS: usize = 128;
+    const FEW: usize = 4 * ROWS;
+    let (rows, columns, strips) = (lhs.len() / depth, right.columns, right.strips());
+    let in_columns = rows <= FEW && strips >= 2 * threads();
+    let (of_rows, of_strips) = if in_columns { (rows, strips.div_ceil(threads())) } else { (ROWS, strips) };
+    let firsts = (0..rows).step_by(of_rows.max(1)).flat_map(|row| (0..strips).step_by(of_strips).map(move |strip| (row, strip)));
+    let mut ys = Vec::with_capacity(rows * columns);
+    let out = Output(ys.as_mut_ptr());
+    for_each(firsts.collect(), |(first, strip)| {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let lhs = &lhs[number * ROWS * depth..][..out.len() / right.columns * depth];
-        SCRATCH.with_borrow_mut(|pieces| left(lhs, depth, right.precision, pieces).product_into(&tiles, right, out));
-    })
+        let (rows, strips) = (of_rows.min(rows - first), strip..strips.min(strip + of_strips));
+        SCRATCH.with_borrow_mut(|pieces| {
+            let left = left(&lhs[first * depth..][..rows * depth], depth, right.precision, pieces);
+            left.product(&tiles, right, strips, |tile, column, lines| {
+                let lines = &lines[..lines.len().min(rows - tile * SIDE)];
+                let at = (first + tile * SIDE) * columns;
+                // SAFETY: these are columns of rows that the product has, and no other part has both.
+                unsafe { write_rows(lines, column..columns.min(column + SIDE), ending, columns, at, out) };
+            });
+        });
+    });
+    // SAFETY: the parts have all these values, and each has been written.
+    unsafe { ys.set_len(rows * columns) };
+    activate_rest(ending.activation, &mut ys);
+    ys
 }
 
 /// Splits the rows of a matrix of `columns` columns, as a left one.
@@ -176,7 +190,12 @@ pub(super) fn left<'a>(xs: &[f32], columns: usize, precision: Precision, scratch
         split(xs, &mut pieces[row * pitch..], plane);
         clear(pieces, plane, row * pitch + columns..(row + 1) * pitch);
     }
-    Left { pieces, pitch, plane, rows, steps: (0..pitch).step_by(DEPTH).collect() }
+    Left { pieces, pitch, plane, starts: starts(rows, pitch), steps: (0..pitch).step_by(DEPTH).collect() }
+}
+
+/// Where tiles begin that so many rows, `pitch` apart, fill one after the other.
+pub(super) fn starts(rows: usize, pitch: usize) -> Vec<usize> {
+    (0..rows).step_by(SIDE).map(|row| row * pitch).collect()
 }
 
 /// Sets some numbers of each plane to 0.

@@ -1,6 +1,10 @@
 //! What vectors do before and after tiles: numbers in pieces, and rows of products on their way out.
 
+use super::share::for_each;
 use super::tiles::{SIDE, available};
+use super::weighted::{Ending, finish};
+use crate::spec::Activation;
+use std::ops::Range;
 
 /// Splits every number into pieces, each the nearest `bf16` to what is left: as many as `pieces`, from the first number's high
 /// one on, reaches over planes.
@@ -24,28 +28,50 @@ pub(super) fn split(xs: &[f32], pieces: &mut [u16], plane: usize) {
     }
 }
 
-/// Writes rows of a product, up to 16 columns of each, with `bias` and the values of `added`, if there are any, added to them,
-/// and what is negative as 0 if they are `rectified`. Rows of `ys` and `added` are `width` values apart.
+/// Where the parts of an output are written, which lie between each other.
+#[derive(Clone, Copy)]
+pub(super) struct Output(pub(super) *mut f32);
+
+// SAFETY: it is only a place; who writes there says why nobody else does.
+unsafe impl Send for Output {}
+// SAFETY: as above.
+unsafe impl Sync for Output {}
+
+impl Output {}
+
+/// Writes some `columns`, up to 16, of rows of a product with what `ending` says of bias, what is added, and a rectifier: the first
+/// row from `first` on, and the others `pitch` values apart.
 ///
 /// # Safety
-/// From `ys` on, the columns of every row must be there to be written, and nobody else may read or write them meanwhile.
+/// The columns of every row must be there to be written, and nobody else may read or write them meanwhile.
 ///
 /// # Panics
-/// If there are no tiles, or another slice is too short.
+/// If there are no tiles, or a slice is too short.
 pub(super) unsafe fn write_rows(
     rows: &[[f32; SIDE]],
-    bias: &[f32],
-    added: Option<&[f32]>,
-    rectified: bool,
-    width: usize,
-    ys: *mut f32,
+    columns: Range<usize>,
+    ending: Ending<f32>,
+    pitch: usize,
+    first: usize,
+    ys: Output,
 ) {
-    let end = rows.len().saturating_sub(1) * width + bias.len();
-    assert!(available() && bias.len() <= SIDE, "columns of a tile");
+    assert!(available() && columns.len() <= SIDE, "columns of a tile");
+    let bias = ending.bias.map_or(&[0.0; SIDE][..columns.len()], |bias| &bias[columns.clone()]);
+    let (first, end) = (first + columns.start, rows.len().saturating_sub(1) * pitch + columns.len());
+    let added = ending.added.map(|added| &added[first..]);
     assert!(added.is_none_or(|added| end <= added.len()), "rows of what is added");
+    let rectified = ending.activation == Activation::Relu;
     // SAFETY: where there are tiles, there are these vectors; `added` was checked to reach as far as the last row's last
     // column, and the caller says that `ys` does.
-    unsafe { imp::write_rows(rows, bias, added.map(<[f32]>::as_ptr), rectified, width, ys) }
+    unsafe { imp::write_rows(rows, bias, added.map(<[f32]>::as_ptr), rectified, pitch, ys.0.add(first)) }
+}
+
+/// Applies an activation that [`write_rows`] has not.
+pub(super) fn activate_rest(activation: Activation, ys: &mut [f32]) {
+    const CHUNK: usize = 4 * 1024;
+    if !matches!(activation, Activation::Linear | Activation::Relu) {
+        for_each(ys.chunks_mut(CHUNK).collect(), |ys| finish(ys, 1, &[], activation));
+    }
 }
 
 /// What needs the processor, for those that have tiles.
@@ -110,32 +136,58 @@ mod imp {
     ///
     /// # Safety
     /// Each piece must have room for as many numbers as there are.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    #[target_feature(enable = "avx512f,avx512bw")]
     pub(super) unsafe fn split(xs: &[f32], high: *mut u16, middle: *mut u16, low: *mut u16) {
-        let wide = |piece: __m256i| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(piece)));
-        // SAFETY: both are 256 bits.
-        let nearest = |x: __m512| unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x)) };
-        for first in (0..xs.len()).step_by(SIDE) {
-            let mask = match xs.len() - first {
-                left @ ..SIDE => (1u16 << left) - 1,
-                _ => u16::MAX,
-            };
-            // SAFETY: the mask leaves out what is beyond the last number.
-            let x = unsafe { _mm512_maskz_loadu_ps(mask, xs.as_ptr().add(first)) };
-            // What the nearest piece would make infinite, or is, is cut off instead, and nothing is left of it.
-            let finite = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(x), _mm512_set1_ps(3.39e38));
-            let cut = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(_mm512_castps_si512(x)));
-            let of_high = _mm256_mask_blend_epi16(finite, cut, nearest(x));
-            let left = _mm512_maskz_sub_ps(finite, x, wide(of_high));
-            let of_middle = nearest(left);
-            let of_low = nearest(_mm512_sub_ps(left, wide(of_middle)));
-            // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others.
+        const PAIR: usize = 2 * SIDE;
+        // SAFETY: 32 numbers of 16 bits are 512 bits.
+        let odd = unsafe { _mm512_loadu_si512(ODD.as_ptr().cast()) };
+        let (pairs, rest) = xs.as_chunks::<PAIR>();
+        for (number, xs) in pairs.iter().enumerate() {
+            // SAFETY: these are 32 numbers, and the caller says there is room for each.
             unsafe {
-                _mm256_mask_storeu_epi16(high.add(first).cast(), mask, of_high);
-                _mm256_mask_storeu_epi16(middle.add(first).cast(), mask, of_middle);
-                _mm256_mask_storeu_epi16(low.add(first).cast(), mask, of_low);
+                let (first, second) = (_mm512_loadu_ps(xs.as_ptr()), _mm512_loadu_ps(xs.as_ptr().add(SIDE)));
+                for ((to, first), second) in [high, middle, low].into_iter().zip(pieces(first)).zip(pieces(second)) {
+                    let halves = _mm512_permutex2var_epi16(first, odd, second);
+                    _mm512_storeu_si512(to.add(number * PAIR).cast(), halves);
+                }
             }
         }
+        for (number, xs) in rest.chunks(SIDE).enumerate() {
+            let (mask, at) = (u16::MAX >> (SIDE - xs.len()), pairs.len() * PAIR + number * SIDE);
+            // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others.
+            unsafe {
+                let pieces = pieces(_mm512_maskz_loadu_ps(mask, xs.as_ptr()));
+                for (to, piece) in [high, middle, low].into_iter().zip(pieces) {
+                    _mm512_mask_cvtepi32_storeu_epi16(to.add(at).cast(), mask, _mm512_srli_epi32::<16>(piece));
+                }
+            }
+        }
+    }
+
+    /// Where, in two vectors of 32 bits, the upper 16 bits lie.
+    const ODD: [u16; 2 * SIDE] = {
+        let mut odd = [0; 2 * SIDE];
+        let mut at = 0;
+        while at < 2 * SIDE {
+            odd[at] = 2 * at as u16 + 1;
+            at += 1;
+        }
+        odd
+    };
+
+    /// The pieces of 16 numbers, in the upper 16 bits of each 32.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn pieces(x: __m512) -> [__m512i; 3] {
+        let (upper, half) = (_mm512_set1_epi32(!0xffff), _mm512_set1_epi32(0x8000));
+        let bits = _mm512_castps_si512(x);
+        // What rounding would make infinite, or is, is cut off instead, and nothing is left of it.
+        let finite = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(x), _mm512_set1_ps(3.39e38));
+        let high = _mm512_and_si512(_mm512_mask_add_epi32(bits, finite, bits, half), upper);
+        let left = _mm512_maskz_sub_ps(finite, x, _mm512_castsi512_ps(high));
+        let middle = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(left), half), upper);
+        // What is left now has no more digits than a piece.
+        [high, middle, _mm512_castps_si512(_mm512_sub_ps(left, _mm512_castsi512_ps(middle)))]
     }
 }
 

@@ -100,13 +100,8 @@ impl Slab {
 
     /// Where, from the start of its row, each stretch of `step` numbers of a window begins.
     pub(super) fn steps(&self, step: usize) -> Vec<usize> {
-        let Geometry { channels, size, strides, dilation, .. } = self.geometry;
-        let (runs, len) = runs(&self.geometry);
-        let start = |run: usize| {
-            let (y, x) = (run * size[0] / runs * dilation[0], run % (runs / size[0]) * dilation[1]);
-            y % strides[0] * self.phase + (y / strides[0] * self.line_cells() + x) * channels
-        };
-        (0..runs).flat_map(|run| (0..len).step_by(step).map(move |at| start(run) + at)).collect()
+        let Geometry { channels, strides, .. } = self.geometry;
+        steps(&self.geometry, step, |y, x| y % strides[0] * self.phase + (y / strides[0] * self.line_cells() + x) * channels)
     }
 
     /// Splits what the slab sees of `xs`.
@@ -141,7 +136,7 @@ impl Slab {
 }
 
 /// Cells that the windows of `count` positions span.
-fn window_span(geometry: &Geometry, axis: usize, count: usize) -> usize {
+pub(super) fn window_span(geometry: &Geometry, axis: usize, count: usize) -> usize {
     (count - 1) * geometry.strides[axis] + (geometry.size[axis] - 1) * geometry.dilation[axis] + 1
 }
 
@@ -152,6 +147,14 @@ pub(super) fn runs(geometry: &Geometry) -> (usize, usize) {
         1 => (height, width * geometry.channels),
         _ => (height * width, geometry.channels),
     }
+}
+
+/// Where each stretch of `step` numbers of a window begins, whose cell in line `y` and column `x` is at `place(y, x)`.
+pub(super) fn steps(geometry: &Geometry, step: usize, place: impl Fn(usize, usize) -> usize) -> Vec<usize> {
+    let Geometry { size, dilation, .. } = *geometry;
+    let (runs, len) = runs(geometry);
+    let start = |run: usize| place(run * size[0] / runs * dilation[0], run % (runs / size[0]) * dilation[1]);
+    (0..runs).flat_map(|run| (0..len).step_by(step).map(move |at| start(run) + at)).collect()
 }
 
 /// Which number of a window, tap by tap, stands at `k` of its runs, each filled up to a multiple of `step`.

@@ -61,8 +61,9 @@ impl Tiles {
         })
     }
 
-    /// `out = a·b` of `count` tiles of rows of `a`, `pitch` numbers apart in `planes` planes `plane` apart, and 16 columns of
-    /// `b`, whose tiles lie depth by depth, one for each plane. What a row has at each depth begins at a step from its start.
+    /// `out = a·b` of some tiles of rows of `a`, which begin at `starts`, and 16 columns of `b`, whose tiles lie depth by depth, one
+    /// for each plane. Rows are `pitch` numbers apart in `planes` planes `plane` apart, and what a row has at each depth
+    /// begins at a step from its start.
     ///
     /// # Panics
     /// If a slice is too short, or there are more than four tiles of rows.
@@ -71,19 +72,19 @@ impl Tiles {
         &self,
         planes: usize,
         a: &[u16],
+        starts: &[usize],
         pitch: usize,
         plane: usize,
         steps: &[usize],
         b: &[u16],
-        count: usize,
         out: &mut Block,
     ) {
-        let furthest = steps.iter().max().map_or(0, |step| step + DEPTH);
-        assert!((planes - 1) * plane + (count * SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
+        let furthest = steps.iter().max().map_or(0, |step| step + DEPTH) + starts.iter().max().copied().unwrap_or(0);
+        assert!((planes - 1) * plane + (SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
         assert!(steps.len() * planes * TILE <= b.len(), "tiles of the right matrix");
         // SAFETY: the registers are set up as `self` exists; `a` was checked to reach as far as the last row's furthest step,
         // and `b` to have the tiles for each.
-        unsafe { imp::rows(planes, a, pitch, plane, steps, b, count, out) }
+        unsafe { imp::rows(planes, a, starts, pitch, plane, steps, b, out) }
     }
 
     /// `out = a·b` of 16 rows of `a`, whose tiles lie depth by depth, one for each of `planes`, and some tiles of columns of `b`, which
@@ -232,10 +233,13 @@ mod imp {
         };
     }
 
-    /// Adds the products of 16 rows' pieces to tile `$sum`, and moves on to the next 16 rows.
+    /// Adds the products of the pieces of 16 rows that begin at `$start` to tile `$sum`.
     macro_rules! rows_step {
-        ($sum:literal) => {
+        ($sum:literal, $start:ident) => {
             concat!(
+                "lea {at}, [{",
+                stringify!($start),
+                "} + 2*{step}]\n",
                 "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {plane}\n",
                 "tdpbf16ps ",
                 $sum,
@@ -250,7 +254,7 @@ mod imp {
                 ", tmm4, tmm6\n tdpbf16ps ",
                 $sum,
                 ", tmm4, tmm5\n",
-                "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {next}\n",
+                "tileloadd tmm4, [{at} + {pitch}*1]\n",
                 "tdpbf16ps ",
                 $sum,
                 ", tmm4, tmm5",
@@ -266,52 +270,56 @@ mod imp {
     pub(super) unsafe fn rows(
         planes: usize,
         a: &[u16],
+        starts: &[usize],
         pitch: usize,
         plane: usize,
         steps: &[usize],
         b: &[u16],
-        count: usize,
         out: &mut Block,
     ) {
         let (pitch, plane) = (2 * pitch, 2 * plane);
         macro_rules! rounded_rows {
-            ($($sum:literal),*) => {
+            ($($sum:literal, $start:ident);*) => {
                 four_tiles!(
-                    "tileloadd tmm7, [{b} + {line}*1]", "add {b}, 1024",
-                    "mov {at}, [{steps}]", "add {steps}, 8", "lea {at}, [{a} + 2*{at}]",
-                    $(concat!("tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {next}\n tdpbf16ps ", $sum, ", tmm4, tmm7")),*;
+                    "tileloadd tmm7, [{b} + {line}*1]", "add {b}, 1024", "mov {step}, [{steps}]", "add {steps}, 8",
+                    $(concat!(
+                        "lea {at}, [{", stringify!($start), "} + 2*{step}]\n tileloadd tmm4, [{at} + {pitch}*1]\n tdpbf16ps ",
+                        $sum, ", tmm4, tmm7"
+                    )),*;
                     out.0.as_mut_ptr(), steps.len(),
-                    a = in(reg) a.as_ptr(), b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _,
-                    at = out(reg) _, pitch = in(reg) pitch, next = in(reg) SIDE * pitch,
+                    b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
+                    $($start = in(reg) $start,)*
+                    at = out(reg) _, pitch = in(reg) pitch,
                 )
             };
         }
         macro_rules! rows {
-            ($($sum:literal),*) => {
+            ($($sum:literal, $start:ident);*) => {
                 four_tiles!(
                     "tileloadd tmm5, [{b} + {line}*1]", "tileloadd tmm6, [{b} + {line}*1 + 1024]",
-                    "tileloadd tmm7, [{b} + {line}*1 + 2048]", "add {b}, 3072",
-                    "mov {at}, [{steps}]", "add {steps}, 8", "lea {at}, [{a} + 2*{at}]",
-                    $(rows_step!($sum)),*;
+                    "tileloadd tmm7, [{b} + {line}*1 + 2048]", "add {b}, 3072", "mov {step}, [{steps}]", "add {steps}, 8",
+                    $(rows_step!($sum, $start)),*;
                     out.0.as_mut_ptr(), steps.len(),
-                    a = in(reg) a.as_ptr(), b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _,
+                    b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
+                    $($start = in(reg) $start,)*
                     at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane,
-                    next = in(reg) (SIDE * pitch).wrapping_sub(2 * plane),
                 )
             };
         }
-        // SAFETY: every depth reads three tiles of 1 KiB of `b` and, in each plane, 64 bytes of each of the rows of `a`, which
-        // the caller says are there; what is written is `out`.
+        // SAFETY: every depth reads a tile of 1 KiB of `b` for each plane and, in each plane, 64 bytes of each of the rows of `a` from
+        // each start, which the caller says are there; what is written is `out`.
         unsafe {
-            match (planes, count) {
-                (1, 1) => rounded_rows!("tmm0"),
-                (1, 2) => rounded_rows!("tmm0", "tmm1"),
-                (1, 3) => rounded_rows!("tmm0", "tmm1", "tmm2"),
-                (1, 4) => rounded_rows!("tmm0", "tmm1", "tmm2", "tmm3"),
-                (3, 1) => rows!("tmm0"),
-                (3, 2) => rows!("tmm0", "tmm1"),
-                (3, 3) => rows!("tmm0", "tmm1", "tmm2"),
-                (3, 4) => rows!("tmm0", "tmm1", "tmm2", "tmm3"),
+            // Surplus starts repeat the last one; nothing is loaded from them.
+            let [a0, a1, a2, a3] = std::array::from_fn(|tile| a.as_ptr().add(starts[tile.min(starts.len() - 1)]));
+            match (planes, starts.len()) {
+                (1, 1) => rounded_rows!("tmm0", a0),
+                (1, 2) => rounded_rows!("tmm0", a0; "tmm1", a1),
+                (1, 3) => rounded_rows!("tmm0", a0; "tmm1", a1; "tmm2", a2),
+                (1, 4) => rounded_rows!("tmm0", a0; "tmm1", a1; "tmm2", a2; "tmm3", a3),
+                (3, 1) => rows!("tmm0", a0),
+                (3, 2) => rows!("tmm0", a0; "tmm1", a1),
+                (3, 3) => rows!("tmm0", a0; "tmm1", a1; "tmm2", a2),
+                (3, 4) => rows!("tmm0", a0; "tmm1", a1; "tmm2", a2; "tmm3", a3),
                 _ => unreachable!("there are four tiles to sum in"),
             }
         }
@@ -549,7 +557,7 @@ mod imp {
     pub(super) fn give_back() {}
 
     #[allow(clippy::too_many_arguments)]
-    pub(super) unsafe fn rows(_: usize, _: &[u16], _: usize, _: usize, _: &[usize], _: &[u16], _: usize, _: &mut Block) {
+    pub(super) unsafe fn rows(_: usize, _: &[u16], _: &[usize], _: usize, _: usize, _: &[usize], _: &[u16], _: &mut Block) {
         unreachable!("there are no tiles")
     }
 
@@ -576,7 +584,8 @@ mod tests {
     #[should_panic(expected = "rows of the left matrix")]
     fn refuses_rows_that_are_not_there() {
         let Some(tiles) = Tiles::new() else { panic!("rows of the left matrix, had there been tiles") };
-        tiles.rows(3, &[0; 64 * DEPTH], DEPTH, 64 * DEPTH, &[0], &[0; PLANES * TILE], 4, &mut Block::default());
+        let starts = [0, 1, 2, 3].map(|tile| tile * SIDE * DEPTH);
+        tiles.rows(3, &[0; 64 * DEPTH], &starts, DEPTH, 64 * DEPTH, &[0], &[0; PLANES * TILE], &mut Block::default());
     }
 
     #[test]
@@ -601,7 +610,7 @@ mod tests {
     fn no_depth_is_a_product_of_zeros() {
         let Some(tiles) = Tiles::new() else { return };
         let mut block = Block([1.0; TILES * SIDE * SIDE]);
-        tiles.rows(3, &[0; 63], 1, 0, &[], &[], 4, &mut block);
+        tiles.rows(3, &[0; 63], &[0; 4], 1, 0, &[], &[], &mut block);
         assert_eq!(block.0, [0.0; TILES * SIDE * SIDE]);
     }
 }
