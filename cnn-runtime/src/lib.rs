@@ -10,6 +10,9 @@ mod checkpoint;
 mod context;
 pub mod data;
 mod error;
+// A build without GPUs checks what is done with them, and uses none of it.
+#[cfg_attr(not(any(feature = "cuda", feature = "emulated-cuda")), allow(dead_code))]
+mod gpu;
 mod kernels;
 pub mod layers;
 mod model;

@@ -1,0 +1,93 @@
+//! What kernels are given.
+
+use candle_core::{Storage, Tensor};
+
+/// An argument of a kernel, each beside the type of the parameter.
+pub(crate) enum Argument<'a> {
+    /// `Read<…>`, of a tensor laid out row by row.
+    Tensor(&'a Tensor),
+    /// `Read<…>`
+    Read(&'a Storage),
+    /// `Write<…>`
+    Write(&'a mut Storage),
+    /// `Read<…>` of nothing, which is false.
+    Nothing,
+    /// `Real`
+    Number(f64),
+    /// `Index`
+    Index(i64),
+    /// `int`
+    Integer(i32),
+    /// A struct.
+    Plain(&'a [u8]),
+}
+
+/// A struct that a kernel takes as a whole: the same fields in the same order there.
+///
+/// # Safety
+/// It is `repr(C)`, has no padding, and any bytes are one.
+pub(crate) unsafe trait Geometry: Copy {
+    /// It as an argument.
+    fn argument(&self) -> Argument<'_> {
+        // SAFETY: there is no padding, so that each byte has a value, and they are borrowed as long as it is.
+        Argument::Plain(unsafe { std::slice::from_raw_parts((&raw const *self).cast(), size_of::<Self>()) })
+    }
+}
+
+impl<'a> From<&'a Tensor> for Argument<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        Argument::Tensor(tensor)
+    }
+}
+
+/// Nothing, if it is `None`.
+impl<'a> From<Option<&'a Tensor>> for Argument<'a> {
+    fn from(tensor: Option<&'a Tensor>) -> Self {
+        tensor.map_or(Argument::Nothing, Argument::Tensor)
+    }
+}
+
+impl<'a> From<&'a Storage> for Argument<'a> {
+    fn from(storage: &'a Storage) -> Self {
+        Argument::Read(storage)
+    }
+}
+
+impl<'a> From<&'a mut Storage> for Argument<'a> {
+    fn from(storage: &'a mut Storage) -> Self {
+        Argument::Write(storage)
+    }
+}
+
+impl From<f64> for Argument<'_> {
+    fn from(number: f64) -> Self {
+        Argument::Number(number)
+    }
+}
+
+/// A size, which is far from the largest `Index`.
+impl From<usize> for Argument<'_> {
+    fn from(size: usize) -> Self {
+        Argument::Index(size as i64)
+    }
+}
+
+impl From<i32> for Argument<'_> {
+    fn from(integer: i32) -> Self {
+        Argument::Integer(integer)
+    }
+}
+
+impl<'a, G: Geometry> From<&'a G> for Argument<'a> {
+    fn from(geometry: &'a G) -> Self {
+        geometry.argument()
+    }
+}
+
+/// The arguments of a kernel: `arguments![&mut ys, xs, 12]`.
+macro_rules! arguments {
+    ($($argument:expr),* $(,)?) => {
+        &mut [$($crate::gpu::Argument::from($argument)),*]
+    };
+}
+pub(crate) use arguments;
