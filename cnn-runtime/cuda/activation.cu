@@ -31,7 +31,8 @@ DEVICE Real square(Real x) { return x * x; }
     KERNEL(name##_values, Write<Real> ys, Read<Real> xs, Index count, Real a, Real b, Real c) { \
         EACH(i, count) ys[i] = name##_value(xs[i], a, b, c); \
     } \
-    KERNEL(name##_gradients, Write<Real> out, Read<Real> xs, Read<Real> ys, Read<Real> grad, Index count, Real a, Real b, Real c) { \
+    KERNEL(name##_gradients, Write<Real> out, Read<Real> xs, Read<Real> ys, Read<Real> grad, Index count, Real a, Real b, \
+           Real c) { \
         EACH(i, count) out[i] = grad[i] * name##_slope(xs[i], ys[i], a, b, c); \
     }
 

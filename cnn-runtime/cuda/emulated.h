@@ -54,6 +54,7 @@ template <class E> using Write = Array<E>;
 #define DEVICE static inline
 #define DEVICE_MEMBER inline
 #define SHARED(type, name, length) static thread_local type name[length]
+#define SELDOM_REPEATED
 #define BARRIER() barrier()
 #define KERNEL(name, ...) \
     static void name(__VA_ARGS__); \
@@ -187,6 +188,7 @@ const char *launch(const char *name, const char *types, void **arguments, unsign
 
 #define JOIN_NAMES(a, b) a##b
 #define LAUNCH_OF(family) JOIN_NAMES(launch_, family)
-extern "C" const char *LAUNCH_OF(FAMILY)(const char *name, const char *types, void **arguments, unsigned blocks, unsigned threads) {
+extern "C" const char *LAUNCH_OF(FAMILY)(const char *name, const char *types, void **arguments, unsigned blocks,
+                                         unsigned threads) {
     return launch(name, types, arguments, blocks, threads);
 }

@@ -19,6 +19,8 @@ template <class E> using Write = E *__restrict__;
 #define DEVICE_MEMBER __device__ __forceinline__
 // An array that the threads of a block share.
 #define SHARED(type, name, length) __shared__ type name[length]
+// Before a loop that a thread goes through once, mostly.
+#define SELDOM_REPEATED _Pragma("unroll 1")
 // Waits for all threads of the block: all of them, or none, come here.
 #define BARRIER() __syncthreads()
 #else
@@ -27,6 +29,7 @@ template <class E> using Write = E *__restrict__;
 
 // Every index below `count`, shared by all threads of the launch.
 #define EACH(index, count) \
+    SELDOM_REPEATED \
     for (Index index = Index(blockIdx.x) * blockDim.x + threadIdx.x; index < (count); index += Index(blockDim.x) * gridDim.x)
 // Every index below `count`, shared by the blocks: the threads of a block have the same one.
 #define EACH_BLOCK(index, count) for (Index index = blockIdx.x; index < (count); index += gridDim.x)

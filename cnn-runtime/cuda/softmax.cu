@@ -61,7 +61,8 @@ KERNEL(cross_entropies, Write<Real> losses, Read<Real> logits, Read<unsigned> la
 }
 
 // (softmax - one for the label) / rows, times the gradient of the mean loss.
-KERNEL(cross_entropy_gradients, Write<Real> out, Read<Real> logits, Read<unsigned> labels, Read<Real> grad, Index rows, Index width) {
+KERNEL(cross_entropy_gradients, Write<Real> out, Read<Real> logits, Read<unsigned> labels, Read<Real> grad, Index rows,
+       Index width) {
     Real scale = grad[0] / rows;
     EACH_BLOCK(row, rows) {
         LogSumExp of = log_sum_exp(logits + row * width, width);

@@ -1,10 +1,13 @@
 //! Kernels on a CUDA device, by candle's stream of it.
 
+use super::argument::{Memory, MemoryMut, extent};
 use super::{Argument, Kernel};
 use candle_core::backend::BackendDevice;
-use candle_core::cuda_backend::cudarc::driver::{CudaStream, DevicePtr, DevicePtrMut, LaunchConfig, PushKernelArg, SyncOnDrop};
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaSlice, CudaStream, DevicePtr, DevicePtrMut, LaunchConfig, PushKernelArg, SyncOnDrop,
+};
 use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
-use candle_core::{CudaDevice, CudaStorage, DType, Result, Storage};
+use candle_core::{CudaDevice, DType, Layout, Result, Storage};
 
 mod kernels {
     include!(concat!(env!("OUT_DIR"), "/ptx.rs"));
@@ -43,24 +46,29 @@ macro_rules! each_type {
     };
 }
 
-/// The address of a storage's values from `first` on, and what orders this use among those of other streams.
-fn address<'a>(storage: &'a CudaStorage, first: usize, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
-    fn of<'a, T>(values: &'a impl DevicePtr<T>, first: usize, stream: &'a CudaStream) -> (u64, SyncOnDrop<'a>) {
+/// The address of the values there, and what orders this use of them among those of other streams.
+fn address<'a>(memory: Memory<'a>, layout: Option<&Layout>, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
+    fn of<'a, T>(values: &'a CudaSlice<T>, first: usize, stream: &'a CudaStream) -> (u64, SyncOnDrop<'a>) {
         let (address, sync) = values.device_ptr(stream);
         (address + (first * size_of::<T>()) as u64, sync)
     }
-    Ok(each_type!(&storage.slice, values => of(values, first, stream)))
+    let first = extent(layout)?.map_or(0, |(first, _)| first);
+    match memory {
+        Memory::Cuda(storage) => Ok(each_type!(&storage.slice, values => of(values, first, stream))),
+        _ => candle_core::bail!("a kernel was given a tensor that is not on the GPU"),
+    }
 }
 
 /// As [`address`], to write to.
-fn address_mut<'a>(storage: &'a mut CudaStorage, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
-    Ok(each_type!(&mut storage.slice, values => values.device_ptr_mut(stream)))
-}
-
-fn on_the_device(storage: &Storage) -> Result<&CudaStorage> {
-    match storage {
-        Storage::Cuda(storage) => Ok(storage),
-        _ => candle_core::bail!("a kernel was given a tensor that is not on the GPU"),
+fn address_mut<'a>(memory: &'a mut MemoryMut, layout: Option<&Layout>, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
+    fn of<'a, T>(values: &'a mut CudaSlice<T>, first: usize, stream: &'a CudaStream) -> (u64, SyncOnDrop<'a>) {
+        let (address, sync) = values.device_ptr_mut(stream);
+        (address + (first * size_of::<T>()) as u64, sync)
+    }
+    let first = extent(layout)?.map_or(0, |(first, _)| first);
+    match memory {
+        MemoryMut::Cuda(storage) => Ok(each_type!(&mut storage.slice, values => of(values, first, stream))),
+        _ => candle_core::bail!("a kernel was given memory that is not on the GPU"),
     }
 }
 
@@ -89,21 +97,19 @@ pub(super) unsafe fn launch(
             in_use.push(sync);
             Value::Address(address)
         };
-        values.push(match (argument, read) {
-            (_, Some((storage, layout))) => match layout.contiguous_offsets() {
-                Some((first, _)) => at(address(on_the_device(storage)?, first, &stream)?),
-                None => candle_core::bail!("`{}` takes tensors laid out row by row", kernel.name),
-            },
-            (Argument::Tensor(_), None) => unreachable!("every tensor has been locked"),
-            (Argument::Read(storage), _) => at(address(on_the_device(storage)?, 0, &stream)?),
-            (Argument::Write(Storage::Cuda(storage)), _) => at(address_mut(storage, &stream)?),
-            (Argument::Write(_), _) => candle_core::bail!("a kernel was given memory that is not on the GPU"),
-            (Argument::Nothing, _) => Value::Address(0),
-            (Argument::Number(number), _) if kernel.dtype == DType::F32 => Value::Single(*number as f32),
-            (Argument::Number(number), _) => Value::Double(*number),
-            (Argument::Index(index), _) => Value::Index(*index),
-            (Argument::Integer(integer), _) => Value::Integer(*integer),
-            (Argument::Plain(bytes), _) => Value::Plain(bytes),
+        values.push(match argument {
+            Argument::Tensor(_) => {
+                let (storage, layout) = read.as_ref().expect("every tensor has been locked");
+                at(address(Memory::from(&**storage), Some(layout), &stream)?)
+            }
+            Argument::Read(memory, layout) => at(address(*memory, *layout, &stream)?),
+            Argument::Write(memory, layout) => at(address_mut(memory, *layout, &stream)?),
+            Argument::Nothing => Value::Address(0),
+            Argument::Number(number) if kernel.dtype == DType::F32 => Value::Single(*number as f32),
+            Argument::Number(number) => Value::Double(*number),
+            Argument::Index(index) => Value::Index(*index),
+            Argument::Integer(integer) => Value::Integer(*integer),
+            Argument::Plain(bytes) => Value::Plain(bytes),
         });
     }
     let mut builder = function.builder();

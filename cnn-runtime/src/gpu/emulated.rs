@@ -1,7 +1,8 @@
 //! The processor in place of a GPU: the kernels of `cuda/`, compiled for it, on candle's CPU tensors.
 
+use super::argument::{Memory, MemoryMut, extent};
 use super::{Argument, Kernel};
-use candle_core::{CpuStorage, DType, Result, Storage};
+use candle_core::{CpuStorage, DType, Layout, Result, Storage};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::OnceLock;
 
@@ -70,31 +71,37 @@ struct Array {
 }
 
 impl Array {
+    const NOTHING: Self = Self { data: std::ptr::null_mut(), length: 0, first: 0 };
+
     /// An array to read, and the type of its values.
-    fn read(storage: &Storage, (first, end): (usize, Option<usize>)) -> Result<(Self, &'static str)> {
-        fn of<T>(values: &[T], first: usize, end: Option<usize>) -> Array {
-            let values = &values[first..end.unwrap_or(values.len())];
+    fn read(memory: Memory, layout: Option<&Layout>) -> Result<(Self, &'static str)> {
+        fn of<T>(values: &[T], extent: Option<(usize, usize)>) -> Array {
+            let values = extent.map_or(values, |(first, end)| &values[first..end]);
             Array { data: values.as_ptr().cast_mut().cast(), length: values.len() as i64, first: 0 }
         }
-        match storage {
-            Storage::Cpu(CpuStorage::U8(values)) => Ok((of(values, first, end), "u8")),
-            Storage::Cpu(CpuStorage::U32(values)) => Ok((of(values, first, end), "u32")),
-            Storage::Cpu(CpuStorage::F32(values)) => Ok((of(values, first, end), "f32")),
-            Storage::Cpu(CpuStorage::F64(values)) => Ok((of(values, first, end), "f64")),
-            _ => candle_core::bail!("kernels do not take tensors of this type or device"),
+        let extent = extent(layout)?;
+        match memory {
+            Memory::Cpu(CpuStorage::U8(values)) => Ok((of(values, extent), "u8")),
+            Memory::Cpu(CpuStorage::U32(values)) => Ok((of(values, extent), "u32")),
+            Memory::Cpu(CpuStorage::F32(values)) => Ok((of(values, extent), "f32")),
+            Memory::Cpu(CpuStorage::F64(values)) => Ok((of(values, extent), "f64")),
+            _ => candle_core::bail!("kernels do not read tensors of this type or device"),
         }
     }
 
     /// As [`read`](Self::read), to write to.
-    fn write(storage: &mut Storage) -> Result<(Self, &'static str)> {
-        fn of<T>(values: &mut [T]) -> Array {
+    fn write(memory: &mut MemoryMut, layout: Option<&Layout>) -> Result<(Self, &'static str)> {
+        fn of<T>(values: &mut [T], extent: Option<(usize, usize)>) -> Array {
+            let (first, end) = extent.unwrap_or((0, values.len()));
+            let values = &mut values[first..end];
             Array { data: values.as_mut_ptr().cast(), length: values.len() as i64, first: 0 }
         }
-        match storage {
-            Storage::Cpu(CpuStorage::U8(values)) => Ok((of(values), "u8")),
-            Storage::Cpu(CpuStorage::U32(values)) => Ok((of(values), "u32")),
-            Storage::Cpu(CpuStorage::F32(values)) => Ok((of(values), "f32")),
-            Storage::Cpu(CpuStorage::F64(values)) => Ok((of(values), "f64")),
+        let extent = extent(layout)?;
+        match memory {
+            MemoryMut::Cpu(CpuStorage::U8(values)) => Ok((of(values, extent), "u8")),
+            MemoryMut::Cpu(CpuStorage::U32(values)) => Ok((of(values, extent), "u32")),
+            MemoryMut::Cpu(CpuStorage::F32(values)) => Ok((of(values, extent), "f32")),
+            MemoryMut::Cpu(CpuStorage::F64(values)) => Ok((of(values, extent), "f64")),
             _ => candle_core::bail!("kernels do not write tensors of this type or device"),
         }
     }
@@ -141,21 +148,18 @@ pub(super) unsafe fn launch(launches: Launches, kernel: &Kernel, grid: (u32, u32
         let (value, name) = match argument {
             Argument::Tensor(_) => {
                 let (storage, layout) = read.as_ref().expect("every tensor has been locked");
-                let Some((first, end)) = layout.contiguous_offsets() else {
-                    candle_core::bail!("`{}` takes tensors laid out row by row", kernel.name);
-                };
-                let (array, of) = Array::read(storage, (first, Some(end)))?;
+                let (array, of) = Array::read(Memory::from(&**storage), Some(layout))?;
                 (Value::Array(array), format!("&[{of}]"))
             }
-            Argument::Read(storage) => {
-                let (array, of) = Array::read(storage, (0, None))?;
+            Argument::Read(memory, layout) => {
+                let (array, of) = Array::read(*memory, *layout)?;
                 (Value::Array(array), format!("&[{of}]"))
             }
-            Argument::Write(storage) => {
-                let (array, of) = Array::write(storage)?;
+            Argument::Write(memory, layout) => {
+                let (array, of) = Array::write(memory, *layout)?;
                 (Value::Array(array), format!("&mut [{of}]"))
             }
-            Argument::Nothing => (Value::Array(Array { data: std::ptr::null_mut(), length: 0, first: 0 }), format!("&[{real}]")),
+            Argument::Nothing => (Value::Array(Array::NOTHING), format!("&[{real}]")),
             Argument::Number(number) if kernel.dtype == DType::F32 => (Value::Single(*number as f32), real.to_string()),
             Argument::Number(number) => (Value::Double(*number), real.to_string()),
             Argument::Index(index) => (Value::Index(*index), "i64".to_string()),
@@ -217,6 +221,28 @@ mod tests {
         assert_eq!(error("linear", 2), "the CUDA kernel `linear` of `activation_f32` does not exist");
         let types = "takes (&mut [f32], &[f32], i64, i64), found (&mut [f32], &[f32], i64, f32, f32, f32)";
         assert_eq!(error("linear_end", 2), format!("the CUDA kernel `linear_end` of `activation_f32` {types}"));
+    }
+
+    #[test]
+    fn values_are_written_where_a_layout_has_them() {
+        struct Rectify;
+        impl candle_core::InplaceOp1 for Rectify {
+            fn name(&self) -> &'static str {
+                "rectify"
+            }
+
+            fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+                let count = layout.shape().elem_count();
+                let kernel = Kernel::new("activation", "relu_end", DType::F64);
+                let nothing = None::<&candle_core::Tensor>;
+                let arguments = arguments![(storage, layout), nothing, count, 1usize];
+                // SAFETY: where it is emulated, types and bounds are checked.
+                unsafe { Gpu::emulated().launch(&kernel, Work::Each(count), arguments) }
+            }
+        }
+        let xs = candle_core::Tensor::new(&[-1f64, -2., 3., -4.], &candle_core::Device::Cpu).unwrap();
+        xs.narrow(0, 1, 2).unwrap().inplace_op1(&Rectify).unwrap();
+        assert_eq!(xs.to_vec1::<f64>().unwrap(), [-1., 0., 3., -4.]);
     }
 
     #[test]
