@@ -38,30 +38,32 @@ fn write(name: &str, text: &str) {
 #[cfg(feature = "cuda")]
 mod cuda {
     use super::{REALS, families, write};
-    use cudaforge::KernelBuilder;
+    use cudaforge::{CudaToolkit, detect_compute_cap};
     use std::path::Path;
+    use std::process::Command;
 
-    /// Compiles to PTX, which the driver turns into the code of the GPU at hand.
+    /// Compiles to PTX, which the driver turns into the code of the GPU at hand, of the least capability compiled for.
     pub fn compile() {
+        for variable in ["CUDA_COMPUTE_CAP", "CUDA_HOME", "NVCC", "NVCC_CCBIN", "PATH"] {
+            println!("cargo::rerun-if-env-changed={variable}");
+        }
+        let toolkit = CudaToolkit::detect().unwrap_or_else(|error| panic!("the feature `cuda` needs a CUDA toolkit: {error}"));
+        let capability = detect_compute_cap().unwrap_or_else(|error| panic!("which GPU is it for? {error}")).base();
         let out = std::env::var("OUT_DIR").expect("cargo sets it");
         let mut list = String::from("pub(super) const PTX: &[(&str, &str)] = &[\n");
-        for (real, in_c) in REALS {
-            let folder = Path::new(&out).join("ptx").join(real);
-            let files: Vec<_> = families().into_iter().map(|(_, file)| file).collect();
-            let built = KernelBuilder::new()
-                .source_files(files)
-                .watch(["cuda/kernel.h"])
-                .out_dir(&folder)
-                .arg("-std=c++17")
-                .arg("-O3")
-                .arg(&format!("-DREAL={in_c}"))
-                .build_ptx();
-            if let Err(error) = built {
-                panic!("the CUDA kernels do not compile: {error}");
-            }
-            for (family, _) in families() {
-                let path = folder.join(format!("{family}.ptx"));
-                list += &format!("    ({:?}, include_str!({path:?})),\n", format!("{family}_{real}"));
+        for (family, file) in families() {
+            for (real, in_c) in REALS {
+                let ptx = Path::new(&out).join(format!("{family}_{real}.ptx"));
+                let mut nvcc = Command::new(&toolkit.nvcc_path);
+                nvcc.args(["--ptx", "-std=c++17", "-O3", &format!("-arch=compute_{capability}"), &format!("-DREAL={in_c}")]);
+                if let Ok(compiler) = std::env::var("NVCC_CCBIN") {
+                    nvcc.args(["-ccbin", &compiler]);
+                }
+                let found = nvcc.arg("-o").arg(&ptx).arg(&file).output().expect("`nvcc` is where it was found");
+                if !found.status.success() {
+                    panic!("{} does not compile:\n{}", file.display(), String::from_utf8_lossy(&found.stderr));
+                }
+                list += &format!("    ({:?}, include_str!({ptx:?})),\n", format!("{family}_{real}"));
             }
         }
         write("ptx.rs", &(list + "];\n"));

@@ -10,8 +10,8 @@ mod checkpoint;
 mod context;
 pub mod data;
 mod error;
-// Other builds check all that is done with GPUs, and use less of it.
-#[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+// Builds without one of the two, or both, check all that is done with GPUs and use less of it.
+#[cfg_attr(not(all(feature = "cuda", feature = "emulated-cuda")), allow(dead_code))]
 mod gpu;
 mod kernels;
 pub mod layers;

@@ -86,7 +86,7 @@ pub(super) unsafe fn launch(
     };
     let function = device.get_or_load_custom_func(&kernel.name, &module, ptx)?;
     let stream = device.cuda_stream();
-    let read: Vec<_> = arguments.iter().map(|argument| match argument {
+    let read = arguments.iter().map(|argument| match argument {
         Argument::Tensor(tensor) => Some(tensor.storage_and_layout()),
         _ => None,
     });
