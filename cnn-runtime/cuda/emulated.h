@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <functional>
 #include <math.h>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <ucontext.h>
@@ -64,7 +65,7 @@ template <class E> using Write = Array<E>;
 // A thread of a block, which stops at each barrier.
 struct Fiber {
     ucontext_t context;
-    std::vector<char> stack;
+    std::unique_ptr<char[]> stack;
     bool is_done;
 };
 
@@ -83,12 +84,15 @@ void run_fiber() {
 }
 
 // Runs the threads of one block, which all come to the same barriers.
-void run_block(std::vector<Fiber> &fibers) {
+void run_block() {
+    static thread_local std::vector<Fiber> fibers;
+    fibers.resize(blockDim.x);
     for (Fiber &fiber : fibers) {
         getcontext(&fiber.context);
-        fiber.stack.resize(128 * 1024);
-        fiber.context.uc_stack.ss_sp = fiber.stack.data();
-        fiber.context.uc_stack.ss_size = fiber.stack.size();
+        const size_t size = 128 * 1024;
+        if (!fiber.stack) fiber.stack.reset(new char[size]);
+        fiber.context.uc_stack.ss_sp = fiber.stack.get();
+        fiber.context.uc_stack.ss_size = size;
         fiber.context.uc_link = nullptr;
         fiber.is_done = false;
         makecontext(&fiber.context, run_fiber, 0);
@@ -174,11 +178,10 @@ const char *launch(const char *name, const char *types, void **arguments, unsign
     body = &call;
     blockDim.x = threads;
     gridDim.x = blocks;
-    std::vector<Fiber> fibers(threads > 1 ? threads : 0);
     for (unsigned block = 0; block < blocks && fault.empty(); block++) {
         blockIdx.x = block;
         threadIdx.x = 0;
-        if (threads > 1) run_block(fibers);
+        if (threads > 1) run_block();
         else call();
     }
     return fault.empty() ? nullptr : fault.c_str();

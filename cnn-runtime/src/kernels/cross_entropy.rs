@@ -94,3 +94,21 @@ impl Unary for CrossEntropy {
         Ok(out)
     }
 }
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn a_label_that_is_no_class_makes_the_loss_of_a_gpu_no_number() {
+        let logits = Tensor::new(&[[0f64, 2f64.ln(), 5f64.ln()], [0., 0., 0.]], &Device::Cpu).unwrap();
+        let loss = |labels: [u32; 2]| {
+            let on_gpu = Tensor::new(&labels, &Device::Cpu).unwrap();
+            let op = CrossEntropy { labels: Vec::new(), on_gpu: Some(on_gpu) };
+            tensor(op.forward_on_gpu(Gpu::emulated(), &logits).unwrap(), ()).to_scalar::<f64>().unwrap()
+        };
+        assert!((loss([2, 0]) - ((8f64 / 5.).ln() + 3f64.ln()) / 2.).abs() < 1e-12);
+        assert!(loss([2, 3]).is_nan());
+    }
+}

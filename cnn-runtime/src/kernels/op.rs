@@ -47,6 +47,20 @@ pub(crate) fn with_slices<T: Real, R, const N: usize>(
     Ok(with(slices))
 }
 
+/// That tensors for a kernel, which does not look at their types, are of one that it computes in.
+pub(crate) fn expect_reals<const N: usize>(tensors: [&Tensor; N], name: &str) -> Result<()> {
+    let first = tensors[0].dtype();
+    if !matches!(first, DType::F32 | DType::F64) {
+        candle_core::bail!("`{name}` computes in f32 or f64, found {}", first.as_str());
+    }
+    match tensors.iter().find(|tensor| tensor.dtype() != first) {
+        Some(other) => {
+            candle_core::bail!("`{name}` takes tensors of one type, found {} and {}", first.as_str(), other.dtype().as_str())
+        }
+        None => Ok(()),
+    }
+}
+
 /// The type of a storage's elements.
 pub(crate) fn dtype(storage: &CpuStorage) -> DType {
     candle_core::backend::BackendStorage::dtype(storage)
@@ -109,7 +123,10 @@ fn values(op: &impl Unary, xs: &Tensor) -> Result<Storage> {
         Ok(Storage::Cpu(T::to_cpu_storage_owned(values)))
     }
     match Gpu::of(xs.device()) {
-        Some(gpu) => op.forward_on_gpu(gpu, &xs.detach()),
+        Some(gpu) => {
+            expect_reals([xs], op.name())?;
+            op.forward_on_gpu(gpu, &xs.detach())
+        }
         None => dispatch!(xs.dtype(), op.name(), on_cpu(op, xs)),
     }
 }
@@ -136,7 +153,10 @@ fn gradient(op: &impl Unary, xs: &Tensor, ys: &Tensor, grad: &Tensor, before: &S
     }
     let grad = grad.contiguous()?;
     match Gpu::of(grad.device()) {
-        Some(gpu) => Ok(tensor(op.backward_on_gpu(gpu, xs, ys, &grad, before.dims())?, before)),
+        Some(gpu) => {
+            expect_reals([&grad, xs, ys], op.name())?;
+            Ok(tensor(op.backward_on_gpu(gpu, xs, ys, &grad, before.dims())?, before))
+        }
         None => dispatch!(grad.dtype(), op.name(), on_cpu(op, xs, ys, &grad, before)),
     }
 }

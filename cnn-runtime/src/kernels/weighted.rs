@@ -3,7 +3,7 @@
 use super::activation::{activate, slope, slope_follows_from_output, value};
 use super::computed::Computed;
 use super::fill::in_chunks;
-use super::op::{dispatch, kept, with_slices};
+use super::op::{dispatch, expect_reals, kept, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
@@ -111,6 +111,7 @@ fn values<W: Weighted>(op: &W, xs: &Tensor, weight: &Tensor, bias: Option<&Tenso
         Ok(Storage::Cpu(T::to_cpu_storage_owned(values)))
     }
     if let Some(gpu) = Gpu::of(xs.device()) {
+        expect_reals([xs, weight, bias.unwrap_or(weight)], W::NAME)?;
         return op.forward_on_gpu(gpu, &xs.detach(), &weight.detach(), bias.map(Tensor::detach).as_ref());
     }
     dispatch!(xs.dtype(), W::NAME, on_cpu(op, W::NAME, (xs, weight, bias)))
@@ -253,6 +254,7 @@ fn gradients<W: Weighted>(op: &W, tensors: Kept, grad: &Tensor, wants: Wants) ->
     }
     let grad = grad.contiguous()?;
     if let Some(gpu) = Gpu::of(grad.device()) {
+        expect_reals([tensors.xs, &grad], W::NAME)?;
         return op.backward_on_gpu(gpu, tensors, &grad, wants);
     }
     dispatch!(grad.dtype(), W::NAME, on_cpu(op, W::NAME, [tensors.xs, tensors.weight, tensors.ys, &grad], wants))
