@@ -71,32 +71,35 @@ struct Fiber {
 
 thread_local ucontext_t scheduler;
 thread_local Fiber *running = nullptr;
-thread_local const std::function<void()> *body = nullptr;
+thread_local std::function<void()> body;
 
 void barrier() {
     if (running) swapcontext(&running->context, &scheduler);
 }
 
 void run_fiber() {
-    (*body)();
+    body();
     running->is_done = true;
     swapcontext(&running->context, &scheduler);
+}
+
+// Lets a thread begin; apart, as `getcontext` may return twice.
+__attribute__((noinline)) void prepare(Fiber &fiber) {
+    const size_t size = 128 * 1024;
+    if (!fiber.stack) fiber.stack.reset(new char[size]);
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = size;
+    fiber.context.uc_link = nullptr;
+    fiber.is_done = false;
+    makecontext(&fiber.context, run_fiber, 0);
 }
 
 // Runs the threads of one block, which all come to the same barriers.
 void run_block() {
     static thread_local std::vector<Fiber> fibers;
     fibers.resize(blockDim.x);
-    for (Fiber &fiber : fibers) {
-        getcontext(&fiber.context);
-        const size_t size = 128 * 1024;
-        if (!fiber.stack) fiber.stack.reset(new char[size]);
-        fiber.context.uc_stack.ss_sp = fiber.stack.get();
-        fiber.context.uc_stack.ss_size = size;
-        fiber.context.uc_link = nullptr;
-        fiber.is_done = false;
-        makecontext(&fiber.context, run_fiber, 0);
-    }
+    for (Fiber &fiber : fibers) prepare(fiber);
     size_t done = 0;
     while (done < fibers.size()) {
         for (size_t i = 0; i < fibers.size(); i++) {
@@ -174,15 +177,14 @@ const char *launch(const char *name, const char *types, void **arguments, unsign
         fault = "takes (" + kernel->types + "), found (" + types + ")";
         return fault.c_str();
     }
-    std::function<void()> call = [&] { kernel->call(arguments); };
-    body = &call;
+    body = [=] { kernel->call(arguments); };
     blockDim.x = threads;
     gridDim.x = blocks;
     for (unsigned block = 0; block < blocks && fault.empty(); block++) {
         blockIdx.x = block;
         threadIdx.x = 0;
         if (threads > 1) run_block();
-        else call();
+        else body();
     }
     return fault.empty() ? nullptr : fault.c_str();
 }
