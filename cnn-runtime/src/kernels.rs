@@ -5,6 +5,7 @@
 //! shapes alone and are added in a fixed order, so that results do not depend on the number of threads.
 
 mod activation;
+mod computed;
 mod conv;
 mod cross_entropy;
 mod dense;
@@ -41,6 +42,7 @@ mod share;
 mod simd;
 mod softmax;
 mod sparsemax;
+mod sums;
 mod tape;
 mod tile_conv;
 mod tile_images;

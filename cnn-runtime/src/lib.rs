@@ -10,6 +10,9 @@ mod checkpoint;
 mod context;
 pub mod data;
 mod error;
+// Builds without one of the two, or both, check all that is done with GPUs and use less of it.
+#[cfg_attr(not(all(feature = "cuda", feature = "emulated-cuda")), allow(dead_code))]
+mod gpu;
 mod kernels;
 pub mod layers;
 mod model;

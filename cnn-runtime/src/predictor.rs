@@ -1,6 +1,7 @@
 //! A network made ready to predict, and to do nothing else.
 
 use crate::data::Images;
+use crate::gpu::Gpu;
 use crate::kernels::keep_freed_pages;
 use crate::plan::Plan;
 use crate::{Context, Error, Model, Network, Precision, Result, Weights, spec};
@@ -58,7 +59,8 @@ impl<N: Network> Model<N> {
         let dtype = tensors.values().next().map_or(candle_core::DType::F32, Tensor::dtype);
         let weights = Weights::from_var_builder(VarBuilder::from_tensors(tensors, dtype, &device));
         let precision = self.state.precision;
-        let plan = if device.is_cpu() { precision.during(|| Plan::new(&N::GRAPH, &weights))? } else { None };
+        let is_prepared = device.is_cpu() && Gpu::of(&device).is_none();
+        let plan = if is_prepared { precision.during(|| Plan::new(&N::GRAPH, &weights))? } else { None };
         Ok(Predictor { network: N::build(&weights)?, plan, precision, device })
     }
 }

@@ -7,8 +7,9 @@ use super::real::Real;
 use super::simd::simd;
 use super::softmax::Softmax;
 use super::sparsemax::Sparsemax;
+use crate::gpu::{Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::{self, Activation};
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Storage, Tensor};
 
 /// Applies `activation` to every element, or along the last axis, of `xs`.
 ///
@@ -94,6 +95,16 @@ impl Unary for Elementwise {
         })
     }
 
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let (function, settings) = self.in_cuda();
+        values_on_gpu(gpu, xs, function, settings)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        let (function, settings) = self.in_cuda();
+        gradients_on_gpu(gpu, if self.reads_input() { xs } else { ys }, ys, grad, function, settings)
+    }
+
     fn reads_input(&self) -> bool {
         match self {
             Elementwise::Named(activation) => !slope_follows_from_output(*activation),
@@ -101,6 +112,81 @@ impl Unary for Elementwise {
             _ => true,
         }
     }
+}
+
+impl Elementwise {
+    /// Its name in `cuda/activation.cu`, and its settings there.
+    fn in_cuda(&self) -> (&'static str, [f64; 3]) {
+        match *self {
+            Elementwise::Named(activation) => (activation.word(), [0.0; 3]),
+            Elementwise::Relu(PLAIN) => (Activation::Relu.word(), [0.0; 3]),
+            // Nothing is larger than what is no number.
+            Elementwise::Relu(spec) => ("layer_relu", [spec.negative_slope, spec.threshold, spec.max_value.unwrap_or(f64::NAN)]),
+            Elementwise::LeakyRelu(slope) => ("layer_leaky_relu", [slope, 0.0, 0.0]),
+            Elementwise::Elu(alpha) => ("layer_elu", [alpha, 0.0, 0.0]),
+            Elementwise::Threshold { threshold, value } => ("layer_threshold", [threshold, value, 0.0]),
+        }
+    }
+}
+
+const FAMILY: &str = "activation";
+
+/// `function` at every one of `xs`.
+pub(crate) fn values_on_gpu(gpu: Gpu, xs: &Tensor, function: &str, [a, b, c]: [f64; 3]) -> Result<Storage> {
+    let count = xs.elem_count();
+    let mut ys = gpu.empty(xs.dtype(), count)?;
+    let kernel = Kernel::new(FAMILY, format!("{function}_values"), xs.dtype());
+    // SAFETY: it reads `count` values of `xs` and writes as many of `ys`, which both have.
+    unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, count, a, b, c]) }?;
+    Ok(ys)
+}
+
+/// The gradient of every one of `xs`, from the gradient `grad` of `ys`, what `function` is there.
+fn gradients_on_gpu(gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, function: &str, settings: [f64; 3]) -> Result<Storage> {
+    let (count, [a, b, c]) = (grad.elem_count(), settings);
+    if xs.elem_count() != count || ys.elem_count() != count {
+        candle_core::bail!("`{function}` has a gradient of {count} values for {}", xs.elem_count());
+    }
+    let mut out = gpu.empty(grad.dtype(), count)?;
+    let kernel = Kernel::new(FAMILY, format!("{function}_gradients"), grad.dtype());
+    // SAFETY: it reads `count` values of each and writes as many of `out`, which all have.
+    unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut out, xs, ys, grad, count, a, b, c]) }?;
+    Ok(out)
+}
+
+/// The gradient before an activation whose output was `ys` and whose slope follows from that, from the gradient after it.
+pub(crate) fn undo_on_gpu(gpu: Gpu, activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    if activation == Activation::Linear {
+        return Ok(grad.clone());
+    }
+    Ok(tensor(gradients_on_gpu(gpu, ys, ys, grad, activation.word(), [0.0; 3])?, grad.shape()))
+}
+
+/// Adds `bias`, if there is one, to each row of the `count` values `ys`, and applies an activation of single elements.
+pub(crate) fn finish_on_gpu(
+    gpu: Gpu,
+    ys: &mut Storage,
+    count: usize,
+    bias: Option<&Tensor>,
+    activation: Activation,
+) -> Result<()> {
+    if bias.is_none() && activation == Activation::Linear {
+        return Ok(());
+    }
+    let width = bias.map_or(1, Tensor::elem_count);
+    let kernel = Kernel::new(FAMILY, format!("{}_end", activation.word()), ys.dtype());
+    // SAFETY: it reads and writes the first `count` values of `ys`, and reads as many of the bias as its `width`.
+    unsafe { gpu.launch(&kernel, Work::Each(count), arguments![ys, bias, count, width]) }
+}
+
+/// An activation of single elements at the sums of `a` and `b`, which are of one shape.
+pub(crate) fn sums_on_gpu(gpu: Gpu, a: &Tensor, b: &Tensor, activation: Activation) -> Result<Storage> {
+    let count = a.elem_count();
+    let mut ys = gpu.empty(a.dtype(), count)?;
+    let kernel = Kernel::new(FAMILY, format!("{}_sums", activation.word()), a.dtype());
+    // SAFETY: it reads `count` values of `a` and `b` and writes as many of `ys`, which all have.
+    unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, a, b, count]) }?;
+    Ok(ys)
 }
 
 simd! {

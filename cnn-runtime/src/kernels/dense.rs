@@ -1,13 +1,16 @@
 //! Fully connected layers: one matrix product, with bias and activation in the same pass.
 
+use super::activation::{finish_on_gpu, undo_on_gpu};
 use super::fill::in_chunks;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
+use super::sums::column_sums_on_gpu;
 use super::tile_matrix::{Right, pays, product};
-use super::weighted::{self, Ending, Gradients, Weighted, add_rows, finish, undo_activation};
+use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, finish, undo_activation};
 use crate::Precision;
+use crate::gpu::Gpu;
 use crate::spec::Activation;
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
 
 /// `activation(xs·weightᵀ + bias)` of `xs`, `N, F`, `weight`, `U, F`, and `bias`, `U`: `N, U` out.
 ///
@@ -103,5 +106,20 @@ impl Weighted for Dense {
             matmul(&mut found.input, self.features, Into::Replace, grad, weight, Threads::All);
         }
         found
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
+        let mut ys = gpu.matmul(xs, &weight.t()?)?;
+        finish_on_gpu(gpu, &mut ys, self.batch * self.units, bias, self.ends_in)?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        let grad = undo_on_gpu(gpu, self.ends_in, tensors.ys, grad)?;
+        Ok(TensorGradients {
+            input: wants.input.then(|| grad.matmul(tensors.weight)).transpose()?,
+            weight: grad.t()?.matmul(tensors.xs)?,
+            bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad)).transpose()?,
+        })
     }
 }

@@ -2,7 +2,8 @@
 
 use super::op::Unary;
 use super::real::Real;
-use candle_core::Shape;
+use crate::gpu::{Gpu, Kernel, Work, arguments};
+use candle_core::{Result, Shape, Storage, Tensor};
 
 /// `a·sigmoid(b)` of the two halves `a` and `b` of the last axis, which is halved.
 pub(crate) struct Glu;
@@ -48,5 +49,23 @@ impl Unary for Glu {
             }
         }
         out
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let (count, half) = (xs.elem_count() / 2, (width(xs.dims()) / 2).max(1));
+        let mut ys = gpu.empty(xs.dtype(), count)?;
+        let kernel = Kernel::new("activation", "glu_values", xs.dtype());
+        // SAFETY: it writes `count` values, each from two of `xs`, which are in one of its rows of two halves.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, count, half]) }?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, dims: &[usize]) -> Result<Storage> {
+        let (count, half) = (grad.elem_count(), (width(dims) / 2).max(1));
+        let mut out = gpu.empty(xs.dtype(), xs.elem_count())?;
+        let kernel = Kernel::new("activation", "glu_gradients", xs.dtype());
+        // SAFETY: it reads `count` values of `ys` and `grad`, and from `xs` and to `out` the two that go with each.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut out, xs, ys, grad, count, half]) }?;
+        Ok(out)
     }
 }

@@ -3,24 +3,47 @@
 //! Candle's own additions, products and concatenations have right backward passes; what decides between tensors, maximum
 //! and minimum, has one here, which shares the gradient between equals.
 
-use super::activation::activate;
+use super::activation::{activate, sums_on_gpu, undo_on_gpu};
 use super::fill::in_chunks;
 use super::op::{dispatch, dtype, kept, slice, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
 use super::weighted::{finish, undo_activation_of_all};
+use crate::gpu::{Gpu, tensor};
 use crate::spec::Activation;
-use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor};
 
 /// `a + b + …`
 pub(crate) fn add(xs: &[&Tensor]) -> Result<Tensor> {
     reduce("Add", xs, |a, b| sum(a, b, Activation::Linear))
 }
 
-/// `activation(a + b)`, of one shape, for `relu` or none; by candle, unless it is on the tape or no gradient is asked for.
+/// `activation(a + b)`, of one shape, for an activation whose slope follows from its output; by candle where it has to be
+/// differentiated and is not noted on the tape.
 pub(crate) fn sum(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
-    fn sum<T: Real>(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tensor> {
+    let tracked = a.track_op() || b.track_op();
+    let is_float = matches!(a.dtype(), DType::F32 | DType::F64) && a.dtype() == b.dtype();
+    if !is_float || a.device().is_metal() || (tracked && !tape::is_recording(a.device())) {
+        return activate(&(a + b)?, activation);
+    }
+    let (a, b) = (a.contiguous()?, b.contiguous()?);
+    let (values, shape) = (sums(&a, &b, activation)?, a.shape().clone());
+    if !tracked {
+        return Ok(tensor(values, shape));
+    }
+    tape::note(&[&a, &b], values, shape, move |sums| {
+        let sums = kept(sums, activation != Activation::Linear)?;
+        Ok(Box::new(move |grad| {
+            let grad = before_activation(activation, &sums, &grad.contiguous()?)?;
+            Ok(vec![Some(grad.clone()), Some(grad)])
+        }))
+    })
+}
+
+/// The values of [`sum`], wherever the tensors are, which lie row by row.
+fn sums(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Storage> {
+    fn on_cpu<T: Real>(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Storage> {
         const CHUNK: usize = 4 * 1024;
         let values = with_slices([a, b], "Add", |[a, b]: [&[T]; 2]| {
             in_chunks(a.len(), CHUNK, |number, sums| {
@@ -28,35 +51,33 @@ pub(crate) fn sum(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tens
                 finish(sums, 1, &[], activation);
             })
         })?;
-        if !a.track_op() && !b.track_op() {
-            return Tensor::from_vec(values, a.shape(), a.device());
-        }
-        tape::note(&[a, b], values, a.shape().clone(), move |sums| {
-            let sums = kept(sums, activation != Activation::Linear)?;
-            Ok(Box::new(move |grad| {
-                let grad = before_activation::<T>(activation, &sums, grad)?;
-                Ok(vec![Some(grad.clone()), Some(grad)])
-            }))
-        })
+        Ok(Storage::Cpu(T::to_cpu_storage_owned(values)))
     }
-    let tracked = a.track_op() || b.track_op();
-    let is_float = matches!(a.dtype(), DType::F32 | DType::F64) && a.dtype() == b.dtype();
-    if !is_float || !a.device().is_cpu() || (tracked && !tape::is_recording(a.device())) {
-        return activate(&(a + b)?, activation);
+    if a.dims() != b.dims() {
+        candle_core::bail!("`Add` needs equal shapes, found {:?} and {:?}", a.dims(), b.dims());
     }
-    dispatch!(a.dtype(), "Add", sum(&a.contiguous()?, &b.contiguous()?, activation))
+    match Gpu::of(a.device()) {
+        Some(gpu) => sums_on_gpu(gpu, a, b, activation),
+        None => dispatch!(a.dtype(), "Add", on_cpu(a, b, activation)),
+    }
 }
 
 /// The gradient before an activation that gave `ys`, from that after it.
-fn before_activation<T: Real>(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+fn before_activation(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    fn on_cpu<T: Real>(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        let mut before = Vec::new();
+        with_slices([ys, grad], "Add", |[ys, grad]: [&[T]; 2]| {
+            undo_activation_of_all(activation, ys, grad, &mut before);
+        })?;
+        Tensor::from_vec(before, grad.shape(), grad.device())
+    }
     if activation == Activation::Linear {
         return Ok(grad.clone());
     }
-    let mut before = Vec::new();
-    with_slices([ys, &grad.contiguous()?], "Add", |[ys, grad]: [&[T]; 2]| {
-        undo_activation_of_all(activation, ys, grad, &mut before);
-    })?;
-    Tensor::from_vec(before, grad.shape(), grad.device())
+    match Gpu::of(grad.device()) {
+        Some(gpu) => undo_on_gpu(gpu, activation, ys, grad),
+        None => dispatch!(grad.dtype(), "Add", on_cpu(activation, ys, grad)),
+    }
 }
 
 simd! {

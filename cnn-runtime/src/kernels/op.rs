@@ -1,8 +1,10 @@
 //! How kernels become candle operations: slices out of tensors, and one wrapper for every operation of one tensor.
 
+use super::computed::Computed;
 use super::real::Real;
 use super::tape;
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Storage, Tensor};
+use crate::gpu::{Gpu, no_path, tensor};
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Device, Layout, Result, Shape, Storage, Tensor};
 
 /// Calls a function generic over [`Real`] with the type that `$dtype` names.
 macro_rules! dispatch {
@@ -16,8 +18,11 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
-/// The elements of a storage that is laid out row by row.
+/// The elements of a storage that is laid out row by row, and not where the processor stands for a GPU.
 pub(crate) fn slice<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout, name: &str) -> Result<&'a [T]> {
+    if Gpu::of(&Device::Cpu).is_some() {
+        return Err(no_path(name));
+    }
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&T::cpu_storage_as_slice(storage)?[start..end]),
         None => candle_core::bail!("`{name}` takes tensors laid out row by row"),
@@ -35,10 +40,25 @@ pub(crate) fn with_slices<T: Real, R, const N: usize>(
     for (slot, (storage, layout)) in slices.iter_mut().zip(&storages) {
         *slot = match &**storage {
             Storage::Cpu(storage) => slice(storage, layout, name)?,
-            _ => candle_core::bail!("`{name}` has no backward pass for this device"),
+            Storage::Cuda(_) => return Err(no_path(name)),
+            Storage::Metal(_) => candle_core::bail!("`{name}` computes on the CPU or a CUDA device"),
         };
     }
     Ok(with(slices))
+}
+
+/// That tensors for a kernel, which does not look at their types, are of one that it computes in.
+pub(crate) fn expect_reals<const N: usize>(tensors: [&Tensor; N], name: &str) -> Result<()> {
+    let first = tensors[0].dtype();
+    if !matches!(first, DType::F32 | DType::F64) {
+        candle_core::bail!("`{name}` computes in f32 or f64, found {}", first.as_str());
+    }
+    match tensors.iter().find(|tensor| tensor.dtype() != first) {
+        Some(other) => {
+            candle_core::bail!("`{name}` takes tensors of one type, found {} and {}", first.as_str(), other.dtype().as_str())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The type of a storage's elements.
@@ -46,7 +66,7 @@ pub(crate) fn dtype(storage: &CpuStorage) -> DType {
     candle_core::backend::BackendStorage::dtype(storage)
 }
 
-/// An operation of one tensor, as functions over slices.
+/// An operation of one tensor, as functions over slices, and over tensors on a GPU.
 pub(crate) trait Unary: Send + Sync + 'static {
     /// Its name in messages.
     fn name(&self) -> &'static str;
@@ -62,6 +82,16 @@ pub(crate) trait Unary: Send + Sync + 'static {
     /// The gradient of its input, from the gradient `grad` of its output `ys`. What it does not read may be empty.
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T>;
 
+    /// As [`forward`](Self::forward), on a GPU. `xs` lies row by row and has no gradient.
+    fn forward_on_gpu(&self, _gpu: Gpu, _xs: &Tensor) -> Result<Storage> {
+        Err(no_path(self.name()))
+    }
+
+    /// As [`backward`](Self::backward), on a GPU. The tensors lie row by row and have no gradients.
+    fn backward_on_gpu(&self, _gpu: Gpu, _xs: &Tensor, _ys: &Tensor, _grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        Err(no_path(self.name()))
+    }
+
     /// Whether its backward pass reads the input, which is then kept for it.
     fn reads_input(&self) -> bool {
         true
@@ -75,58 +105,82 @@ pub(crate) trait Unary: Send + Sync + 'static {
 
 /// Applies `op` to `xs`.
 pub(crate) fn apply(xs: &Tensor, op: impl Unary) -> Result<Tensor> {
-    let (xs, op) = (xs.contiguous()?, Operation(op));
-    match tape::is_recording(xs.device()) {
-        true => dispatch!(xs.dtype(), op.name(), note(xs, op)),
-        false => xs.apply_op1(op),
+    let xs = xs.contiguous()?;
+    let (values, shape) = (values(&op, &xs)?, op.shape(xs.dims()));
+    if tape::is_recording(xs.device()) {
+        return note(xs, op, values, shape);
+    }
+    if !xs.track_op() {
+        return Ok(tensor(values, shape));
+    }
+    xs.apply_op1(Operation { op, output: Computed::new(values, shape) })
+}
+
+/// The output of `op`, wherever `xs` is.
+fn values(op: &impl Unary, xs: &Tensor) -> Result<Storage> {
+    fn on_cpu<T: Real>(op: &impl Unary, xs: &Tensor) -> Result<Storage> {
+        let values = with_slices([xs], op.name(), |[values]: [&[T]; 1]| op.forward(values, xs.dims()))?;
+        Ok(Storage::Cpu(T::to_cpu_storage_owned(values)))
+    }
+    match Gpu::of(xs.device()) {
+        Some(gpu) => {
+            expect_reals([xs], op.name())?;
+            op.forward_on_gpu(gpu, &xs.detach())
+        }
+        None => dispatch!(xs.dtype(), op.name(), on_cpu(op, xs)),
     }
 }
 
-/// The output of `op`, noted on the tape.
-fn note<T: Real>(xs: Tensor, op: Operation<impl Unary>) -> Result<Tensor> {
-    let ys = with_slices([&xs], op.name(), |[values]: [&[T]; 1]| op.0.forward(values, xs.dims()))?;
-    let (shape, before) = (op.0.shape(xs.dims()), xs.shape().clone());
-    tape::note(&[&xs], ys, shape, |ys| {
-        let xs = kept(&xs, op.0.reads_input())?;
-        let ys = kept(ys, op.0.reads_output())?;
-        Ok(Box::new(move |grad| Ok(vec![Some(op.gradient(&xs, &ys, grad, &before)?)])))
+/// Notes the output of `op` on the tape.
+fn note(xs: Tensor, op: impl Unary, values: Storage, shape: Shape) -> Result<Tensor> {
+    let before = xs.shape().clone();
+    tape::note(&[&xs], values, shape, |ys| {
+        let (xs, ys) = (kept(&xs, op.reads_input())?, kept(ys, op.reads_output())?);
+        Ok(Box::new(move |grad| Ok(vec![Some(gradient(&op, &xs, &ys, grad, &before)?)])))
     })
 }
 
-/// What is kept of a tensor for a backward pass: one without values stands for what it does not read.
+/// What is kept of a tensor for a backward pass: one without values, on the CPU, stands for what it does not read.
 pub(crate) fn kept(tensor: &Tensor, is_read: bool) -> Result<Tensor> {
-    if is_read { Ok(tensor.clone()) } else { Tensor::zeros(0, tensor.dtype(), tensor.device()) }
+    if is_read { Ok(tensor.detach()) } else { Tensor::zeros(0, tensor.dtype(), &Device::Cpu) }
 }
 
-struct Operation<U>(U);
-
-impl<U: Unary> Operation<U> {
-    /// The gradient of its input, which is of shape `before`.
-    fn gradient(&self, xs: &Tensor, ys: &Tensor, grad: &Tensor, before: &Shape) -> Result<Tensor> {
-        fn backward<T: Real>(op: &impl Unary, xs: &Tensor, ys: &Tensor, grad: &Tensor, before: &Shape) -> Result<Tensor> {
-            let values = with_slices([xs, ys, grad], op.name(), |[x, y, g]: [&[T]; 3]| op.backward(x, y, g, before.dims()))?;
-            Tensor::from_vec(values, before, grad.device())
-        }
-        let grad = grad.contiguous()?;
-        dispatch!(grad.dtype(), self.name(), backward(&self.0, xs, ys, &grad, before))
+/// The gradient of the input of `op`, which is of shape `before`.
+fn gradient(op: &impl Unary, xs: &Tensor, ys: &Tensor, grad: &Tensor, before: &Shape) -> Result<Tensor> {
+    fn on_cpu<T: Real>(op: &impl Unary, xs: &Tensor, ys: &Tensor, grad: &Tensor, before: &Shape) -> Result<Tensor> {
+        let values = with_slices([xs, ys, grad], op.name(), |[x, y, g]: [&[T]; 3]| op.backward(x, y, g, before.dims()))?;
+        Tensor::from_vec(values, before, grad.device())
     }
+    let grad = grad.contiguous()?;
+    match Gpu::of(grad.device()) {
+        Some(gpu) => {
+            expect_reals([&grad, xs, ys], op.name())?;
+            Ok(tensor(op.backward_on_gpu(gpu, xs, ys, &grad, before.dims())?, before))
+        }
+        None => dispatch!(grad.dtype(), op.name(), on_cpu(op, xs, ys, &grad, before)),
+    }
+}
+
+/// An operation in candle's graph.
+struct Operation<U> {
+    op: U,
+    output: Computed,
 }
 
 impl<U: Unary> CustomOp1 for Operation<U> {
     fn name(&self) -> &'static str {
-        self.0.name()
+        self.op.name()
     }
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn forward<T: Real>(op: &impl Unary, storage: &CpuStorage, layout: &Layout) -> Result<CpuStorage> {
-            let xs: &[T] = slice(storage, layout, op.name())?;
-            Ok(T::to_cpu_storage_owned(op.forward(xs, layout.dims())))
-        }
-        let values = dispatch!(dtype(storage), self.name(), forward(&self.0, storage, layout))?;
-        Ok((values, self.0.shape(layout.dims())))
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.output.take_from_cpu()
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.output.take_from_cuda()
     }
 
     fn bwd(&self, xs: &Tensor, ys: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        self.gradient(xs, ys, grad, xs.shape()).map(Some)
+        gradient(&self.op, &xs.detach(), &ys.detach(), &grad.detach(), xs.shape()).map(Some)
     }
 }

@@ -2,6 +2,8 @@
 
 use super::op::Unary;
 use super::real::Real;
+use crate::gpu::{Gpu, Kernel, Work, arguments};
+use candle_core::{Result, Storage, Tensor};
 
 /// `max(xᵢ − τ, 0)` with the `τ` that makes the sum 1: the probabilities nearest to `x` (Martins & Astudillo, 2016).
 pub(crate) struct Sparsemax;
@@ -53,5 +55,29 @@ impl Unary for Sparsemax {
             row.iter_mut().zip(ys).for_each(|(g, y)| *g = if is_kept(y) { *g - total / count } else { T::zero() });
         }
         out
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let (count, width) = (xs.elem_count(), width(xs.dims()));
+        let mut ys = gpu.empty(xs.dtype(), count)?;
+        let kernel = Kernel::new("softmax", "sparsemax_values", xs.dtype());
+        let work = Work::Blocks { count: count / width, width };
+        // SAFETY: it reads that many rows of `width` values and writes as many, which are the `count` that both have.
+        unsafe { gpu.launch(&kernel, work, arguments![&mut ys, xs, count / width, width]) }?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, _xs: &Tensor, ys: &Tensor, grad: &Tensor, dims: &[usize]) -> Result<Storage> {
+        let (count, width) = (grad.elem_count(), width(dims));
+        let mut out = gpu.empty(grad.dtype(), count)?;
+        let kernel = Kernel::new("softmax", "sparsemax_gradients", grad.dtype());
+        let work = Work::Blocks { count: count / width, width };
+        // SAFETY: as in the forward pass; the gradient is of the output's shape.
+        unsafe { gpu.launch(&kernel, work, arguments![&mut out, ys, grad, count / width, width]) }?;
+        Ok(out)
+    }
+
+    fn reads_input(&self) -> bool {
+        false
     }
 }

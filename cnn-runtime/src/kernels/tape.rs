@@ -6,8 +6,10 @@
 //! The tape itself keeps no tensor: what a backward pass reads lives in that, and the rest is freed as the network goes on.
 //! Operations of candle's own in between are differentiated by candle, from leaf to leaf, so that none is lost.
 
+use crate::gpu::tensor;
 use crate::spec::Activation;
-use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
+use candle_core::op::BackpropOp;
+use candle_core::{Device, Result, Shape, Storage, Tensor, TensorId};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
@@ -51,24 +53,24 @@ pub(crate) fn record<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Tape)> {
 
 /// Whether operations on `device` are to be noted on a tape.
 pub(crate) fn is_recording(device: &Device) -> bool {
-    device.is_cpu() && RECORDING.with_borrow(Option::is_some)
+    !device.is_metal() && RECORDING.with_borrow(Option::is_some)
 }
 
 /// The output of an operation of `inputs`, noted on the tape if one of them has a gradient; `backward` is given it.
-pub(crate) fn note<T: WithDType>(
+pub(crate) fn note(
     inputs: &[&Tensor],
-    values: Vec<T>,
+    values: Storage,
     shape: Shape,
     backward: impl FnOnce(&Tensor) -> Result<Backward>,
 ) -> Result<Tensor> {
-    let device = inputs[0].device().clone();
     RECORDING.with_borrow_mut(|tape| {
         let tape = tape.as_mut().expect("a tape is recording");
         let inputs: Vec<_> = inputs.iter().map(|input| tape.tracks(input).then_some(input.id())).collect();
         if inputs.iter().all(Option::is_none) {
-            return Tensor::from_vec(values, shape, &device);
+            return Ok(tensor(values, shape));
         }
-        let output = Var::from_vec(values, shape, &device)?.into_inner();
+        // A variable is what candle takes for a leaf.
+        let output = Tensor::from_storage(values, shape, BackpropOp::none(), true);
         tape.steps.push(Step::Operation { inputs, output: output.id(), backward: backward(&output)? });
         Ok(output)
     })
@@ -137,6 +139,7 @@ mod tests {
     use super::*;
     use crate::spec::{self, Conv2D};
     use crate::{Context, Seed, kernels};
+    use candle_core::Var;
 
     /// Operations whose backward passes read their input, their output, neither or both, side by side.
     fn what_keeps_little(xs: &Tensor) -> Result<Tensor> {

@@ -1,15 +1,17 @@
 //! Operations with weights and perhaps a bias, that may end in an activation: what convolutions and dense layers share.
 
 use super::activation::{activate, slope, slope_follows_from_output, value};
+use super::computed::Computed;
 use super::fill::in_chunks;
-use super::op::{dispatch, dtype, kept, slice, with_slices};
+use super::op::{dispatch, expect_reals, kept, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
+use crate::gpu::{Gpu, no_path, tensor};
 use crate::spec::{Activation, Inferred, ShapeError};
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor};
 
-/// An operation of an input, weights and perhaps a bias, as functions over slices.
+/// An operation of an input, weights and perhaps a bias, as functions over slices, and over tensors on a GPU.
 pub(crate) trait Weighted: Send + Sync + 'static {
     /// Its name in messages.
     const NAME: &'static str;
@@ -23,13 +25,46 @@ pub(crate) trait Weighted: Send + Sync + 'static {
     /// Its gradients, from the gradient `grad` of its output `ys`, which may be empty if it does not read it.
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T>;
 
+    /// As [`forward`](Self::forward), on a GPU. The tensors lie row by row and have no gradients.
+    fn forward_on_gpu(&self, _gpu: Gpu, _xs: &Tensor, _weight: &Tensor, _bias: Option<&Tensor>) -> Result<Storage> {
+        Err(no_path(Self::NAME))
+    }
+
+    /// As [`backward`](Self::backward), on a GPU. The tensors lie row by row and have no gradients.
+    fn backward_on_gpu(&self, _gpu: Gpu, _tensors: Kept, _grad: &Tensor, _wants: Wants) -> Result<TensorGradients> {
+        Err(no_path(Self::NAME))
+    }
+
     /// Whether its backward pass reads the output, which is then kept for it.
     fn reads_output(&self) -> bool {
         true
     }
 }
 
-/// What a backward pass gives; the input's gradient is empty unless it is wanted.
+/// The tensors of a forward pass as a backward pass on a GPU has them.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    pub(crate) xs: &'a Tensor,
+    pub(crate) weight: &'a Tensor,
+    /// Without values if it does not read them.
+    pub(crate) ys: &'a Tensor,
+}
+
+/// Which gradients a backward pass is asked for, besides that of the weights.
+#[derive(Clone, Copy)]
+pub(crate) struct Wants {
+    pub(crate) input: bool,
+    pub(crate) bias: bool,
+}
+
+/// What a backward pass gives, each of the shape of what it is the gradient of; `None` for what is not wanted.
+pub(crate) struct TensorGradients {
+    pub(crate) input: Option<Tensor>,
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Option<Tensor>,
+}
+
+/// What a backward pass over slices gives; the input's gradient is empty unless it is wanted.
 pub(crate) struct Gradients<T> {
     pub(crate) input: Vec<T>,
     pub(crate) weight: Vec<T>,
@@ -48,29 +83,50 @@ pub(crate) fn apply<W: Weighted>(
 ) -> Result<Tensor> {
     let tracked = xs.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
     let fused = slope_follows_from_output(activation) || (!tracked && activation.is_elementwise());
-    let op = Operation(op(if fused { activation } else { Activation::Linear }));
+    let op = op(if fused { activation } else { Activation::Linear });
     let (xs, weight, bias) = (xs.contiguous()?, weight.contiguous()?, bias.map(Tensor::contiguous).transpose()?);
-    let ys = match bias {
-        bias if tape::is_recording(xs.device()) => dispatch!(xs.dtype(), W::NAME, note(xs, weight, bias, op)),
-        Some(bias) => xs.apply_op3(&weight, &bias, op),
-        None => xs.apply_op2(&weight, op),
-    }?;
+    let (values, shape) = (values(&op, &xs, &weight, bias.as_ref())?, op.shape());
+    let ys = if tape::is_recording(xs.device()) {
+        note(xs, weight, bias, op, values)?
+    } else if !tracked {
+        tensor(values, shape)
+    } else {
+        let op = Operation { op, output: Computed::new(values, shape) };
+        match bias {
+            Some(bias) => xs.apply_op3(&weight, &bias, op)?,
+            None => xs.apply_op2(&weight, op)?,
+        }
+    };
     if fused { Ok(ys) } else { activate(&ys, activation) }
 }
 
-/// The output of `op`, noted on the tape.
-fn note<T: Real>(xs: Tensor, weight: Tensor, bias: Option<Tensor>, op: Operation<impl Weighted>) -> Result<Tensor> {
-    let name = CustomOp2::name(&op);
-    let ys = match &bias {
-        Some(bias) => with_slices([&xs, &weight, bias], name, |[x, w, b]: [&[T]; 3]| op.0.forward(x, w, Some(b))),
-        None => with_slices([&xs, &weight], name, |[x, w]: [&[T]; 2]| op.0.forward(x, w, None)),
-    }?;
+/// The output of `op`, wherever its tensors are.
+fn values<W: Weighted>(op: &W, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
+    fn on_cpu<T: Real>(op: &impl Weighted, name: &str, tensors: (&Tensor, &Tensor, Option<&Tensor>)) -> Result<Storage> {
+        let (xs, weight, bias) = tensors;
+        let values = match bias {
+            Some(bias) => with_slices([xs, weight, bias], name, |[x, w, b]: [&[T]; 3]| op.forward(x, w, Some(b))),
+            None => with_slices([xs, weight], name, |[x, w]: [&[T]; 2]| op.forward(x, w, None)),
+        }?;
+        Ok(Storage::Cpu(T::to_cpu_storage_owned(values)))
+    }
+    if let Some(gpu) = Gpu::of(xs.device()) {
+        expect_reals([xs, weight, bias.unwrap_or(weight)], W::NAME)?;
+        return op.forward_on_gpu(gpu, &xs.detach(), &weight.detach(), bias.map(Tensor::detach).as_ref());
+    }
+    dispatch!(xs.dtype(), W::NAME, on_cpu(op, W::NAME, (xs, weight, bias)))
+}
+
+/// Notes the output of `op` on the tape.
+fn note(xs: Tensor, weight: Tensor, bias: Option<Tensor>, op: impl Weighted, values: Storage) -> Result<Tensor> {
     let inputs: Vec<&Tensor> = [&xs, &weight].into_iter().chain(&bias).collect();
-    tape::note(&inputs, ys, op.0.shape(), |ys| {
-        let (xs, weight, ys) = (xs.clone(), weight.clone(), kept(ys, op.0.reads_output())?);
+    let wants = Wants { input: xs.track_op(), bias: bias.is_some() };
+    tape::note(&inputs, values, op.shape(), |ys| {
+        let (xs, weight, ys) = (xs.detach(), weight.detach(), kept(ys, op.reads_output())?);
         Ok(Box::new(move |grad| {
-            let (input, weight, bias) = op.gradients(&xs, &weight, &ys, grad)?;
-            Ok(vec![input, Some(weight), Some(bias)])
+            let TensorGradients { input, weight, bias } =
+                gradients(&op, Kept { xs: &xs, weight: &weight, ys: &ys }, grad, wants)?;
+            Ok(vec![input, Some(weight), bias])
         }))
     })
 }
@@ -184,38 +240,37 @@ pub(crate) fn undo_activation_of_all<'a, T: Real>(
     scratch
 }
 
-struct Operation<W>(W);
+/// The gradients of the inputs of `op`; none for the input when nothing before it is trained.
+fn gradients<W: Weighted>(op: &W, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+    fn on_cpu<T: Real>(op: &impl Weighted, name: &str, tensors: [&Tensor; 4], wants: Wants) -> Result<TensorGradients> {
+        let [xs, weight, ..] = tensors;
+        let found = with_slices(tensors, name, |[x, w, y, g]: [&[T]; 4]| op.backward(x, w, y, g, wants.input))?;
+        let (device, biases) = (xs.device(), found.bias.len());
+        Ok(TensorGradients {
+            input: wants.input.then(|| Tensor::from_vec(found.input, xs.shape(), device)).transpose()?,
+            weight: Tensor::from_vec(found.weight, weight.shape(), device)?,
+            bias: wants.bias.then(|| Tensor::from_vec(found.bias, biases, device)).transpose()?,
+        })
+    }
+    let grad = grad.contiguous()?;
+    if let Some(gpu) = Gpu::of(grad.device()) {
+        expect_reals([tensors.xs, &grad], W::NAME)?;
+        return op.backward_on_gpu(gpu, tensors, &grad, wants);
+    }
+    dispatch!(grad.dtype(), W::NAME, on_cpu(op, W::NAME, [tensors.xs, tensors.weight, tensors.ys, &grad], wants))
+}
 
-/// A storage and how its elements lie.
-type Stored<'a> = (&'a CpuStorage, &'a Layout);
+/// An operation in candle's graph.
+struct Operation<W> {
+    op: W,
+    output: Computed,
+}
 
 impl<W: Weighted> Operation<W> {
-    fn forward(&self, xs: Stored, weight: Stored, bias: Option<Stored>) -> Result<(CpuStorage, Shape)> {
-        fn forward<T: Real>(
-            op: &impl Weighted,
-            name: &str,
-            xs: Stored,
-            weight: Stored,
-            bias: Option<Stored>,
-        ) -> Result<CpuStorage> {
-            let bias = bias.map(|(storage, layout)| slice(storage, layout, name)).transpose()?;
-            Ok(T::to_cpu_storage_owned(op.forward::<T>(slice(xs.0, xs.1, name)?, slice(weight.0, weight.1, name)?, bias)))
-        }
-        Ok((dispatch!(dtype(xs.0), W::NAME, forward(&self.0, W::NAME, xs, weight, bias))?, self.0.shape()))
-    }
-
-    /// The gradients as tensors; none for the input when nothing before it is trained.
-    fn gradients(&self, xs: &Tensor, weight: &Tensor, ys: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Tensor, Tensor)> {
-        fn backward<T: Real>(op: &impl Weighted, name: &str, tensors: [&Tensor; 4]) -> Result<(Option<Tensor>, Tensor, Tensor)> {
-            let ([xs, weight, ..], wanted) = (tensors, tensors[0].track_op());
-            let found = with_slices(tensors, name, |[x, w, y, g]: [&[T]; 4]| op.backward(x, w, y, g, wanted))?;
-            let device = xs.device();
-            let input = if wanted { Some(Tensor::from_vec(found.input, xs.shape(), device)?) } else { None };
-            let biases = found.bias.len();
-            Ok((input, Tensor::from_vec(found.weight, weight.shape(), device)?, Tensor::from_vec(found.bias, biases, device)?))
-        }
-        let grad = grad.contiguous()?;
-        dispatch!(xs.dtype(), W::NAME, backward(&self.0, W::NAME, [xs, weight, ys, &grad]))
+    fn gradients(&self, xs: &Tensor, weight: &Tensor, ys: &Tensor, grad: &Tensor, bias: bool) -> Result<TensorGradients> {
+        let wants = Wants { input: xs.track_op(), bias };
+        let (xs, weight, ys) = (xs.detach(), weight.detach(), ys.detach());
+        gradients(&self.op, Kept { xs: &xs, weight: &weight, ys: &ys }, &grad.detach(), wants)
     }
 }
 
@@ -224,13 +279,17 @@ impl<W: Weighted> CustomOp2 for Operation<W> {
         W::NAME
     }
 
-    fn cpu_fwd(&self, xs: &CpuStorage, xs_at: &Layout, weight: &CpuStorage, weight_at: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.forward((xs, xs_at), (weight, weight_at), None)
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.output.take_from_cpu()
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.output.take_from_cuda()
     }
 
     fn bwd(&self, xs: &Tensor, weight: &Tensor, ys: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (input, weight, _) = self.gradients(xs, weight, ys, grad)?;
-        Ok((input, Some(weight)))
+        let found = self.gradients(xs, weight, ys, grad, false)?;
+        Ok((found.input, Some(found.weight)))
     }
 }
 
@@ -241,14 +300,26 @@ impl<W: Weighted> CustomOp3 for Operation<W> {
 
     fn cpu_fwd(
         &self,
-        xs: &CpuStorage,
-        xs_at: &Layout,
-        weight: &CpuStorage,
-        weight_at: &Layout,
-        bias: &CpuStorage,
-        bias_at: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        self.forward((xs, xs_at), (weight, weight_at), Some((bias, bias_at)))
+        self.output.take_from_cpu()
+    }
+
+    fn cuda_fwd(
+        &self,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        self.output.take_from_cuda()
     }
 
     fn bwd(
@@ -259,7 +330,7 @@ impl<W: Weighted> CustomOp3 for Operation<W> {
         ys: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (input, weight, bias) = self.gradients(xs, weight, ys, grad)?;
-        Ok((input, Some(weight), Some(bias)))
+        let found = self.gradients(xs, weight, ys, grad, true)?;
+        Ok((found.input, Some(found.weight), found.bias))
     }
 }
