@@ -13,6 +13,7 @@ mod depthwise;
 mod dot;
 mod dropout;
 mod few_channels;
+mod few_rows;
 mod fill;
 mod global_pool;
 mod glu;

@@ -74,7 +74,7 @@ impl<const N: usize> Conv<N> {
     }
 
     /// Values in a patch of one group.
-    fn patch_len(&self) -> usize {
+    pub(super) fn patch_len(&self) -> usize {
         self.geometry.taps() * self.depth()
     }
 
@@ -152,13 +152,13 @@ impl<const N: usize> Conv<N> {
     }
 
     /// The patches of a range of rows: the input itself where it is its own patches, else gathered into `scratch`.
-    fn patches<'a, T: Real>(&self, xs: &'a [T], rows: Range<usize>, group: usize, scratch: &'a mut Vec<T>) -> &'a [T] {
+    pub(super) fn patches<'a, T: Real>(&self, xs: &'a [T], rows: Range<usize>, group: usize, scratch: &'a mut Vec<T>) -> &'a [T] {
         let len = self.patch_len();
         if self.needs_no_patches() {
             return &xs[rows.start * len..rows.end * len];
         }
         let image_len = self.geometry.image_len();
-        scratch.resize(self.block_rows().max(rows.len()) * len, T::zero());
+        scratch.resize(scratch.len().max(rows.len() * len), T::zero());
         for (image, range, at) in self.images(rows.clone()) {
             let image = &xs[image * image_len..][..image_len];
             let patches = &mut scratch[at * len..][..range.len() * len];

@@ -1,11 +1,10 @@
 //! Convolutions and dense layers for inference alone, whose weights are laid out once.
 
 use super::conv::Conv;
+use super::few_rows::{self, Columns};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
-use super::share::{for_each, threads};
-use super::simd::simd;
 use super::tile_matrix::{Right, pays, product};
 use super::weighted::Ending;
 use crate::Precision;
@@ -23,13 +22,14 @@ pub(crate) struct PreparedConv<const N: usize> {
     /// The weights as each way of computing takes them, laid out when it is first used: which one is, follows from the sizes.
     for_tiles: OnceLock<Right>,
     for_vectors: OnceLock<Vec<f32>>,
+    for_few_rows: OnceLock<Columns>,
 }
 
 impl<const N: usize> PreparedConv<N> {
     /// The convolution with weights `F, C, KH, KW` for images and biases `F`, which ends in an elementwise `activation`.
     pub(crate) fn new(spec: Convolution<N>, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
-        let precision = Precision::current();
-        Self { spec, weight, bias, activation, precision, for_tiles: OnceLock::new(), for_vectors: OnceLock::new() }
+        let (for_tiles, for_vectors, for_few_rows) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { spec, weight, bias, activation, precision: Precision::current(), for_tiles, for_vectors, for_few_rows }
     }
 
     /// `activation(conv(xs) + bias + added)` of `xs`, `N, H, W, C` for images.
@@ -41,6 +41,14 @@ impl<const N: usize> PreparedConv<N> {
         let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation, precision: self.precision };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
+            let rows = geometry.batch * geometry.pixels();
+            if rows <= few_rows::ROWS && self.precision == Precision::F32 {
+                let columns = self.for_few_rows.get_or_init(|| {
+                    let (packed, filters) = (conv.pack(&self.weight), self.spec.filters);
+                    Columns::pack([conv.patch_len(), filters], |at, filter| packed[at * filters + filter])
+                });
+                return columns.product(conv.patches(xs, 0..rows, 0, &mut Vec::new()), ending);
+            }
             if let Some(tiled) = conv.on_tiles() {
                 return tiled.forward(xs, self.for_tiles.get_or_init(|| tiled.pack(&self.weight)), ending);
             }
@@ -64,7 +72,7 @@ pub(crate) struct PreparedDense {
     activation: Activation,
     precision: Precision,
     for_tiles: OnceLock<Right>,
-    for_vectors: OnceLock<Vec<f32>>,
+    for_few_rows: OnceLock<Columns>,
 }
 
 impl PreparedDense {
@@ -72,8 +80,8 @@ impl PreparedDense {
     pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
         let units = bias.len();
         let (features, precision) = (weight.len() / units, Precision::current());
-        let (for_tiles, for_vectors) = (OnceLock::new(), OnceLock::new());
-        Self { units, features, weight, bias, activation, precision, for_tiles, for_vectors }
+        let (for_tiles, for_few_rows) = (OnceLock::new(), OnceLock::new());
+        Self { units, features, weight, bias, activation, precision, for_tiles, for_few_rows }
     }
 
     /// `activation(xs·weightᵀ + bias + added)` of `xs`, `N, F`.
@@ -89,20 +97,16 @@ impl PreparedDense {
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let right = || Right::pack(self.precision, [features, units], &self.weight, features, Some);
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
-            if batch > 1 && pays(batch, features, units) {
+            if batch <= few_rows::ROWS {
+                let at = |feature: usize, unit: usize| self.weight[unit * features + feature];
+                return self.for_few_rows.get_or_init(|| Columns::pack([features, units], at)).product(xs, ending);
+            }
+            if pays(batch, features, units) {
                 return product(xs, features, self.for_tiles.get_or_init(right), ending);
             }
             let mut ys = vec![0.0; batch * units];
-            if batch == 1 {
-                let columns = self.for_vectors.get_or_init(|| in_columns(&self.weight, features));
-                let share = units.div_ceil(COLUMNS).div_ceil(threads()).max(1) * COLUMNS;
-                for_each(ys.chunks_mut(share).zip(columns.chunks(share * features)).collect(), |(ys, columns)| {
-                    times_vector(columns, xs, ys);
-                });
-            } else {
-                let weight = Matrix::new(&self.weight, units, features).transposed();
-                matmul(&mut ys, units, Into::Replace, Matrix::new(xs, batch, features), weight, Threads::All);
-            }
+            let weight = Matrix::new(&self.weight, units, features).transposed();
+            matmul(&mut ys, units, Into::Replace, Matrix::new(xs, batch, features), weight, Threads::All);
             ending.finish(&mut ys, units, 0);
             ys
         };
@@ -121,40 +125,5 @@ fn apply(
     match added {
         Some(added) => with_slices([&xs, &added.contiguous()?], name, |[xs, added]| compute(xs, Some(added))),
         None => with_slices([&xs], name, |[xs]| compute(xs, None)),
-    }
-}
-
-/// Units whose sums are in registers at once.
-const COLUMNS: usize = 64;
-
-/// Weights `U, F` in groups of [`COLUMNS`] units, in which the weights of each feature follow each other; units that are not
-/// there have zeros.
-fn in_columns(weight: &[f32], features: usize) -> Vec<f32> {
-    let units = weight.len() / features;
-    let mut columns = vec![0.0; units.next_multiple_of(COLUMNS) * features];
-    for (group, columns) in columns.chunks_exact_mut(COLUMNS * features).enumerate() {
-        for (feature, row) in columns.chunks_exact_mut(COLUMNS).enumerate() {
-            let first = group * COLUMNS;
-            let units = first..units.min(first + COLUMNS);
-            row.iter_mut().zip(units).for_each(|(value, unit)| *value = weight[unit * features + feature]);
-        }
-    }
-    columns
-}
-
-simd! {
-    /// The product of weights, in groups of units, with a vector: sums of several units side by side, which need no adding up
-    /// within a register.
-    fn times_vector(columns: &[f32], vector: &[f32], out: &mut [f32]) {
-        for (out, columns) in out.chunks_mut(COLUMNS).zip(columns.chunks_exact(COLUMNS * vector.len())) {
-            let mut sums = [0.0; COLUMNS];
-            let (rows, _) = columns.as_chunks::<COLUMNS>();
-            for (row, x) in rows.iter().zip(vector) {
-                for unit in 0..COLUMNS {
-                    sums[unit] += row[unit] * *x;
-                }
-            }
-            out.copy_from_slice(&sums[..out.len()]);
-        }
     }
 }

@@ -25,7 +25,7 @@ impl<T: Copy + Default> Aligned<T> {
     }
 
     /// The first `len` values.
-    fn first(&self, len: usize) -> &[T] {
+    pub(super) fn first(&self, len: usize) -> &[T] {
         let start = self.0.as_ptr().align_offset(64);
         &self.0[start..start + len]
     }
