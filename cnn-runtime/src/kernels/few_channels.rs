@@ -16,6 +16,9 @@ use std::ops::Range;
 /// Output pixels that a thread computes at a time, at most.
 const BAND: usize = 1024;
 
+/// Output pixels that are worth another thread's while.
+const LEAST: usize = 64;
+
 /// A convolution without groups, as this kernel computes it.
 pub(super) struct FewChannels {
     geometry: Geometry,
@@ -53,7 +56,7 @@ impl FewChannels {
     /// The output for all images, from weights in the order of patches, a row of filters for each number of one.
     pub(super) fn forward(&self, xs: &[f32], packed: &[f32], ending: Ending<f32>) -> Vec<f32> {
         let Geometry { batch, output: [height, width], .. } = self.geometry;
-        let pixels = (batch * height * width).div_ceil(threads()).clamp(BAND / 4, BAND);
+        let pixels = (batch * height * width).div_ceil(threads()).clamp(LEAST, BAND);
         let (len, lines) = (batch * height * width * self.filters, pixels.div_ceil(width).min(height));
         let zeros = vec![0.0; self.filters];
         let bias = ending.bias.unwrap_or(&zeros);

@@ -3,7 +3,7 @@
 //! Such a product takes about as long as reading its weights. So they pass by once, in the order in which they lie, while the sums
 //! of all rows for some columns stay in registers, side by side, which need no adding up within a register.
 
-use super::share::{for_each, threads};
+use super::share::for_each;
 use super::simd::arch;
 use super::tile_matrix::Aligned;
 use super::weighted::Ending;
@@ -49,8 +49,7 @@ impl Columns {
         let weights = self.values.first(groups * depth * width);
         // Group after group the sums of each row: for one row, its values in order.
         let mut sums = vec![0.0; groups * rows * width];
-        let share = groups.div_ceil(threads()).max(1);
-        let parts = sums.chunks_mut(share * rows * width).zip(weights.chunks(share * depth * width));
+        let parts = sums.chunks_mut(rows * width).zip(weights.chunks(depth * width));
         for_each(parts.collect(), |(sums, weights)| arch().dispatch(Groups { lhs, depth, weights, sums }));
         if rows == 1 {
             sums.truncate(columns);

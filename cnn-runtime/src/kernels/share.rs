@@ -6,6 +6,7 @@
 use super::helper;
 use rayon::prelude::*;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
@@ -58,15 +59,16 @@ pub(super) fn is_in_pool() -> bool {
     THREADS.get() == Threads::All
 }
 
-/// Calls `work` with each item, on several threads if several share this one's work. With a helper, that takes the second
-/// half, the same items each time, so that what they read is still in its cache.
-pub(super) fn for_each<I: Send>(mut items: Vec<I>, work: impl Fn(I) + Send + Sync) {
+/// Calls `work` with each item, on several threads if several share this one's work. A helper begins with the last, so that it has
+/// about the same items each time, and what they read is still in its cache.
+pub(super) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
     match THREADS.get() {
         Threads::All => items.into_par_iter().for_each(work),
         Threads::Two if items.len() > 1 => {
-            let half = Mutex::new(items.split_off(items.len().div_ceil(2)));
-            let rest = || std::mem::take(&mut *half.lock().expect("nothing panics while it is held"));
-            helper::both(|| items.into_iter().for_each(&work), || alone(|| rest().into_iter().for_each(&work)));
+            let items = Mutex::new(VecDeque::from(items));
+            let next = |take: fn(&mut VecDeque<I>) -> Option<I>| take(&mut items.lock().expect("nothing panics while it is held"));
+            let until_done = |take| std::iter::from_fn(|| next(take)).for_each(&work);
+            helper::both(|| until_done(VecDeque::pop_front), || alone(|| until_done(VecDeque::pop_back)));
         }
         _ => items.into_iter().for_each(work),
     }
