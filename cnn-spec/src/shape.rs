@@ -2,9 +2,10 @@
 
 use crate::Text;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 /// The size of one axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dim {
     /// A size known while compiling.
     Known(usize),
@@ -83,6 +84,17 @@ impl Shape {
         shape
     }
 
+    /// Shapes of one rank, as by [`Self::new`].
+    pub const fn each<const RANK: usize, const N: usize>(sizes: [[usize; RANK]; N]) -> [Self; N] {
+        let mut shapes = [Self::of(&[]); N];
+        let mut i = 0;
+        while i < N {
+            shapes[i] = Self::new(sizes[i]);
+            i += 1;
+        }
+        shapes
+    }
+
     /// The number of axes.
     pub const fn rank(&self) -> usize {
         self.rank
@@ -156,6 +168,12 @@ impl Shape {
             i += 1;
         }
         true
+    }
+}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.dims().hash(state);
     }
 }
 

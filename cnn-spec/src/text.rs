@@ -33,31 +33,29 @@ impl Text {
         if self.full {
             return self;
         }
-        if self.len + piece.len() > Self::CAPACITY - ELLIPSIS.len() {
-            self.full = true;
-            return self.copy(ELLIPSIS.as_bytes());
-        }
-        self.copy(piece.as_bytes())
-    }
-
-    const fn copy(mut self, piece: &[u8]) -> Self {
-        let mut i = 0;
-        while i < piece.len() {
-            self.bytes[self.len] = piece[i];
-            self.len += 1;
-            i += 1;
-        }
+        self.full = self.len + piece.len() > Self::CAPACITY - ELLIPSIS.len();
+        let piece = if self.full { ELLIPSIS } else { piece }.as_bytes();
+        self.bytes.split_at_mut(self.len).1.split_at_mut(piece.len()).0.copy_from_slice(piece);
+        self.len += piece.len();
         self
     }
 
     /// Appends a number in plain decimal.
-    pub const fn num(self, n: usize) -> Self {
-        if n >= 10 { self.num(n / 10).digit(n % 10) } else { self.digit(n) }
-    }
-
-    const fn digit(self, n: usize) -> Self {
-        const DIGITS: &str = "0123456789";
-        self.and(DIGITS.split_at(n).1.split_at(1).0)
+    pub const fn num(self, mut n: usize) -> Self {
+        let mut digits = [0; usize::MAX.ilog10() as usize + 1];
+        let mut first = digits.len();
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (n % 10) as u8;
+            n /= 10;
+            if n == 0 {
+                break;
+            }
+        }
+        match core::str::from_utf8(digits.split_at(first).1) {
+            Ok(digits) => self.and(digits),
+            Err(_) => unreachable!(),
+        }
     }
 
     /// Appends a whole number that may be negative, with a true minus sign.
@@ -77,7 +75,7 @@ impl Text {
         match rest {
             0 => text,
             _ if rest.is_multiple_of(10) => text.and(".").num(rest / 10),
-            _ => text.and(".").digit(rest / 10).digit(rest % 10),
+            _ => text.and(".").num(rest / 10).num(rest % 10),
         }
     }
 
@@ -200,6 +198,14 @@ mod tests {
         assert_eq!(quotient(5, 2), "3.5");
         assert_eq!(quotient(1, 16), "1.06");
         assert_eq!(quotient(-3, 2), "−0.5");
+    }
+
+    #[test]
+    fn numbers_are_as_people_write_them() {
+        for n in [0, 7, 10, 1_000, 360_458, usize::MAX] {
+            assert_eq!(Text::new().num(n).to_string(), n.to_string());
+        }
+        assert_eq!(Text::new().signed(-30).to_string(), "−30");
     }
 
     #[test]
