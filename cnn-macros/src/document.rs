@@ -1,5 +1,6 @@
 //! What the documentation of a model's type says after the user's own words: its size, its layers, and its picture.
 
+use crate::expand::docs;
 use crate::graph::{self, Described, Graph, Node};
 use crate::report::spaced;
 use cnn_draw::{Architecture, Argument, Layer, arguments, grouped, picture, table};
@@ -25,13 +26,13 @@ pub fn document(name: &str, graph: &Graph, has_words: bool) -> TokenStream {
     let net = architecture(name, graph);
     let table = table(&net);
     let lines = has_words.then_some("").into_iter().chain([facts.as_str(), ""]).chain(table.lines());
-    let lines = lines.map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    let lines = docs(lines.map(str::to_string));
     // Editors show documentation too, and would show the source of the picture.
     let picture = may_be_rustdoc().then(|| {
         let picture = format!(" <div>{}</div>", picture(&net));
         quote_spanned!(Span::mixed_site()=> #[cfg_attr(doc, doc = "", doc = #picture)])
     });
-    quote_spanned!(Span::mixed_site()=> #(#[doc = #lines])* #picture)
+    quote_spanned!(Span::mixed_site()=> #lines #picture)
 }
 
 /// Whether the program that expands the macro may be one that shows pictures, for which they must be drawn.

@@ -9,8 +9,8 @@ use crate::ast::Model;
 use crate::document::document;
 use crate::graph::{Constants, Described, Graph, Layer};
 use cnn_draw::grouped;
-use cnn_spec::{FromValue, Shape};
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use cnn_spec::{FromValue, Inferred, Shape};
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::Index;
 
@@ -21,7 +21,7 @@ pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
     let allow = allow_any_case(graph);
     let has_words = attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
     let doc = document(&name.to_string(), graph, has_words);
-    let fields = graph.layers.iter().map(|layer| field(graph, layer));
+    let fields = fields(graph);
     let constructors = constructors();
     let forward = forward::forward(graph);
     let (constant, constants) = (constant::constant(model, graph), checks::constants(model, graph));
@@ -34,7 +34,7 @@ pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
         #doc
         #allow
         #vis struct #name #generics {
-            #(#fields,)*
+            #fields
         }
 
         #allow
@@ -100,27 +100,44 @@ pub fn module(Model { name, generics, .. }: &Model) -> TokenStream {
 
 /// Names are the user's to choose, as they would be in Keras.
 fn allow_any_case(graph: &Graph) -> Option<TokenStream> {
-    let has_capitals = |name: &Ident| name.to_string().contains(char::is_uppercase);
-    let any = graph.nodes.iter().any(|node| has_capitals(&node.tensor))
-        || graph.layers.iter().any(|layer| has_capitals(&graph.name(layer).field));
+    let has_capitals = |name: &str| name.contains(char::is_uppercase);
+    let any = graph.nodes.iter().any(|node| has_capitals(&node.tensor.to_string()))
+        || graph.layers.iter().any(|layer| has_capitals(&graph.name(layer).path));
     any.then(|| quote_spanned!(Span::mixed_site()=> #[allow(non_snake_case)]))
 }
 
-fn field(graph: &Graph, layer: &Layer) -> TokenStream {
+/// A field for each layer.
+///
+/// They are put together token by token: there are many, and `quote!` takes its time where nothing is optimised.
+fn fields(graph: &Graph) -> TokenStream {
+    let public = TokenTree::from(Ident::new("pub", Span::mixed_site()));
+    let [colon, comma] = [':', ','].map(|punct| TokenTree::from(Punct::new(punct, Spacing::Alone)));
+    let module: Vec<TokenTree> = quote_spanned!(Span::mixed_site()=> ::cnn_runtime::layers::).into_iter().collect();
+    let mut docs = docs(graph.layers.iter().map(|layer| facts(graph, layer))).into_iter();
+    let mut fields = TokenStream::new();
+    for layer in &graph.layers {
+        let module = if matches!(layer.layer, Described::Model) { &[] } else { module.as_slice() };
+        fields.extend(docs.by_ref().take(2));
+        fields.extend([public.clone(), graph.name(layer).field.clone().into(), colon.clone()]);
+        fields.extend(module.iter().cloned().chain([layer.kind.clone().into(), comma.clone()]));
+    }
+    fields
+}
+
+/// What the documentation of a field says: `` `stem.conv2d`, `Conv2D`: 28×28×1 → 13×13×32, 320 parameters. ``
+fn facts(graph: &Graph, layer: &Layer) -> String {
     let Layer { inputs, inferred, .. } = layer;
-    let shown = layer.kind();
     let name = graph.name(layer);
-    let path = if name.field == name.path { String::new() } else { format!("`{}`, ", name.path) };
-    let of: Vec<String> = inputs.iter().flatten().map(Shape::to_string).collect();
-    let of = if of.is_empty() { String::new() } else { format!("{} → ", of.join(", ")) };
-    let parameters = match inferred.map(|inferred| inferred.parameters.count()) {
-        None | Some(0) => String::new(),
-        Some(count) => format!(", {} parameters", grouped(count)),
-    };
-    let facts = inferred.map_or_else(String::new, |inferred| format!(": {of}{}{parameters}", inferred.shape));
-    let doc = doc(&format!("{path}`{shown}`{facts}."));
-    let (field, ty) = (&name.field, layer.ty());
-    quote_spanned!(Span::mixed_site()=> #doc pub #field: #ty)
+    let mut facts = if name.field == name.path { String::new() } else { format!("`{}`, ", name.path) };
+    facts.extend(["`", &layer.kind(), "`"]);
+    if let Some(Inferred { shape, parameters, .. }) = inferred {
+        let of: Vec<String> = inputs.iter().flatten().map(Shape::to_string).collect();
+        facts.extend([": ", &of.join(", "), if of.is_empty() { "" } else { " → " }, &shape.to_string()]);
+        if parameters.count() > 0 {
+            facts.extend([", ", &grouped(parameters.count()), " parameters"]);
+        }
+    }
+    facts + "."
 }
 
 /// `call`: `forward` for any number of tensors.
@@ -228,7 +245,8 @@ fn qualified(tokens: TokenStream, span: Span, constants: &Constants) -> TokenStr
     qualified
 }
 
-fn doc(text: &str) -> TokenStream {
-    let text = if text.is_empty() { String::new() } else { format!(" {text}") };
-    quote_spanned!(Span::mixed_site()=> #[doc = #text])
+/// A line of documentation each: the tokens `#` and `[doc = "…"]`.
+pub fn docs(lines: impl Iterator<Item = String>) -> TokenStream {
+    let comment = |line: String| if line.is_empty() { "///\n".to_string() } else { format!("/// {line}\n") };
+    code(&lines.map(comment).collect::<String>())
 }

@@ -1,28 +1,34 @@
 //! `build`: every layer as its first node describes it.
 
+use super::code;
 use crate::graph::{Described, Graph, Layer};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
+use std::collections::HashMap;
 
 /// The function that makes a network of tensors.
 ///
 /// The layers of a kind are made together, and each is bound before they are put together: a statement that may fail costs
 /// the compiler much more than a name.
 pub fn build(graph: &Graph) -> TokenStream {
-    let kinds = kinds(graph).into_iter().map(|Kind { ty, fields, nodes }| {
-        quote_spanned!(Span::mixed_site()=> let [#(#fields),*] = layers::build::<#ty, _>(&graph, [#(#nodes),*], weights)?;)
+    let first = first_nodes(graph);
+    let kinds = kinds(graph, &first).into_iter().map(|Kind { ty, fields, nodes }| {
+        let (fields, nodes) = (code(&fields), code(&nodes));
+        quote_spanned!(Span::mixed_site()=> let [#fields] = layers::build::<#ty, _>(&graph, [#nodes], weights)?;)
     });
-    let fields = graph.layers.iter().map(|layer| &graph.name(layer).field);
-    let customs = graph.layers.iter().enumerate().filter(|(_, layer)| is_custom(layer)).map(|(index, layer)| {
-        let (field, node) = (&graph.name(layer).field, first(graph, index));
-        quote_spanned!(Span::mixed_site()=> let #field = layers::Custom::build(#field, &graph, #node, weights)?;)
+    let customs = graph.layers.iter().zip(&first).filter(|(layer, _)| is_custom(layer)).map(|(layer, node)| {
+        let (own, node) = (&graph.name(layer).field, Literal::usize_unsuffixed(*node));
+        let field = Ident::new(&own.to_string(), Span::call_site());
+        quote_spanned!(Span::mixed_site()=> let #field = layers::Custom::build(#own, &graph, #node, weights)?;)
     });
+    let fields: Vec<String> = graph.layers.iter().map(|layer| graph.name(layer).field.to_string()).collect();
+    let fields = code(&fields.join(", "));
     let network = quote_spanned! {Span::mixed_site()=>
         use ::cnn_runtime::layers;
         let graph = Self::GRAPH;
         #(#kinds)*
         #(#customs)*
-        Ok(Self { #(#fields),* })
+        Ok(Self { #fields })
     };
     // What the user wrote sees no name of ours.
     let own: Vec<TokenStream> = graph.layers.iter().filter_map(|layer| own(graph, layer)).collect();
@@ -34,36 +40,36 @@ pub fn build(graph: &Graph) -> TokenStream {
     }
 }
 
-/// The layers of one type.
-struct Kind<'a> {
+/// The layers of one type, as the text of lists.
+struct Kind {
     ty: TokenStream,
-    fields: Vec<&'a Ident>,
+    fields: String,
     /// The first node of each.
-    nodes: Vec<Literal>,
+    nodes: String,
 }
 
-fn kinds(graph: &Graph) -> Vec<Kind<'_>> {
-    let mut kinds: Vec<(String, Kind)> = Vec::new();
-    for (index, layer) in graph.layers.iter().enumerate().filter(|(_, layer)| !is_custom(layer)) {
-        let kind = layer.kind();
-        let place = kinds.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {
-            kinds.push((kind, Kind { ty: layer.ty(), fields: Vec::new(), nodes: Vec::new() }));
+fn kinds(graph: &Graph, first: &[usize]) -> Vec<Kind> {
+    let (mut kinds, mut places) = (Vec::<Kind>::new(), HashMap::new());
+    for (layer, node) in graph.layers.iter().zip(first).filter(|(layer, _)| !is_custom(layer)) {
+        let place = *places.entry(layer.kind()).or_insert_with(|| {
+            kinds.push(Kind { ty: layer.ty(), fields: String::new(), nodes: String::new() });
             kinds.len() - 1
         });
-        kinds[place].1.fields.push(&graph.name(layer).field);
-        kinds[place].1.nodes.push(first(graph, index));
+        kinds[place].fields.extend([graph.name(layer).field.to_string().as_str(), ", "]);
+        kinds[place].nodes.extend([node.to_string().as_str(), ", "]);
     }
-    kinds.into_iter().map(|(_, kind)| kind).collect()
+    kinds
 }
 
 fn is_custom(layer: &Layer) -> bool {
     matches!(layer.layer, Described::Custom(..))
 }
 
-/// The first node that applies a layer.
-fn first(graph: &Graph, layer: usize) -> Literal {
-    let first = graph.nodes.iter().position(|node| node.layer == layer).expect("a layer is listed once it is applied");
-    Literal::usize_unsuffixed(first)
+/// The first node that applies each layer.
+fn first_nodes(graph: &Graph) -> Vec<usize> {
+    let mut first = vec![0; graph.layers.len()];
+    graph.nodes.iter().enumerate().rev().for_each(|(index, node)| first[node.layer] = index);
+    first
 }
 
 /// A layer of the user's own, before it has tensors.

@@ -1,9 +1,9 @@
 //! `forward`: the statements of the model. A block that is called several times with the same layers in it is a function.
 
-use super::doc;
+use super::docs;
 use crate::graph::{Block, Described, Graph, Source, Step};
 use crate::names::snake;
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -20,7 +20,7 @@ pub fn forward(graph: &Graph) -> TokenStream {
         if is_needed_again { quote_spanned!(Span::mixed_site()=> #name.clone()) } else { name.to_token_stream() }
     });
     let (result, outputs) = (tensors(graph.outputs.len()), tuple(outputs.collect()));
-    let doc = doc(&documentation(graph));
+    let doc = docs([documentation(graph)].into_iter());
     // A second name of an input may be there for `Model(…)` alone.
     let has_aliases = graph.steps.iter().any(Step::has_aliases);
     let allow = has_aliases.then(|| quote_spanned!(Span::mixed_site()=> #[allow(unused_variables)]));
@@ -216,11 +216,26 @@ impl<'a> Writer<'a> {
             None => self.function(block, code, &layers),
         };
         let tensors: Vec<TokenStream> = block.arguments.iter().map(|(_, value)| self.reference(value, scope)).collect();
-        let layers = layers.iter().map(|layer| {
-            let found = self.layer(*layer, scope);
-            if scope.layers.is_some() { found } else { quote_spanned!(Span::mixed_site()=> &#found) }
-        });
-        Some(quote_spanned!(Span::mixed_site()=> #function(#(#tensors,)* #(#layers,)* cx)))
+        let layers = self.references(&layers, scope);
+        Some(quote_spanned!(Span::mixed_site()=> #function(#(#tensors,)* #layers cx)))
+    }
+
+    /// References to layers, a comma after each, put together token by token because there are many.
+    fn references(&self, layers: &[usize], scope: &Scope) -> TokenStream {
+        let comma = TokenTree::from(Punct::new(',', Spacing::Alone));
+        let of_self: Vec<TokenTree> = quote_spanned!(Span::mixed_site()=> &self.).into_iter().collect();
+        let mut references = TokenStream::new();
+        for layer in layers {
+            match &scope.layers {
+                Some(parameters) => references.extend([TokenTree::from(parameters[layer].clone())]),
+                None => {
+                    let field = &self.graph.name(&self.graph.layers[*layer]).field;
+                    references.extend(of_self.iter().cloned().chain([field.clone().into()]));
+                }
+            }
+            references.extend([comma.clone()]);
+        }
+        references
     }
 
     /// Writes the function of a block, which takes its tensors and its layers; its name.
