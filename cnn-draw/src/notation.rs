@@ -83,6 +83,9 @@ fn plain_sizes(rust: &str) -> String {
 /// An array as a tuple, or as the one number that all its elements are.
 fn tuple(array: &str) -> String {
     let Some(inner) = array.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else { return array.into() };
+    if let Some((element, _)) = inner.rsplit_once("; ").filter(|(_, count)| count.parse::<usize>().is_ok()) {
+        return tuple(element);
+    }
     let elements: Vec<String> = match inner.strip_prefix('[') {
         Some(_) => inner.split_inclusive(']').map(|pair| tuple(pair.trim_start_matches(", "))).collect(),
         None => inner.split(", ").map(String::from).collect(),
@@ -126,6 +129,11 @@ mod tests {
     #[test]
     fn whole_numbers_are_written_as_such() {
         assert_eq!(["6.0", "0.5", "1e-5", "10.0"].map(value), ["6", "0.5", "1e-5", "10"]);
+    }
+
+    #[test]
+    fn an_element_that_repeats_is_written_once() {
+        assert_eq!(["Padding::Explicit([[PAD; 2]; 2])", "[[0, PAD], [1; 2]]"].map(value), ["PAD", "((0, PAD), 1)"]);
     }
 
     #[test]

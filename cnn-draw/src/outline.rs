@@ -2,7 +2,6 @@
 
 use crate::architecture::{Architecture, Layer};
 use crate::family::Family;
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// Layers that stand next to one another, and how many names of blocks they share.
@@ -204,6 +203,7 @@ impl Architecture {
             let run = folded.last_mut().filter(|run| {
                 (fold == Fold::Everything || item.block.is_some())
                     && run.block == item.block
+                    && self.layers[run.first.start].kind == self.layers[item.first.start].kind
                     && self.follows(run, &item, &consumers)
                     && self.pattern(run) == self.pattern(&item)
                     && self.arguments_match(&run.first, &item.first)
@@ -247,12 +247,14 @@ impl Architecture {
     }
 
     fn edges(&self, items: &[Item]) -> Vec<Edge> {
-        let owners: HashMap<usize, usize> =
-            items.iter().enumerate().flat_map(|(place, item)| item.layers.clone().map(move |index| (index, place))).collect();
+        let mut owners: Vec<Option<usize>> = vec![None; self.layers.len()];
+        for (place, item) in items.iter().enumerate() {
+            owners[item.layers.clone()].fill(Some(place));
+        }
         let mut edges = Vec::new();
         for (to, item) in items.iter().enumerate() {
             for input in self.layers[item.layers.clone()].iter().flat_map(|layer| &layer.inputs) {
-                let edge = Edge { from: owners.get(input).copied(), to, source: *input };
+                let edge = Edge { from: owners[*input], to, source: *input };
                 let is_known = || edges.iter().rev().take_while(|known: &&Edge| known.to == to).any(|known| *known == edge);
                 if edge.from != Some(to) && !is_known() {
                     edges.push(edge);

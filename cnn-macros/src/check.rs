@@ -21,9 +21,10 @@ use crate::suggest;
 use cnn_spec as spec;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use scope::{Binding, Bound, Scope};
+use scope::{Bound, Scope};
 use spec::Layer;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use syn::Ident;
 
 /// Checks a model, which may use `blocks`; those it uses are added to `used`.
@@ -99,6 +100,8 @@ struct Checker<'a> {
     nodes: Vec<Node>,
     /// The layers that are bound to a name, to be applied later.
     held: Vec<Held<'a>>,
+    /// What calls were read as, each with the arguments it had then.
+    read: HashMap<*const Call, Vec<(String, Read)>>,
     /// The blocks being inlined, outermost first.
     inside: Vec<&'a Ident>,
     /// The blocks called so far.
@@ -127,8 +130,7 @@ struct Slot {
 #[derive(Clone)]
 struct Held<'a> {
     call: &'a Call,
-    filled: Vec<Option<Filled>>,
-    layer: Described,
+    read: Read,
     /// Its place among the names.
     name: usize,
     frozen: bool,
@@ -138,6 +140,15 @@ struct Held<'a> {
     is_used: bool,
     /// The mistake that the `;` after it is missing.
     unended: Option<usize>,
+}
+
+/// A layer as its call says it, which is the same wherever its arguments are the same.
+#[derive(Clone)]
+struct Read {
+    filled: Rc<[Option<Filled>]>,
+    /// Where the arguments stand.
+    arguments: Rc<[graph::Argument]>,
+    layer: Described,
 }
 
 /// The tensors that an expression gives.
@@ -160,6 +171,7 @@ impl<'a> Checker<'a> {
             layers: Vec::new(),
             nodes: Vec::new(),
             held: Vec::new(),
+            read: HashMap::new(),
             inside: Vec::new(),
             used: HashSet::new(),
             broken: HashSet::new(),
@@ -278,7 +290,7 @@ impl<'a> Checker<'a> {
         let names = statement.names();
         self.scope.last = names.len().min(1);
         for name in names {
-            self.scope.bindings.push(Binding { name, bound: Bound::Tensor(None), is_used: false });
+            self.scope.bind(name, Bound::Tensor(None));
         }
     }
 
@@ -474,7 +486,7 @@ impl<'a> Checker<'a> {
     fn not_applied(&mut self, held: usize, name: &Ident) {
         let held = &mut self.held[held];
         if !std::mem::replace(&mut held.is_used, true)
-            && let Some(Err(error)) = held.layer.known().map(|layer| layer.infer(&[]))
+            && let Some(Err(error)) = held.read.layer.known().map(|layer| layer.infer(&[]))
         {
             held.unended.into_iter().for_each(|mistake| self.errors.withdraw(mistake));
             let help = format!("{}, or later by its name: `{name}(…)`", error.help);

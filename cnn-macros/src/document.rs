@@ -7,7 +7,6 @@ use cnn_draw::{Architecture, Argument, Layer, arguments, grouped, picture, table
 use cnn_spec::{Field, Operand, Reach};
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -44,10 +43,10 @@ fn may_be_rustdoc() -> bool {
 
 /// The network as tables and pictures take it; what only the compiler knows is left open.
 pub fn architecture(name: &str, graph: &Graph) -> Architecture {
-    let mut seen = HashSet::new();
+    let mut seen = vec![false; graph.layers.len()];
     let layer = |(node, field): (&Node, Option<Field>)| {
         let applied = &graph.layers[node.layer];
-        let is_new = seen.insert(node.layer);
+        let is_new = !std::mem::replace(&mut seen[node.layer], true);
         let parameters = applied.inferred.map(|inferred| inferred.parameters.count());
         Layer {
             name: graph.name(applied).path.clone(),

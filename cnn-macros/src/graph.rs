@@ -6,6 +6,7 @@ use cnn_spec::{self as spec, Inferred, Operand, Shape};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use spec::Setting;
+use std::rc::Rc;
 use syn::Ident;
 
 /// A network without mistakes, its nodes in an order in which each comes after its inputs.
@@ -32,7 +33,7 @@ pub struct Layer {
     pub call: usize,
     pub layer: Described,
     /// The arguments that were given.
-    pub arguments: Vec<Argument>,
+    pub arguments: Rc<[Argument]>,
     /// The shapes it is built for, those of its first inputs, if the macro knows them.
     pub inputs: Option<Vec<Shape>>,
     /// What follows from them, if the macro knows it.

@@ -4,7 +4,7 @@
 use crate::ast::Given;
 use crate::report::{Errors, Problem};
 use proc_macro2::Span;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use syn::Ident;
 
 /// The layers and the blocks of a model in the order of its code, as a tree whose root is the model.
@@ -41,12 +41,11 @@ impl Names {
     /// A name for each layer and block. Names that were given win over automatic ones, wherever they stand.
     pub fn assign(&self, errors: &mut Errors) -> Vec<Name> {
         let mut taken = self.given(errors);
-        let mut counts = HashMap::new();
-        let (mut names, mut fields): (Vec<Name>, HashSet<String>) = (Vec::new(), HashSet::new());
+        let (mut names, mut fields): (Vec<Name>, _) = (Vec::new(), HashSet::with_capacity(self.0.len()));
         for entry in &self.0 {
             let own = match &entry.given {
                 Some(name) => name.to_string(),
-                None => next(entry, &mut counts, taken.entry(entry.parent).or_default()),
+                None => taken[of(entry.parent)].next(&entry.kind),
             };
             let path = entry.parent.map_or_else(|| own.clone(), |parent| format!("{}.{own}", names[parent].path));
             let mut field = path.replace('.', "_");
@@ -60,34 +59,53 @@ impl Names {
     }
 
     /// The names given in each place, each of which may be given once.
-    fn given(&self, errors: &mut Errors) -> HashMap<Place, HashSet<String>> {
-        let mut taken: HashMap<Place, HashSet<String>> = HashMap::new();
+    fn given(&self, errors: &mut Errors) -> Vec<Taken> {
+        let mut places: Vec<Taken> = (0..=self.0.len()).map(|_| Taken::default()).collect();
         let mut reported = HashSet::new();
         for Entry { parent, given, .. } in &self.0 {
             let Some(name) = given else { continue };
-            let taken = taken.entry(*parent).or_default();
+            let taken = &mut places[of(*parent)].names;
             if !taken.insert(name.to_string()) && reported.insert(name.to_string()) {
                 let free = (1..).map(|count| format!("{name}_{count}")).find(|name| !taken.contains(name));
                 let help = format!("use another, such as `{}`, or leave it out", free.unwrap_or_default());
                 errors.push(Problem::new(format!("the name `{name}` is taken by an earlier layer")).help(help).at(name));
             }
         }
-        taken
+        places
     }
 }
 
-/// The next free name of a kind.
-fn next(entry: &Entry, counts: &mut HashMap<(Place, String), usize>, taken: &mut HashSet<String>) -> String {
-    let kind = &entry.kind;
-    let count = counts.entry((entry.parent, kind.clone())).or_insert(0);
-    loop {
-        let name = if *count == 0 { kind.clone() } else { format!("{kind}_{count}") };
-        *count += 1;
-        // What another kind was called automatically is taken too: `conv2d_1` may be the name of a block.
-        if taken.insert(name.clone()) {
-            return name;
+/// The names in one place.
+#[derive(Default)]
+struct Taken {
+    names: HashSet<String>,
+    /// How many names were counted of each kind.
+    counts: Vec<(String, usize)>,
+}
+
+impl Taken {
+    /// The next free name of a kind.
+    fn next(&mut self, kind: &str) -> String {
+        let known = self.counts.iter().position(|(known, _)| known == kind);
+        let index = known.unwrap_or_else(|| {
+            self.counts.push((kind.into(), 0));
+            self.counts.len() - 1
+        });
+        let count = &mut self.counts[index].1;
+        loop {
+            let name = if *count == 0 { kind.into() } else { format!("{kind}_{count}") };
+            *count += 1;
+            // What another kind was called automatically is taken too: `conv2d_1` may be the name of a block.
+            if self.names.insert(name.clone()) {
+                return name;
+            }
         }
     }
+}
+
+/// Where a place stands among all: the model first.
+fn of(place: Place) -> usize {
+    place.map_or(0, |block| block + 1)
 }
 
 /// What calls of the block `name` are called: `InvertedResidual` gives `inverted_residual`.

@@ -218,8 +218,12 @@ fn the_lecture_becomes_plain_code() {
         "    /// Runs the network on a batch: `i` N×28×28×1 → `x` N×10.",
         "        let i = self.input.forward(i, cx)?;\n        let mut x = self.conv2d.forward(&i, cx)?;\n        x = self.conv2d_1.",
         "        x = self.dense_1.forward(&x, &cx.last())?;\n        Ok(x)",
-        "let conv2d = spec::Layer::Conv2D(\n            spec::layers::Conv2D::new(32, [3, 3])\n                .strides([2, 2])",
-        "name: \"conv2d\",\n                    tensor: \"x\",\n                    layer: conv2d,\n                    inputs: &[0],\n                    shape: shape_13x13x32,",
+        "let conv2d = spec::Call {\n            tensor: \"x\",\n            layer: spec::Layer::Conv2D(\n                spec::layers::Conv2D::new(32, [3, 3])\n",
+        "let [shape_512, shape_10] = spec::Shape::each([[512], [10]]);",
+        "names: [\n                    \"input\",\n                    \"conv2d\",\n",
+        "calls: [\n                    input,\n                    conv2d,\n",
+        "shapes: [\n                    shape_28x28x1,\n                    shape_13x13x32,\n",
+        "inputs: &[0, 1, 2, 3, 4, 5, 6, 7],",
         "let [dense, dense_1] = layers::build::<\n            ::cnn_runtime::layers::Dense,\n            _,\n        >(&graph, [6, 8], weights)?;",
         "impl ::cnn_runtime::candle_nn::ModuleT for FashionCnn {",
     ] {
@@ -246,7 +250,7 @@ fn what_only_the_compiler_knows_is_left_to_it() {
         "spec::Checked::of(&spec::Layer::Dense(spec::layers::Dense::new(10)),[(\"x\",Self::__node_1.shape())],)",
         "iferror.is_about_element(\"kernel_size\",1usize){::cnn_runtime::spec::refuse(&error,\"\");}",
         "let()=Self::__check_1;let()=Self::__check_2;",
-        "shape:Self::__node_2.shape_or_none()",
+        "calls:[input,conv2d,dense],shapes:[shape_8x8x3,Self::__node_1.shape_or_none(),Self::__node_2.shape_or_none(),],",
     ] {
         assert!(rust.contains(part), "{part}\n\n{rust}");
     }

@@ -37,8 +37,14 @@ impl<const N: usize> Columns<N> {
     /// # Panics
     /// If there are fewer inputs than the calls take.
     pub const fn nodes(&self) -> [Node; N] {
-        let nothing =
-            Node { name: "", tensor: "", layer: Layer::Flatten(Flatten::new()), inputs: &[], shape: Shape::of(&[]), frozen: false };
+        let nothing = Node {
+            name: "",
+            tensor: "",
+            layer: Layer::Flatten(Flatten::new()),
+            inputs: &[],
+            shape: Shape::of(&[]),
+            frozen: false,
+        };
         let (mut nodes, mut left) = ([nothing; N], self.inputs);
         let mut index = 0;
         while index < N {

@@ -1,5 +1,6 @@
 //! The shape of a tensor without its batch: height, width, channels, as Keras writes them.
 
+#[cfg(test)]
 use crate::Text;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -187,7 +188,14 @@ impl Eq for Shape {}
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Text::new().shape(self).as_str())
+        for (axis, dim) in self.dims().iter().enumerate() {
+            f.write_str(if axis > 0 { "×" } else { "" })?;
+            match dim {
+                Dim::Known(n) => write!(f, "{n}")?,
+                Dim::Unknown => f.write_str("_")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -222,6 +230,13 @@ mod tests {
         assert_eq!(Shape::new([2, 3]), Shape::of(&[2.into(), 3.into()]));
         assert_ne!(Shape::new([2, 3]), Shape::of(&[2.into(), Dim::Unknown]));
         assert_ne!(Shape::new([2, 3]), Shape::new([2, 3, 1]));
+    }
+
+    #[test]
+    fn shapes_are_written_as_text_writes_them() {
+        for shape in [Shape::new([224, 224, 3]), Shape::of(&[Dim::Unknown, 10.into()]), Shape::new([7]), Shape::new([])] {
+            assert_eq!(shape.to_string(), Text::new().shape(&shape).to_string());
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! One application of a layer: what follows from it, what is wrong with it, and what is left to the compiler to check.
 
 use super::blame::{blamable, blamed};
-use super::{Checker, Held, Slot, Value};
+use super::{Checker, Held, Read, Slot, Value};
 use crate::ast::{Call, Expression};
-use crate::graph::{Argument, Blamed, Check, Described, Node, Source};
+use crate::graph::{Blamed, Check, Described, Node, Source};
 use crate::report::Problem;
 use crate::{graph, parse};
 use cnn_spec::{self as spec, At, Inferred, Layer, Operand, ShapeError};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
+use std::rc::Rc;
 use syn::Ident;
 
 impl<'a> Checker<'a> {
@@ -23,9 +24,9 @@ impl<'a> Checker<'a> {
             Ok(inferred) => {
                 let (inputs, frozen) = (self.shapes(&operands), self.scope.frozen);
                 let call = std::ptr::from_ref(plus).addr();
-                self.layers.push(graph::Layer { name, kind, call, layer, arguments: Vec::new(), inputs, inferred, frozen });
-                let check = self.check(&operands, Vec::new(), plus.to_token_stream(), None);
-                Some(self.add_node(self.layers.len() - 1, inferred, operands, target, check))
+                self.layers.push(graph::Layer { name, kind, call, layer, arguments: Rc::from([]), inputs, inferred, frozen });
+                let check = inferred.is_none().then(|| self.check(&operands, Vec::new(), plus.to_token_stream(), None));
+                Some(self.add_node(self.layers.len() - 1, inferred.as_ref(), operands, target, check))
             }
             Err(error) => {
                 let problem = self.broken_rule(&error, &operands);
@@ -47,7 +48,7 @@ impl<'a> Checker<'a> {
         let call = held.call;
         let table = Layer::arguments(&call.layer.to_string()).unwrap_or_default();
         let is_late = call.tensors.is_none() && blame.is_some();
-        let inferred = match self.infer(&held.layer, &operands) {
+        let inferred = match self.infer(&held.read.layer, &operands) {
             Ok(inferred) => inferred,
             Err(error) => {
                 let problem = self.broken_rule(&error, &operands);
@@ -55,7 +56,7 @@ impl<'a> Checker<'a> {
                     // A layer bound to a name may fit one tensor and not another.
                     (_, Some(blame)) if is_late => blame.to_token_stream(),
                     (At::Inputs, Some(blame)) => blame.to_token_stream(),
-                    (at, _) => blamed(at, call, table, &held.filled),
+                    (at, _) => blamed(at, call, table, &held.read.filled),
                 };
                 self.errors.push(problem.at(tokens));
                 if !is_late {
@@ -71,11 +72,8 @@ impl<'a> Checker<'a> {
                 self.nodes[*node].layer
             }
             None => {
-                let given =
-                    table.iter().zip(&held.filled).filter_map(|(argument, filled)| Some((argument.name, filled.as_ref()?)));
-                let arguments =
-                    given.map(|(name, filled)| Argument { name, label: filled.label, value: filled.span() }).collect();
-                let (kind, inputs, layer) = (call.layer.clone(), self.shapes(&operands), held.layer.clone());
+                let (kind, inputs) = (call.layer.clone(), self.shapes(&operands));
+                let Read { layer, arguments, .. } = held.read.clone();
                 let (name, frozen, call) = (held.name, held.frozen, std::ptr::from_ref(call).addr());
                 self.layers.push(graph::Layer { name, kind, call, layer, arguments, inputs, inferred, frozen });
                 self.layers.len() - 1
@@ -84,12 +82,14 @@ impl<'a> Checker<'a> {
         if first.is_none() {
             held.applied = Some((self.nodes.len(), operands.first().map_or_else(String::new, |(label, _)| label.clone())));
         }
-        let (blamed, otherwise) = match blame {
-            Some(blame) if is_late => (Vec::new(), blame.to_token_stream()),
-            _ => (blamable(call, table, &held.filled), call.layer.to_token_stream()),
-        };
-        let check = self.check(&operands, blamed, otherwise, first);
-        Some(self.add_node(layer, inferred, operands, target, check))
+        let check = inferred.is_none().then(|| {
+            let (blamed, otherwise) = match blame {
+                Some(blame) if is_late => (Vec::new(), blame.to_token_stream()),
+                _ => (blamable(call, table, &held.read.filled), call.layer.to_token_stream()),
+            };
+            self.check(&operands, blamed, otherwise, first)
+        });
+        Some(self.add_node(layer, inferred.as_ref(), operands, target, check))
     }
 
     /// That the weights of a layer applied before are those it would have here.
@@ -188,13 +188,12 @@ impl<'a> Checker<'a> {
     pub(super) fn add_node(
         &mut self,
         layer: usize,
-        inferred: Option<Inferred>,
+        inferred: Option<&Inferred>,
         operands: Vec<(String, Value)>,
         target: &Ident,
-        check: Check,
+        check: Option<Check>,
     ) -> Value {
         let (inputs, operands) = operands.into_iter().map(|(_, value)| (value.nodes[0], value.source)).unzip();
-        let check = inferred.is_none().then_some(check);
         let shape = inferred.map(|inferred| inferred.shape);
         self.nodes.push(Node { layer, tensor: target.clone(), inputs, shape, check });
         let node = self.nodes.len() - 1;

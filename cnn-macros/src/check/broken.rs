@@ -16,7 +16,7 @@ impl Checker<'_> {
     pub(super) fn also_broken(&mut self, held: &Held, operands: &[(String, Value)], error: ShapeError) {
         let kind = held.call.layer.to_string();
         let Some(table) = Layer::arguments(&kind) else { return };
-        let mut tries = vec![self.values(table, &held.filled)];
+        let mut tries = vec![self.values(table, &held.read.filled)];
         let (mut error, mut seen) = (error, Vec::new());
         loop {
             let (At::Argument(name) | At::Element(name, _)) = error.at else { return };
@@ -36,7 +36,7 @@ impl Checker<'_> {
                 [Some(first), rest @ ..] if rest.iter().all(|found| found.as_ref().is_some_and(|found| found == first)) => {
                     error = *first;
                     let problem = self.broken_rule(&error, operands);
-                    self.errors.push(problem.at(blamed(error.at, held.call, table, &held.filled)));
+                    self.errors.push(problem.at(blamed(error.at, held.call, table, &held.read.filled)));
                 }
                 _ => return,
             }

@@ -1,15 +1,16 @@
 //! The layer that a call names: looked up, its arguments read, what is wrong with them reported.
 
-use super::{Checker, Held, Slot};
-use crate::ast::Call;
+use super::{Checker, Held, Read, Slot};
+use crate::ast::{Argument, Call, Written};
 use crate::bind::{Filled, bind, layer_instead};
 use crate::custom;
-use crate::graph::{Constants, Described};
+use crate::graph::{self, Constants, Described};
 use crate::names::snake;
 use crate::report::Problem;
 use crate::{common, suggest};
 use cnn_spec::{self as spec, Layer};
 use quote::ToTokens;
+use std::fmt::Write;
 
 impl<'a> Checker<'a> {
     /// Whether `call` is that of another model: one declared here, or a name like none that is known.
@@ -24,7 +25,6 @@ impl<'a> Checker<'a> {
     /// The layer of `call` with its arguments, not yet applied.
     pub(super) fn hold(&mut self, call: &'a Call) -> Option<Held<'a>> {
         let kind = call.layer.to_string();
-        let table = Layer::arguments(&kind).unwrap_or_default();
         if call.layer == *self.name {
             let problem = Problem::new(format!("model `{kind}` is made of itself"));
             self.errors.push(problem.help("declare what repeats as a block, and repeat it with a loop").at(&call.layer));
@@ -39,16 +39,38 @@ impl<'a> Checker<'a> {
         };
         let name = self.names.add(self.scope.place, snake, common.name, call.layer.span());
         self.slots.push(Slot { name, kind: call.layer.clone() });
+        let read = self.read(call, &arguments?)?;
+        let frozen = common.frozen || self.scope.frozen;
+        Some(Held { call, read, name, frozen, applied: None, is_used: false, unended: None })
+    }
+
+    /// What a call says with these arguments, which in blocks and loops is read once.
+    fn read(&mut self, call: &'a Call, arguments: &[Argument]) -> Option<Read> {
+        let key = key(arguments);
+        let earlier = self.read.get(&std::ptr::from_ref(call)).map_or(&[][..], Vec::as_slice);
+        if let Some((_, read)) = earlier.iter().find(|(earlier, _)| key.as_ref() == Some(earlier)) {
+            return Some(read.clone());
+        }
+        let read = self.read_anew(call, arguments)?;
+        if let (Some(key), Described::Known(_)) = (key, &read.layer) {
+            self.read.entry(std::ptr::from_ref(call)).or_default().push((key, read.clone()));
+        }
+        Some(read)
+    }
+
+    fn read_anew(&mut self, call: &'a Call, arguments: &[Argument]) -> Option<Read> {
+        let table = Layer::arguments(&call.layer.to_string()).unwrap_or_default();
         let before = self.errors.len();
         let is_tensor = |name: &str| self.scope.is_tensor(name);
-        let (filled, missing) = bind(call, &arguments?, table, is_tensor, &self.scope.parameters, self.errors);
+        let (filled, missing) = bind(call, arguments, table, is_tensor, &self.scope.parameters, self.errors);
         let layer = self.layer(call, table, &filled);
         if let Some(missing) = missing.filter(|_| self.errors.len() == before) {
             self.errors.push(missing);
         }
         let layer = layer.filter(|_| self.errors.len() == before)?;
-        let frozen = common.frozen || self.scope.frozen;
-        Some(Held { call, filled, layer, name, frozen, applied: None, is_used: false, unended: None })
+        let given = table.iter().zip(&filled).filter_map(|(argument, filled)| Some((argument.name, filled.as_ref()?)));
+        let place = |(name, filled): (_, &Filled)| graph::Argument { name, label: filled.label, value: filled.span() };
+        Some(Read { arguments: given.map(place).collect(), filled: filled.into(), layer })
     }
 
     /// The value of each argument in `table`, as far as it is given.
@@ -106,6 +128,30 @@ impl<'a> Checker<'a> {
         };
         let note = note.map_or_else(String::new, |layer| format!("`{layer}` is the layer of {} axes", sizes.unwrap_or_default()));
         self.errors.push(Problem::new(refusal.message).note(note).help(help.unwrap_or_default()).at(at));
+    }
+}
+
+/// The arguments of a call as text, different for different values; `None` if the compiler has a part in them.
+fn key(arguments: &[Argument]) -> Option<String> {
+    let mut key = String::new();
+    for Argument { keyword, given } in arguments {
+        key.extend([keyword.as_ref().map(ToString::to_string).as_deref().unwrap_or_default(), "="]);
+        add_value(&mut key, &given.written)?;
+    }
+    Some(key)
+}
+
+fn add_value(key: &mut String, written: &Written) -> Option<()> {
+    match written {
+        Written::Value(value) => write!(key, "{value:?},").ok(),
+        Written::Name(name) => write!(key, "{name},").ok(),
+        Written::Absent => write!(key, "None,").ok(),
+        Written::Tuple(elements) => {
+            key.push('(');
+            elements.iter().try_for_each(|element| add_value(key, &element.written))?;
+            write!(key, "),").ok()
+        }
+        Written::Expression(_) => None,
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Scope<'a> {
 /// A name, and what it stands for.
 pub struct Binding<'a> {
     pub name: &'a Ident,
+    /// The name as text, which is much faster to compare than the token.
+    word: String,
     pub bound: Bound,
     pub is_used: bool,
 }
@@ -43,7 +45,11 @@ pub enum Bound {
     Layer(usize),
 }
 
-impl Binding<'_> {
+impl<'a> Binding<'a> {
+    fn new(name: &'a Ident, bound: Bound) -> Self {
+        Self { name, word: name.to_string(), bound, is_used: false }
+    }
+
     /// The node whose output the name stands for.
     pub fn node(&self) -> Option<usize> {
         match self.bound {
@@ -64,33 +70,34 @@ impl Binding<'_> {
 impl<'a> Scope<'a> {
     /// Lets `name` stand for something from here on.
     pub fn bind(&mut self, name: &'a Ident, bound: Bound) {
-        self.bindings.push(Binding { name, bound, is_used: false });
+        self.bindings.push(Binding::new(name, bound));
     }
 
     /// What `name` stands for at this point.
     pub fn find(&self, name: &Ident) -> Option<&Binding<'a>> {
-        self.bindings.iter().rev().find(|binding| binding.name == name)
+        let word = name.to_string();
+        self.bindings.iter().rev().find(|binding| binding.word == word)
     }
 
     /// What `name` stands for at this point, which is used now.
     pub fn mark_used(&mut self, name: &Ident) -> Option<Bound> {
-        let binding = self.bindings.iter_mut().rev().find(|binding| binding.name == name)?;
+        let word = name.to_string();
+        let binding = self.bindings.iter_mut().rev().find(|binding| binding.word == word)?;
         binding.is_used = true;
         Some(binding.bound)
     }
 
     /// Whether `name` is bound.
     pub fn is_tensor(&self, name: &str) -> bool {
-        self.bindings.iter().any(|binding| binding.name == name)
+        self.bindings.iter().any(|binding| binding.word == name)
     }
 
     /// The names of tensors, the latest first.
     pub fn tensors(&self) -> Vec<String> {
         let mut tensors: Vec<String> = Vec::new();
-        for binding in self.bindings.iter().rev() {
-            let name = binding.name.to_string();
-            if !tensors.contains(&name) {
-                tensors.push(name);
+        for Binding { word, .. } in self.bindings.iter().rev() {
+            if !tensors.contains(word) {
+                tensors.push(word.clone());
             }
         }
         tensors

@@ -87,7 +87,8 @@ impl<'a> Values<'a> {
 
     /// Whether two nodes that come from one call are all that a call says of them.
     fn is_same(&self, earlier: usize, index: usize) -> bool {
-        let [(earlier, from), (node, applied)] = [earlier, index].map(|index| (&self.graph.nodes[index], self.graph.layer(index)));
+        let [(earlier, from), (node, applied)] =
+            [earlier, index].map(|index| (&self.graph.nodes[index], self.graph.layer(index)));
         let is_same_layer = match (&from.layer, &applied.layer) {
             (Described::Known(from), Described::Known(applied)) => from == applied,
             // What its rule infers differs from node to node.

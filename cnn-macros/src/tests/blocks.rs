@@ -40,7 +40,7 @@ fn a_block_becomes_a_rust_block() {
         "        x = {\n            let mut y = self.residual_1_conv2d.forward(&x, cx)?;\n",
         "            let x = self.residual_1_conv2d_2.forward(&x, cx)?;\n",
         "    /// `residual_1.conv2d_2`, `Conv2D`: 8×8×4 → 4×4×8, 40 parameters.\n    pub residual_1_conv2d_2: ",
-        "name: \"residual_1.conv2d_2\"",
+        "\"residual_1.conv2d_2\",\n",
     ] {
         assert!(rust.contains(part), "{part}\n\n{rust}");
     }
@@ -117,8 +117,8 @@ fn blocks_nest_and_give_several_tensors() {
         "let (a, b) = {",
         "let x = i.clone();",
         "let skip = i.clone();",
-        "name: \"split.conv.conv2d\"",
-        "name: \"last.second.conv2d\"",
+        "\"split.conv.conv2d\",",
+        "\"last.second.conv2d\",",
         "(a, b)\n        };",
         "Ok((y, z))",
         "activation(spec::Activation::Tanh)",
@@ -141,8 +141,11 @@ fn a_layer_bound_once_is_one_field_and_two_nodes() {
     );
     assert_eq!(lines(&rust, "pub conv2d").len(), 1, "{rust}");
     assert_eq!(rust.matches("self.conv2d.forward(").count(), 2, "{rust}");
-    assert_eq!(rust.matches("name: \"conv2d\"").count(), 2, "{rust}");
-    assert!(rust.contains("8×8×3, 6×6×3 → 8×8×4, 6×6×4") || rust.contains("→ 8×8×4, 6×6×4, 112 parameters."), "{rust}");
+    let rust = packed(&rust);
+    for part in ["names: [\"input\", \"input_1\", \"conv2d\", \"conv2d\"]", "calls: [input, input_1, conv2d, conv2d_]"] {
+        assert!(rust.contains(&packed(part)), "{part}\n\n{rust}");
+    }
+    assert!(rust.contains(&packed("8×8×3, 6×6×3 → 8×8×4, 6×6×4, 112 parameters.")), "{rust}");
 }
 
 #[test]
