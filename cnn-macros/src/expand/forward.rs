@@ -3,7 +3,7 @@
 use super::docs;
 use crate::graph::{Block, Described, Graph, Source, Step};
 use crate::names::snake;
-use proc_macro2::{Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -68,6 +68,11 @@ fn all(steps: &[Step]) -> Bindings<'_> {
     steps.iter().map(|Step { names, value }| (names.as_slice(), value)).collect()
 }
 
+/// Whether the next of `bindings` that binds `name` binds it alone; the names of a tuple are declared anew each time.
+fn is_assigned<'a>(bindings: impl IntoIterator<Item = &'a (&'a [Ident], &'a Source)>, name: &Ident) -> bool {
+    bindings.into_iter().find(|(names, _)| names.contains(name)).is_some_and(|(names, _)| names.len() == 1)
+}
+
 /// The names at one point of the code.
 #[derive(Clone, Default)]
 struct Scope {
@@ -80,47 +85,87 @@ struct Scope {
 /// Writes statements, and the functions they call.
 struct Writer<'a> {
     graph: &'a Graph,
-    /// How often each code of a block is called.
-    calls: HashMap<String, usize>,
+    /// For each call of a block that can be one of a function, the number of its code, and the layers.
+    calls: HashMap<usize, (usize, Vec<usize>)>,
+    /// How often each code is called.
+    counts: Vec<usize>,
     /// The functions so far: the code of the block, and its name.
-    names: Vec<(String, Ident)>,
+    names: Vec<(usize, Ident)>,
     functions: Vec<TokenStream>,
 }
 
 impl<'a> Writer<'a> {
     fn new(graph: &'a Graph) -> Self {
-        let mut calls = HashMap::new();
-        let mut count = |block: &Block| {
-            if let Some((code, _)) = code(graph, block) {
-                *calls.entry(code).or_insert(0) += 1;
+        let (mut calls, mut counts, mut codes) = (HashMap::new(), Vec::new(), HashMap::new());
+        let mut call = |block: &Block| {
+            if let Some((code, layers)) = code(graph, block) {
+                let number = *codes.entry(code).or_insert(counts.len());
+                counts.resize(codes.len(), 0);
+                counts[number] += 1;
+                calls.insert(block.place, (number, layers));
             }
         };
-        graph.steps.iter().for_each(|step| step.value.blocks(&mut count));
-        Self { graph, calls, names: Vec::new(), functions: Vec::new() }
+        graph.steps.iter().for_each(|step| step.value.blocks(&mut call));
+        Self { graph, calls, counts, names: Vec::new(), functions: Vec::new() }
     }
 
-    /// The statements of one scope. A name that is bound again is assigned to, so that the tensor it had is freed at once.
+    /// The statements of one scope. Calls of one function on what each gives are a loop.
     fn statements(&mut self, bindings: &Bindings, scope: &mut Scope) -> Vec<TokenStream> {
-        let statement = |(index, (names, value)): (usize, &(&[Ident], &Source))| {
-            let value = match value {
-                Source::Tensor(of) => quote_spanned!(Span::mixed_site()=> #of.clone()),
-                value => self.value(value, scope),
-            };
-            names.iter().for_each(|name| _ = scope.borrowed.remove(&name.to_string()));
-            let [name] = names else {
-                return quote_spanned!(Span::mixed_site()=> let (#(#names),*) = #value;);
-            };
-            // The names of a tuple are declared anew each time.
-            let binds_it = |(names, _): &&(&[Ident], &Source)| names.contains(name);
-            let is_alone = |binding: Option<&(&[Ident], &Source)>| binding.is_some_and(|(names, _)| names.len() == 1);
-            if is_alone(bindings[..index].iter().rev().find(binds_it)) {
-                return quote_spanned!(Span::mixed_site()=> #name = #value;);
+        let mut statements = Vec::new();
+        let mut index = 0;
+        while index < bindings.len() {
+            let repeated = self.repeated(bindings, index);
+            statements.push(match repeated.as_slice() {
+                [] | [_] => self.statement(bindings, index, scope),
+                calls => {
+                    let (name, function) = (&bindings[index].0[0], &calls[0].0);
+                    let layers = calls.iter().map(|(_, layers)| self.references(layers, scope));
+                    quote_spanned! {Span::mixed_site()=>
+                        for layers in [#(#layers),*] {
+                            #name = #function(&#name, layers, cx)?;
+                        }
+                    }
+                }
+            });
+            index += repeated.len().max(1);
+        }
+        statements
+    }
+
+    /// The calls from `index` on of one function whose only tensor is the one that its result takes the place of.
+    fn repeated(&mut self, bindings: &Bindings, index: usize) -> Vec<(Ident, Vec<usize>)> {
+        let mut calls: Vec<(Ident, Vec<usize>)> = Vec::new();
+        for (names, value) in &bindings[index..] {
+            let ([name], Source::Block(block)) = (*names, *value) else { break };
+            let takes_its_place = matches!(block.arguments.as_slice(), [(_, Source::Tensor(of))] if of == name);
+            let is_another = bindings[index].0 != *names || !is_assigned(bindings[..index].iter().rev(), name);
+            if !takes_its_place || is_another {
+                break;
             }
-            let is_assigned = is_alone(bindings[index + 1..].iter().find(binds_it));
-            let mutable = is_assigned.then(|| quote_spanned!(Span::mixed_site()=> mut));
-            quote_spanned!(Span::mixed_site()=> let #mutable #name = #value;)
+            match self.called(block) {
+                Some(call) if calls.first().is_none_or(|(function, _)| *function == call.0) => calls.push(call),
+                _ => break,
+            }
+        }
+        calls
+    }
+
+    /// One statement. A name that is bound again is assigned to, so that the tensor it had is freed at once.
+    fn statement(&mut self, bindings: &Bindings, index: usize, scope: &mut Scope) -> TokenStream {
+        let (names, value) = bindings[index];
+        let value = match value {
+            Source::Tensor(of) => quote_spanned!(Span::mixed_site()=> #of.clone()),
+            value => self.value(value, scope),
         };
-        bindings.iter().enumerate().map(statement).collect()
+        names.iter().for_each(|name| _ = scope.borrowed.remove(&name.to_string()));
+        let [name] = names else {
+            return quote_spanned!(Span::mixed_site()=> let (#(#names),*) = #value;);
+        };
+        if is_assigned(bindings[..index].iter().rev(), name) {
+            return quote_spanned!(Span::mixed_site()=> #name = #value;);
+        }
+        let mutable = is_assigned(&bindings[index + 1..], name).then(|| quote_spanned!(Span::mixed_site()=> mut));
+        quote_spanned!(Span::mixed_site()=> let #mutable #name = #value;)
     }
 
     /// An expression that gives a tensor, or a tuple of them: `self.add.forward(&[&y, &x], cx)?`.
@@ -210,22 +255,29 @@ impl<'a> Writer<'a> {
 
     /// The call of the function that a block is, if it is one.
     fn call(&mut self, block: &Block, scope: &Scope) -> Option<TokenStream> {
-        let (code, layers) = code(self.graph, block).filter(|(code, _)| self.calls[code] > 1)?;
+        let (function, layers) = self.called(block)?;
+        let tensors: Vec<TokenStream> = block.arguments.iter().map(|(_, value)| self.reference(value, scope)).collect();
+        let layers = self.references(&layers, scope);
+        Some(quote_spanned!(Span::mixed_site()=> #function(#(#tensors,)* #layers, cx)))
+    }
+
+    /// The function that a block is, if it is one, and the layers it is called with.
+    fn called(&mut self, block: &Block) -> Option<(Ident, Vec<usize>)> {
+        let (code, layers) = self.calls.get(&block.place).filter(|(code, _)| self.counts[*code] > 1)?.clone();
         let function = match self.names.iter().find(|(known, _)| *known == code) {
             Some((_, name)) => name.clone(),
             None => self.function(block, code, &layers),
         };
-        let tensors: Vec<TokenStream> = block.arguments.iter().map(|(_, value)| self.reference(value, scope)).collect();
-        let layers = self.references(&layers, scope);
-        Some(quote_spanned!(Span::mixed_site()=> #function(#(#tensors,)* #layers cx)))
+        Some((function, layers))
     }
 
-    /// References to layers, a comma after each, put together token by token because there are many.
+    /// References to layers, a tuple of several, put together token by token because there are many.
     fn references(&self, layers: &[usize], scope: &Scope) -> TokenStream {
         let comma = TokenTree::from(Punct::new(',', Spacing::Alone));
         let of_self: Vec<TokenTree> = quote_spanned!(Span::mixed_site()=> &self.).into_iter().collect();
         let mut references = TokenStream::new();
-        for layer in layers {
+        for (index, layer) in layers.iter().enumerate() {
+            references.extend((index > 0).then(|| comma.clone()));
             match &scope.layers {
                 Some(parameters) => references.extend([TokenTree::from(parameters[layer].clone())]),
                 None => {
@@ -233,15 +285,15 @@ impl<'a> Writer<'a> {
                     references.extend(of_self.iter().cloned().chain([field.clone().into()]));
                 }
             }
-            references.extend([comma.clone()]);
         }
-        references
+        if layers.len() == 1 { references } else { TokenTree::from(Group::new(Delimiter::Parenthesis, references)).into() }
     }
 
     /// Writes the function of a block, which takes its tensors and its layers; its name.
-    fn function(&mut self, block: &Block, code: String, layers: &[usize]) -> Ident {
+    fn function(&mut self, block: &Block, code: usize, layers: &[usize]) -> Ident {
         let parameters = self.parameters(block, layers);
-        let types: Vec<TokenStream> = layers.iter().map(|layer| self.graph.layers[*layer].ty()).collect();
+        let types = layers.iter().map(|layer| self.graph.layers[*layer].ty());
+        let types = tuple(types.map(|ty| quote_spanned!(Span::mixed_site()=> &#ty)).collect());
         let inputs: Vec<&Ident> = block.arguments.iter().map(|(name, _)| name).collect();
         let mut scope = Scope {
             layers: Some(layers.iter().copied().zip(parameters.iter().cloned()).collect()),
@@ -259,13 +311,13 @@ impl<'a> Writer<'a> {
         });
         let name = self.free_name(block);
         let result = tensors(block.value.len());
-        let many =
-            (inputs.len() + layers.len() > 6).then(|| quote_spanned!(Span::mixed_site()=> #[allow(clippy::too_many_arguments)]));
+        let many = (inputs.len() > 5).then(|| quote_spanned!(Span::mixed_site()=> #[allow(clippy::too_many_arguments)]));
+        let parameters = tuple(parameters.iter().map(ToTokens::to_token_stream).collect());
         self.functions.push(quote_spanned! {Span::mixed_site()=>
             #many
             fn #name(
                 #(#inputs: &::cnn_runtime::candle_core::Tensor,)*
-                #(#parameters: &#types,)*
+                #parameters: #types,
                 cx: &::cnn_runtime::Context,
             ) -> ::cnn_runtime::candle_core::Result<#result> {
                 #(#steps)*

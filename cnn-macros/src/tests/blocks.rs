@@ -57,23 +57,28 @@ fn a_block_that_is_called_again_is_a_function() {
     ));
     for part in [
         // The tensor `conv2d` is not the layer.
-        "fn conv(x: &T, conv2d_: &L::Conv2D, relu: &L::ReLU, cx: &C,) -> R<T> {
+        "fn conv(x: &T, (conv2d_, relu): (&L::Conv2D, &L::ReLU), cx: &C,) -> R<T> {
              let conv2d = conv2d_.forward(x, cx)?;
              relu.forward(&conv2d, cx)
          }",
-        "fn both(a: &T, b: &T, conv_conv2d: &L::Conv2D, conv_relu: &L::ReLU, cx: &C,) -> R<(T, T)> {
-             Ok((conv(a, conv_conv2d, conv_relu, cx)?, b.clone()))
+        "fn both(a: &T, b: &T, (conv_conv2d, conv_relu): (&L::Conv2D, &L::ReLU), cx: &C,) -> R<(T, T)> {
+             Ok((conv(a, (conv_conv2d, conv_relu), cx)?, b.clone()))
          }",
-        "fn residual(x: &T, conv2d: &L::Conv2D, conv2d_1: &L::Conv2D, add: &L::Add, relu: &L::ReLU, cx: &C,) -> R<T> {
+        "fn residual(x: &T, (conv2d, conv2d_1, add, relu): (&L::Conv2D, &L::Conv2D, &L::Add, &L::ReLU,), cx: &C,) -> R<T> {
              let mut y = conv2d.forward(x, cx)?;
              y = conv2d_1.forward(&y, cx)?;",
         "relu.forward(&add.forward(&[&y, x], cx)?, cx)",
-        "let mut x = conv(&i, &self.conv_conv2d, &self.conv_relu, cx)?;",
+        "let mut x = conv(&i, (&self.conv_conv2d, &self.conv_relu), cx)?;",
+        // What follows one after the other is a loop.
+        "for layers in [(&self.residual_conv2d, &self.residual_conv2d_1, &self.residual_add, &self.residual_relu,),
+             (&self.residual_1_conv2d, &self.residual_1_conv2d_1, &self.residual_1_add, &self.residual_1_relu,),
+             (&self.residual_2_conv2d, &self.residual_2_conv2d_1, &self.residual_2_add, &self.residual_2_relu,),]
+         { x = residual(&x, layers, cx)?; }",
         // One that is called once, and one whose tensor a function would keep too long, stay where they are.
         "x = { let mut y = self.residual_3_conv2d.forward(&x, cx)?;",
         "x = { let x = self.relu.forward(&x, cx)?; let conv2d = self.conv_2_conv2d.forward(&x, cx)?;",
         // What ends the network is told so, and is other code.
-        "fn conv_2(x: &T, conv2d_: &L::Conv2D, relu: &L::ReLU, cx: &C,) -> R<T> {
+        "fn conv_2(x: &T, (conv2d_, relu): (&L::Conv2D, &L::ReLU), cx: &C,) -> R<T> {
              let conv2d = conv2d_.forward(x, cx)?;
              relu.forward(&conv2d, &cx.last())
          }",
