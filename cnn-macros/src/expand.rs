@@ -100,7 +100,7 @@ pub fn module(Model { name, generics, .. }: &Model) -> TokenStream {
 
 /// Names are the user's to choose, as they would be in Keras.
 fn allow_any_case(graph: &Graph) -> Option<TokenStream> {
-    let has_capitals = |name: &str| name.contains(char::is_uppercase);
+    let has_capitals = |name: &str| name.to_lowercase() != name;
     let any = graph.nodes.iter().any(|node| has_capitals(&node.tensor.to_string()))
         || graph.layers.iter().any(|layer| has_capitals(&graph.name(layer).path));
     any.then(|| quote_spanned!(Span::mixed_site()=> #[allow(non_snake_case)]))
