@@ -22,7 +22,7 @@ pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
     let has_words = attrs.iter().any(|attribute| attribute.path().is_ident("doc"));
     let doc = document(&name.to_string(), graph, has_words);
     let fields = fields(graph);
-    let constructors = constructors();
+    let constructors = constructors(&checks::required(model, graph));
     let forward = forward::forward(graph);
     let (constant, constants) = (constant::constant(model, graph), checks::constants(model, graph));
     let checks = checks::free_checks(model, graph);
@@ -56,8 +56,8 @@ pub fn expand(model: &Model, graph: &Graph) -> TokenStream {
     }
 }
 
-/// What builds a network; it needs no more than the `Network` it is.
-pub fn constructors() -> TokenStream {
+/// What builds a network, which needs no more than the `Network` it is; `required` is what the compiler evaluates first.
+pub fn constructors(required: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         /// A model with fresh weights, every random number of which follows from `seed`.
         ///
@@ -67,6 +67,7 @@ pub fn constructors() -> TokenStream {
             device: &::cnn_runtime::candle_core::Device,
             seed: ::cnn_runtime::Seed,
         ) -> ::cnn_runtime::Result<::cnn_runtime::Model<Self>> {
+            #required
             ::cnn_runtime::Model::new(device, seed)
         }
 
@@ -77,6 +78,7 @@ pub fn constructors() -> TokenStream {
         pub fn from_var_builder(
             vb: ::cnn_runtime::candle_nn::VarBuilder<'_>,
         ) -> ::cnn_runtime::candle_core::Result<Self> {
+            #required
             <Self as ::cnn_runtime::Network>::build(&::cnn_runtime::Weights::from_var_builder(vb))
         }
     }

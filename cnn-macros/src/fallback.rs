@@ -31,7 +31,7 @@ pub fn expand(model: &Model, sketch: &Sketch) -> TokenStream {
         true => quote_spanned!(Span::mixed_site()=> pub #name: #layer),
         false => quote_spanned!(Span::mixed_site()=> pub #name: ::cnn_runtime::layers::#layer),
     });
-    let constructors = constructors();
+    let constructors = constructors(&TokenStream::new());
     let tensor = quote_spanned!(Span::mixed_site()=> ::cnn_runtime::candle_core::Tensor);
     let (inputs, outputs) = (vec![&tensor; sketch.inputs], vec![&tensor; sketch.outputs]);
     let outputs = match outputs.as_slice() {

@@ -249,7 +249,8 @@ fn what_only_the_compiler_knows_is_left_to_it() {
         "spec::Checked::of(&Self::__layer_1,[(\"i\",Some(spec::Shape::new([8,8,3])))])",
         "spec::Checked::of(&spec::Layer::Dense(spec::layers::Dense::new(10)),[(\"x\",Self::__node_1.shape())],)",
         "iferror.is_about_element(\"kernel_size\",1usize){::cnn_runtime::spec::refuse(&error,\"\");}",
-        "let()=Self::__check_1;let()=Self::__check_2;",
+        "Result<::cnn_runtime::Model<Self>>{let()=Self::__check_1;let()=Self::__check_2;::cnn_runtime::Model::new(device,seed)}",
+        "let()=Self::__check_1;let()=Self::__check_2;letinput=spec::Call",
         "calls:[input,conv2d,dense],shapes:[shape_8x8x3,Self::__node_1.shape_or_none(),Self::__node_2.shape_or_none(),],",
     ] {
         assert!(rust.contains(part), "{part}\n\n{rust}");

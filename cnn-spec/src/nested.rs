@@ -118,11 +118,18 @@ impl Graph {
 
 /// What to do to a tensor of shape `found`.
 const fn made_to_fit(declared: &Shape, found: &Shape) -> Text {
-    match (declared.dims(), found.dims()) {
-        ([Dim::Known(height), Dim::Known(width), Dim::Known(channels)], [_, _, Dim::Known(others)]) if *channels == *others => {
-            Text::from("resize it first: `Resizing(").num(*height).and(", ").num(*width).and(")`")
+    let ([height, width, Dim::Known(channels)], [_, _, others]) = (declared.dims(), found.dims()) else {
+        return Text::from("give it a tensor of that shape");
+    };
+    let has_channels = matches!(others, Dim::Known(others) if *others == *channels);
+    let is_of_size = Shape::of(declared.spatial()).admits(&Shape::of(found.spatial()));
+    let to_channels = Text::from("give it as many channels: `Conv2D(").num(*channels).and(", 1)`");
+    match (height, width) {
+        _ if is_of_size => to_channels,
+        (Dim::Known(height), Dim::Known(width)) => {
+            let resized = Text::from("resize it first: `Resizing(").num(*height).and(", ").num(*width).and(")`");
+            if has_channels { resized } else { resized.and("; then ").text(&to_channels) }
         }
-        ([_, _, Dim::Known(channels)], [_, _, _]) => Text::from("give it as many channels: `Conv2D(").num(*channels).and(", 1)`"),
         _ => Text::from("give it a tensor of that shape"),
     }
 }
@@ -175,6 +182,8 @@ mod tests {
         let error = on(&FIXED, Shape::new([28, 28, 3])).unwrap_err();
         assert_eq!(error.message.as_str(), "`Fixed` takes 8×8×3; `i` is 28×28×3");
         assert_eq!(error.help.as_str(), "resize it first: `Resizing(8, 8)`");
+        let error = on(&FIXED, Shape::new([28, 28, 1])).unwrap_err();
+        assert_eq!(error.help.as_str(), "resize it first: `Resizing(8, 8)`; then give it as many channels: `Conv2D(3, 1)`");
         let error = on(&OPEN, Shape::new([28, 28, 1])).unwrap_err();
         assert_eq!(error.help.as_str(), "give it as many channels: `Conv2D(3, 1)`");
         let error = on(&OPEN, Shape::new([2, 2, 3])).unwrap_err();

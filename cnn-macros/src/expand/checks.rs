@@ -39,10 +39,12 @@ pub fn free_checks(model: &Model, graph: &Graph) -> TokenStream {
         .collect()
 }
 
-/// What a graph evaluates first: the checks of a model with parameters.
+/// What a graph and its constructors evaluate first: the checks of a model with parameters.
+///
+/// The constructors do, so that the compiler tells where the model is used; it shows these statements as the model's name.
 pub fn required(model: &Model, graph: &Graph) -> TokenStream {
     let names = checked(graph).filter(|_| has_parameters(model)).map(|(index, _)| check_name(index));
-    quote_spanned!(Span::mixed_site()=> #(let () = Self::#names;)*)
+    quote_spanned!(model.name.span().resolved_at(Span::mixed_site())=> #(let () = Self::#names;)*)
 }
 
 /// The layer of node `index` as a value of the rule book.
