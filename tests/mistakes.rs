@@ -4,7 +4,11 @@
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
+#[path = "support/own.rs"]
+mod own;
+
 use cnn_runtime::prelude::*;
+use own::MyLayer;
 
 #[test]
 fn arguments_a_missing_argument() -> Result<()> {
@@ -2001,6 +2005,101 @@ fn names_two_mistakes_are_two_errors() -> Result<()> {
         x = Conv2D(8, 3, relu)(i);
         y = Conv2D(8, 40, padding=same)(i);
         Model(i, [x, y])
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_custom_without_a_layer() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Custom(layer=MyLayer { by: 0.5 })(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_a_number_for_a_layer() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Dense(10)(i);
+        x = Custom(MyLayer { by: 0.5 })(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_the_name_of_a_layer_in_quotes() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Dense(10)(i);
+        x = Custom(MyLayer { by: 0.5 })(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_a_layer_of_one_s_own_without_custom() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Custom(MyLayer { by: 0.5 })(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_arguments_of_the_layer_beside_it() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Custom(MyLayer { by: 0.5 })(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_a_keyword_with_a_typing_mistake() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Custom(MyLayer { by: 0.5 }, name=half)(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_a_tensor_in_the_first_parentheses() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Custom(MyLayer { by: 0.5 })(i);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_no_tensor() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Dense(10)(i);
+        x = Custom(MyLayer { by: 0.5 })(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_a_layer_that_is_applied_to_nothing() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Dense(10)(i);
+        x = Custom(MyLayer { by: 0.5 })(x);
+    };
+    net.build(&Device::Cpu, Seed(0)).map(drop)
+}
+
+#[test]
+fn own_layers_a_name_that_is_taken() -> Result<()> {
+    let net = model! {
+        i = Input(28);
+        x = Custom(MyLayer { by: 0.5 }, name=half)(i);
+        x = Custom(MyLayer { by: 0.25 }, name=half_1)(x);
     };
     net.build(&Device::Cpu, Seed(0)).map(drop)
 }

@@ -160,7 +160,11 @@ impl Binder<'_> {
     fn stray(&self, word: &str, given: &Given) -> Option<Problem> {
         let words: Vec<&str> = self.table.iter().flat_map(bare_words).collect();
         let is_near = suggest::nearest(word, words.iter().copied()).is_some();
-        let may_be_size = self.next().is_some_and(|index| takes_numbers(self.table[index].kind));
+        let next = self.next().map(|index| self.table[index].kind);
+        if next == Some(Kind::Layer) {
+            return None;
+        }
+        let may_be_size = next.is_some_and(takes_numbers);
         if matches!(given.written, Written::Name(_)) && may_be_size && !is_near {
             return None;
         }

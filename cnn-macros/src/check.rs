@@ -16,7 +16,7 @@ use crate::evaluate;
 use crate::fallback::{Field, Sketch};
 use crate::graph::{self, Described, Edge, Graph, Node, Source, Step};
 use crate::names::Names;
-use crate::report::{Errors, Problem};
+use crate::report::{Errors, Problem, spaced};
 use crate::suggest;
 use cnn_spec as spec;
 use proc_macro2::TokenStream;
@@ -485,14 +485,18 @@ impl<'a> Checker<'a> {
     /// Reports a layer that should have been applied to something, once.
     fn not_applied(&mut self, held: usize, name: &Ident) {
         let held = &mut self.held[held];
-        if !std::mem::replace(&mut held.is_used, true)
-            && let Some(Err(error)) = held.read.layer.known().map(|layer| layer.infer(&[]))
-        {
-            held.unended.into_iter().for_each(|mistake| self.errors.withdraw(mistake));
-            let help = format!("{}, or later by its name: `{name}(…)`", error.help);
-            self.errors.push(Problem::new(error.message.to_string()).help(help).at(&held.call.layer));
-            self.use_everything();
+        if std::mem::replace(&mut held.is_used, true) {
+            return;
         }
+        let (message, help) = match held.read.layer.known().map(|layer| layer.infer(&[])) {
+            Some(Ok(_)) => return,
+            Some(Err(error)) => (error.message.to_string(), error.help.to_string()),
+            None => without_tensor(held.call),
+        };
+        held.unended.into_iter().for_each(|mistake| self.errors.withdraw(mistake));
+        let help = format!("{help}, or later by its name: `{name}(…)`");
+        self.errors.push(Problem::new(message).help(help).at(&held.call.layer));
+        self.use_everything();
     }
 }
 
@@ -503,6 +507,12 @@ fn label(expression: &Expression) -> String {
         Expression::Call(call) => format!("{}(…)", call.layer),
         Expression::Sum { terms, .. } => terms.iter().map(label).collect::<Vec<_>>().join(" + "),
     }
+}
+
+/// What is said of a layer that is applied to nothing, and what to do, where its rule is not known.
+fn without_tensor(call: &Call) -> (String, String) {
+    let arguments = if call.arguments.as_ref().is_some_and(Vec::is_empty) { "" } else { "…" };
+    (format!("`{}` is applied to no tensor", call.layer), format!("apply it to one: `{}({arguments})(x)`", call.layer))
 }
 
 fn wrong_count(names: &[Ident], found: usize) -> crate::report::Mistake {
@@ -524,6 +534,6 @@ fn unknown_layer(call: &Call, blocks: &[String]) -> Problem {
     let has_more = call.arguments.as_ref().is_some_and(|arguments| arguments.len() > 1);
     match suggest::function(&kind, argument.unwrap_or("x"), has_more).filter(|_| is_function) {
         Some(help) => problem.help(format!("write `{help}`")),
-        None => problem.help(suggest::layer(&kind, blocks)),
+        None => problem.help(suggest::layer(&kind, &spaced(&call.parentheses.clone().into()), blocks)),
     }
 }

@@ -75,11 +75,13 @@ pub fn code(tokens: &TokenStream) -> String {
 pub fn spaced(tokens: &TokenStream) -> String {
     let is_punct = |token: &TokenTree, of: &str| matches!(token, TokenTree::Punct(punct) if of.contains(punct.as_char()));
     let is_joint = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.spacing() == Spacing::Joint);
-    let (mut text, mut before) = (String::new(), None::<TokenTree>);
+    let (mut text, mut before, mut ends_path) = (String::new(), None::<TokenTree>, false);
     for token in tokens.clone() {
-        let is_argument_list = |before: &TokenTree| matches!((before, &token), (TokenTree::Ident(_), TokenTree::Group(_)));
+        let is_list = matches!(&token, TokenTree::Group(group) if group.delimiter() != Delimiter::Brace);
+        let is_argument_list = |before: &TokenTree| is_list && matches!(before, TokenTree::Ident(_));
         let is_tight = |before: &TokenTree| {
-            is_joint(before) || is_punct(before, ".:!&'") || is_punct(&token, ".:,;?") || is_argument_list(before)
+            let leads = is_joint(before) || is_punct(before, ".!&'") || ends_path;
+            leads || is_punct(&token, ".:,;?") || is_argument_list(before)
         };
         if before.as_ref().is_some_and(|before| !is_tight(before)) {
             text.push(' ');
@@ -96,6 +98,7 @@ pub fn spaced(tokens: &TokenStream) -> String {
             }
             token => token.to_string(),
         };
+        ends_path = is_punct(&token, ":") && before.as_ref().is_some_and(|before| is_joint(before) && is_punct(before, ":"));
         before = Some(token);
     }
     text
@@ -232,6 +235,8 @@ mod tests {
     #[test]
     fn code_is_written_as_people_do() {
         for source in ["nn.ReLU()", "0..n", "filters == 3", "range(1, n)", "[(1, 2), 3]", "!strict", "tf::nn::relu", "a + b * 2"]
+            .into_iter()
+            .chain(["Scale { by: 0.5 }", "::a::B { c: d::E }"])
         {
             assert_eq!(code(&source.parse().expect("it is made of tokens")), format!("`{source}`"));
         }

@@ -87,13 +87,17 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("size", "did you mean `pool_size`?"),
 ];
 
-/// A fix for the unknown layer `name`, where `blocks` are declared.
-pub fn layer(name: &str, blocks: &[String]) -> String {
+/// A fix for the unknown layer `name`, called with `arguments` where `blocks` are declared.
+pub fn layer(name: &str, arguments: &str, blocks: &[String]) -> String {
     let known = blocks.iter().map(String::as_str).chain(Layer::NAMES.iter().copied());
     match (here(name).or_else(|| nearest(name, known)), activation(name)) {
         (Some(nearest), _) => did_you_mean(nearest),
         (None, Some(activation)) => format!("write `Activation({activation})`"),
-        (None, None) => "layers have Keras' names, such as `Conv2D`, `MaxPooling2D`, `Flatten` and `Dense`".into(),
+        (None, None) => {
+            format!(
+                "layers have Keras' names, such as `Conv2D`, `Flatten` and `Dense`; one of your own is `Custom({name}{arguments})(…)`"
+            )
+        }
     }
 }
 
@@ -205,10 +209,10 @@ mod tests {
 
     #[test]
     fn misspellings_and_other_frameworks() {
-        assert_eq!(layer("Conv2d", &[]), "did you mean `Conv2D`?");
-        assert_eq!(layer("Linear", &[]), "did you mean `Dense`?");
-        assert_eq!(layer("MaxPool2D", &[]), "did you mean `MaxPooling2D`?");
-        assert!(layer("Transformer", &[]).starts_with("layers have Keras' names"));
+        assert_eq!(layer("Conv2d", "(8)", &[]), "did you mean `Conv2D`?");
+        assert_eq!(layer("Linear", "(8)", &[]), "did you mean `Dense`?");
+        assert_eq!(layer("MaxPool2D", "(8)", &[]), "did you mean `MaxPooling2D`?");
+        assert!(layer("Transformer", "(8)", &[]).starts_with("layers have Keras' names"));
         assert_eq!(argument("strid", &["filters", "strides"], &["stride"]), "did you mean `stride`?");
         assert_eq!(argument("kernel", &["filters", "kernel_size"], &[]), "did you mean `kernel_size`?");
         assert_eq!(argument("kernel", &["rate"], &["p"]), "the arguments are `rate`");
@@ -220,7 +224,7 @@ mod tests {
         let depthwise = ["depthwise_regularizer", "bias_regularizer", "depthwise_constraint", "bias_constraint"];
         assert_eq!(argument("kernel_regularizer", &depthwise, &[]), "did you mean `depthwise_regularizer`?");
         assert_eq!(argument("kernel_constraint", &depthwise, &[]), "did you mean `depthwise_constraint`?");
-        assert_eq!(layer("RMSNorm", &[]), "did you mean `RMSNormalization`?");
+        assert_eq!(layer("RMSNorm", "(8)", &[]), "did you mean `RMSNormalization`?");
         assert_eq!(tensor("j", &["x".into(), "i".into()]), "did you mean `x`?");
         assert_eq!(tensor("images", &["x".into(), "i".into()]), "the tensors here are `x` and `i`");
     }

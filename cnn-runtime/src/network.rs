@@ -5,6 +5,11 @@ use crate::{Context, Weights};
 use candle_core::{Result, Tensor};
 
 /// A network declared with [`model!`](crate::model).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no model",
+    label = "a layer without arguments that is none of the language is another model",
+    note = "declare it with `model!`; a layer of your own is an argument of `Custom`"
+)]
 pub trait Network: Sized + Send + Sync + 'static {
     /// The checked network as data.
     const GRAPH: Graph;

@@ -1,6 +1,7 @@
 //! The rules several layers share, and a layer of one's own may: how many tensors, of which rank, and sizes that must not be 0.
 
-use crate::{Activation, At, Dim, Inferred, Operand, Shape, ShapeError, Text};
+use crate::error::is_same;
+use crate::{Activation, At, Custom, Dim, Inferred, Layer, Operand, Shape, ShapeError, Text};
 
 /// The one tensor a layer takes.
 ///
@@ -11,7 +12,20 @@ pub const fn one<'a>(layer: &str, inputs: &'a [Operand<'a>]) -> Result<&'a Opera
         return Ok(input);
     }
     let message = Text::from("`").and(layer).and("` takes one tensor, found ").num(inputs.len());
-    Err(ShapeError::new(At::Inputs, message).help(Text::from("apply it to one tensor: `").and(layer).and("(…)(x)`")))
+    let call = if is_of_the_language(layer) { layer } else { Custom::NAME };
+    Err(ShapeError::new(At::Inputs, message).help(Text::from("apply it to one tensor: `").and(call).and("(…)(x)`")))
+}
+
+/// Whether a layer is one of the language, and not a user's own.
+const fn is_of_the_language(layer: &str) -> bool {
+    let mut i = 0;
+    while i < Layer::NAMES.len() {
+        if is_same(Layer::NAMES[i], layer) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 /// The one image a layer takes: height, width, channels.

@@ -1,7 +1,7 @@
 //! One application of a layer: what follows from it, what is wrong with it, and what is left to the compiler to check.
 
 use super::blame::{blamable, blamed};
-use super::{Checker, Held, Read, Slot, Value};
+use super::{Checker, Held, Read, Slot, Value, without_tensor};
 use crate::ast::{Call, Expression};
 use crate::graph::{Blamed, Check, Described, Node, Source};
 use crate::report::Problem;
@@ -65,6 +65,12 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
+        if operands.is_empty() && inferred.is_none() {
+            let (message, help) = without_tensor(call);
+            let tokens = blame.map_or_else(|| call.layer.to_token_stream(), ToTokens::to_token_stream);
+            self.errors.push(Problem::new(message).help(help).at(tokens));
+            return None;
+        }
         let first = held.applied.clone();
         let layer = match &first {
             Some((node, first)) => {

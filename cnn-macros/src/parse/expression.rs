@@ -4,7 +4,7 @@ use super::{call, skip_token};
 use crate::ast::{Expression, Tensors};
 use crate::report::{Errors, Mistake, Problem, Result, spaced};
 use crate::suggest;
-use cnn_spec::{Input, Layer};
+use cnn_spec::{Custom, Input, Layer};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -43,6 +43,9 @@ fn term(input: ParseStream, errors: &mut Errors) -> Result<Expression> {
         return Err(not_a_name(input, "a layer or a tensor"));
     }
     let name = unqualified(input, errors)?;
+    if input.peek(token::Brace) && name.to_string().starts_with(char::is_uppercase) {
+        return Err(own_layer(input, &name)?);
+    }
     if !input.peek(token::Paren) {
         return Ok(Expression::Tensor(name));
     }
@@ -50,6 +53,15 @@ fn term(input: ParseStream, errors: &mut Errors) -> Result<Expression> {
         return sequential(input, &name, errors);
     }
     Ok(Expression::Call(call::call(input, name, errors)?))
+}
+
+/// What is said of `MyLayer { … }(x)`.
+fn own_layer(input: ParseStream, name: &Ident) -> Result<Mistake> {
+    let (fields, _) = call::group(input)?;
+    let tensors = if input.peek(token::Paren) { spaced(&call::group(input)?.0.into()) } else { "(…)".to_string() };
+    let problem = Problem::new(format!("a layer of your own is an argument of `{}`", Custom::NAME));
+    let help = format!("write `{}({name} {}){tensors}`", Custom::NAME, spaced(&fields.into()));
+    Ok(problem.help(help).at(name))
 }
 
 /// That the next token is no name of `what` is expected, which keywords of Rust cannot be.

@@ -201,7 +201,7 @@ fn mended_sources_are_built_elsewhere() {
     let mut program = String::from(
         "//! What the mistakes of `mistakes/` become when their help is followed: each builds.\n//!\n\
          //! `MISTAKES=overwrite cargo test -p cnn-macros mistakes` writes this file from those pages.\n\n\
-         #![cfg_attr(rustfmt, rustfmt_skip)]\n\nuse cnn_runtime::prelude::*;\n",
+         #![cfg_attr(rustfmt, rustfmt_skip)]\n\n#[path = \"support/own.rs\"]\nmod own;\n\nuse cnn_runtime::prelude::*;\nuse own::MyLayer;\n",
     );
     for page in Page::all() {
         let name = page.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
