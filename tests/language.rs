@@ -546,6 +546,23 @@ fn open_sizes_have_a_least() -> Result<()> {
     for (height, width) in [(10, 8), (11, 9), (40, 8)] {
         assert_eq!(run(height, width)?.dims(), [1, 2]);
     }
+    // Those of a model with constants, and past a layer of one's own, are known before it is built.
+    const K: usize = 5;
+    model! {
+        Mixed {
+            i = Input(_, _, 3);
+            x = Conv2D(8, K, stride=2)(i);
+            x = Custom(SqueezeExcite { ratio: 2 })(x);
+            x = Conv2D(8, (3, 2))(x);
+            x = GlobalAveragePooling2D()(x);
+        }
+    }
+    assert_eq!(Mixed::GRAPH.smallest_input(), Some(vec![spec::Shape::new([9, 7, 3])]));
+    let error = Mixed::new(&Device::Cpu, Seed(1))?
+        .forward(&Tensor::zeros((1, 9, 6, 3), DType::F32, &Device::Cpu)?, &Context::inference())
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("`input` takes a batch of at least N×9×7×3, found 1×9×6×3"), "{error}");
     let error = run(10, 7).unwrap_err().to_string();
     assert!(error.starts_with("`input` takes a batch of at least N×10×8×3, found 1×10×7×3"), "{error}");
     Ok(())

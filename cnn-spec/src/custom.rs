@@ -2,13 +2,25 @@
 
 use crate::{Activation, Argument, Checked, Inferred, Kind, Operand, Shape, ShapeError, rules};
 
+/// The rule of a user's own layer, its arguments known.
+pub type Rule = fn(&[Operand]) -> Result<Inferred, ShapeError>;
+
 /// `Custom(MyLayer { … })`, applied to tensors of certain shapes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Custom {
     /// What its layer is called in summaries, such as `MyLayer`.
     pub name: &'static str,
     /// What follows from its arguments and those shapes.
     pub inferred: Inferred,
+    /// What the same follows from, for shapes that are only known when the network runs.
+    pub rule: Rule,
+}
+
+/// A rule cannot be compared; of one layer, the same follows from the same.
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.inferred) == (other.name, other.inferred)
+    }
 }
 
 impl Custom {
@@ -17,6 +29,17 @@ impl Custom {
 
     /// The one argument it takes: the layer.
     pub const ARGUMENTS: &'static [Argument] = &[Argument { name: "layer", aliases: &[], kind: Kind::Layer, default: None }];
+
+    /// What follows from tensors of these shapes, which a constant cannot ask.
+    ///
+    /// # Errors
+    /// If the layer's rule refuses them, or gives what no layer may.
+    pub fn infer(&self, inputs: &[Operand]) -> Result<Inferred, ShapeError> {
+        match Checked::by_rule(self.name, (self.rule)(inputs)) {
+            Checked::Broken(error) => Err(error),
+            checked => Ok(checked.inferred_or_none()),
+        }
+    }
 }
 
 impl Checked {
@@ -77,8 +100,11 @@ mod tests {
 
     #[test]
     fn a_network_knows_what_its_rule_inferred() {
-        const CUSTOM: Custom = Custom { name: "Twice", inferred: Inferred::shape(IMAGE) };
+        const CUSTOM: Custom =
+            Custom { name: "Same", inferred: Inferred::shape(IMAGE), rule: |inputs| Ok(Inferred::shape(inputs[0].shape)) };
         let layer = Layer::Custom(&CUSTOM);
-        assert_eq!((layer.name(), layer.infer(&[]).unwrap().shape), ("Twice", IMAGE));
+        assert_eq!((layer.name(), layer.infer(&[]).unwrap().shape), ("Same", IMAGE));
+        let other = Operand::new("x", Shape::new([5, 4, 3]));
+        assert_eq!(CUSTOM.infer(&[other]).unwrap().shape, other.shape);
     }
 }

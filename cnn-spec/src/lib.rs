@@ -57,7 +57,7 @@ pub use checked::{Checked, refuse};
 pub use columns::{Call, Columns};
 pub use constraint::Constraint;
 pub use convolution::Convolution;
-pub use custom::Custom;
+pub use custom::{Custom, Rule};
 pub use depthwise::{DepthwiseConvolution, SeparableConvolution};
 pub use error::{At, ShapeError};
 pub use graph::{Field, Graph, Node};

@@ -88,6 +88,29 @@ impl Graph {
         Ok(shapes)
     }
 
+    /// The same when the network runs, where the rules of a user's own layers are asked as well.
+    pub(crate) fn shapes_at_run_time(&self, inputs: &[Operand]) -> Result<Vec<Shape>, ShapeError> {
+        let mut shapes = vec![Shape::of(&[]); self.nodes.len()];
+        self.inputs.iter().zip(inputs).for_each(|(node, input)| shapes[*node] = input.shape);
+        for (index, node) in self.nodes.iter().enumerate() {
+            let operand = |input: &usize| Operand::new(self.nodes[*input].tensor, shapes[*input]);
+            let operands: Vec<Operand> = node.inputs.iter().map(operand).collect();
+            let shape = match node.layer {
+                Layer::Input(_) => Ok(shapes[index]),
+                Layer::Custom(custom) => custom.infer(&operands).map(|inferred| inferred.shape),
+                Layer::Model(network) => network.output_at_run_time(&operands),
+                layer => layer.infer(&operands).map(|inferred| inferred.shape),
+            };
+            shapes[index] = shape.map_err(|error| self.inside(node.name, error))?;
+        }
+        Ok(shapes)
+    }
+
+    fn output_at_run_time(&self, inputs: &[Operand]) -> Result<Shape, ShapeError> {
+        self.takes(inputs)?;
+        Ok(self.shapes_at_run_time(inputs)?[self.outputs[0]])
+    }
+
     /// What follows of one node from the shapes of those before it.
     const fn at(&self, index: usize, shapes: &[Shape; Self::MOST]) -> Result<Inferred, ShapeError> {
         const MOST_INPUTS: usize = 64;

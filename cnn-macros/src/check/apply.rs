@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
                 return None;
             }
         };
-        if operands.is_empty() && inferred.is_none() {
+        if operands.is_empty() && inferred.is_none() && call.layer != spec::Input::NAME {
             let (message, help) = without_tensor(call);
             let tokens = blame.map_or_else(|| call.layer.to_token_stream(), ToTokens::to_token_stream);
             self.errors.push(Problem::new(message).help(help).at(tokens));

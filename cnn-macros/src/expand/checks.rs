@@ -183,6 +183,7 @@ fn rule(graph: &Graph, index: usize, inputs: &[TokenStream]) -> Option<TokenStre
     let infer = Ident::new("infer", first);
     // What goes wrong in the rule is shown where the layer is.
     let inferred = quote_spanned!(first.resolved_at(Span::mixed_site())=> (#value).#infer(&operands));
+    let asked = quote_spanned!(Span::mixed_site()=> (#value).#infer(operands));
     Some(quote_spanned! {Span::mixed_site()=>
         const #operands: Option<[::cnn_runtime::spec::Operand<'static>; #count]> = {
             use ::cnn_runtime::spec;
@@ -192,8 +193,11 @@ fn rule(graph: &Graph, index: usize, inputs: &[TokenStream]) -> Option<TokenStre
             Some(operands) => ::cnn_runtime::spec::Checked::by_rule(#kind, #inferred),
             None => ::cnn_runtime::spec::Checked::Poisoned,
         };
-        const #custom: &'static ::cnn_runtime::spec::Custom =
-            &::cnn_runtime::spec::Custom { name: #kind, inferred: Self::#node.inferred_or_none() };
+        const #custom: &'static ::cnn_runtime::spec::Custom = &::cnn_runtime::spec::Custom {
+            name: #kind,
+            inferred: Self::#node.inferred_or_none(),
+            rule: |operands| #asked,
+        };
     })
 }
 
