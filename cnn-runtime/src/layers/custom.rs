@@ -71,8 +71,9 @@ use std::sync::Arc;
 /// allowed). Its operands have the shapes of one example, channels last, and the names of the tensors in the
 /// source. [`rules`](crate::spec::rules) has the checks that most layers begin with. An error is reported on what it is
 /// [`At`](crate::spec::At): `At::Input(0)` is the first tensor, `At::Argument("start")` the field `start` of a struct literal.
-/// A size is [`Dim::Unknown`](crate::spec::Dim) where the model says `_`; inside another model the rule is not asked again,
-/// and such sizes stay unknown. The layer ends in no activation as far as a loss is concerned: a `softmax` that closes a
+/// A size is [`Dim::Unknown`](crate::spec::Dim) where the model says `_`; which sizes are too small, the rule is asked when the
+/// network is built. Inside another model it is not asked again while the program compiles, and such sizes stay unknown there.
+/// The layer ends in no activation as far as a loss is concerned: a `softmax` that closes a
 /// network is a layer of the language.
 ///
 /// **Gradients** are candle's: whatever `forward` computes by candle's operations is differentiated. Some of them have a
