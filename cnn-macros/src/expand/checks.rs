@@ -193,6 +193,7 @@ fn rule(graph: &Graph, index: usize, inputs: &[TokenStream]) -> Option<TokenStre
             Some(operands) => ::cnn_runtime::spec::Checked::by_rule(#kind, #inferred),
             None => ::cnn_runtime::spec::Checked::Poisoned,
         };
+        #[allow(clippy::result_large_err)]
         const #custom: &'static ::cnn_runtime::spec::Custom = &::cnn_runtime::spec::Custom {
             name: #kind,
             inferred: Self::#node.inferred_or_none(),
