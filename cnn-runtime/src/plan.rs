@@ -83,6 +83,11 @@ impl Plan {
             };
         }
         self.check(xs)?;
+        // On a thread of the pool, which goes from step to step without being woken.
+        rayon::scope(|_| self.predict_batch(xs, batch))
+    }
+
+    fn predict_batch(&self, xs: &Tensor, batch: usize) -> Result<Tensor> {
         let images = self.images_in_a_group(batch);
         let (head, tail) = self.steps.split_at(self.tail);
         let output = self.outputs[0];

@@ -5,7 +5,7 @@ use super::few_rows::{self, Columns};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
-use super::tile_matrix::{Right, pays, product};
+use super::tile_matrix::{Right, fills, product};
 use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::{Activation, Convolution};
@@ -101,7 +101,7 @@ impl PreparedDense {
                 let at = |feature: usize, unit: usize| self.weight[unit * features + feature];
                 return self.for_few_rows.get_or_init(|| Columns::pack([features, units], at)).product(xs, ending);
             }
-            if pays(batch, features, units) {
+            if fills(batch, features) {
                 return product(xs, features, self.for_tiles.get_or_init(right), ending);
             }
             let mut ys = vec![0.0; batch * units];

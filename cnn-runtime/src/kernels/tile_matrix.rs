@@ -143,10 +143,15 @@ thread_local! {
     static SCRATCH: RefCell<Aligned<u16>> = RefCell::default();
 }
 
-/// Whether a product of these sizes is worth tiles' while, and there are any.
+/// Whether so many rows and numbers in them fill tiles, and there are any.
+pub(super) fn fills(rows: usize, depth: usize) -> bool {
+    rows >= SIDE && depth >= SIDE && super::tiles::available()
+}
+
+/// Whether a product of these sizes is worth tiles' while, and the packing of its right matrix.
 pub(super) fn pays(rows: usize, depth: usize, columns: usize) -> bool {
     const PRODUCTS: usize = 1024 * 1024;
-    rows >= SIDE && depth >= SIDE && rows * depth * columns >= PRODUCTS && super::tiles::available()
+    fills(rows, depth) && rows * depth * columns >= PRODUCTS
 }
 
 /// The product of a matrix with `right`, both row by row, and what is to become of it.
