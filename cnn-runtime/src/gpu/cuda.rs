@@ -1,13 +1,17 @@
 //! Kernels on a CUDA device, by candle's stream of it.
 
 use super::argument::{Memory, MemoryMut, extent};
-use super::{Argument, Kernel};
-use candle_core::backend::BackendDevice;
+use super::{Argument, Kernel, Onto, Place};
+use crate::Precision;
+use candle_core::backend::{BackendDevice, BackendStorage};
+use candle_core::cuda_backend::cudarc::cublas::result::gemm_strided_batched_ex;
+use candle_core::cuda_backend::cudarc::cublas::sys::{cublasComputeType_t, cublasGemmAlgo_t, cublasOperation_t, cudaDataType_t};
 use candle_core::cuda_backend::cudarc::driver::{
     CudaSlice, CudaStream, DevicePtr, DevicePtrMut, LaunchConfig, PushKernelArg, SyncOnDrop,
 };
 use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
-use candle_core::{CudaDevice, DType, Layout, Result, Storage};
+use candle_core::{CudaDevice, DType, Layout, Result, Storage, Tensor};
+use std::ffi::c_void;
 
 mod kernels {
     include!(concat!(env!("OUT_DIR"), "/ptx.rs"));
@@ -47,7 +51,7 @@ macro_rules! each_type {
 }
 
 /// The address of the values there, and what orders this use of them among those of other streams.
-fn address<'a>(memory: Memory<'a>, layout: Option<&Layout>, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
+pub(super) fn address<'a>(memory: Memory<'a>, layout: Option<&Layout>, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
     fn of<'a, T>(values: &'a CudaSlice<T>, first: usize, stream: &'a CudaStream) -> (u64, SyncOnDrop<'a>) {
         let (address, sync) = values.device_ptr(stream);
         (address + (first * size_of::<T>()) as u64, sync)
@@ -60,7 +64,11 @@ fn address<'a>(memory: Memory<'a>, layout: Option<&Layout>, stream: &'a CudaStre
 }
 
 /// As [`address`], to write to.
-fn address_mut<'a>(memory: &'a mut MemoryMut, layout: Option<&Layout>, stream: &'a CudaStream) -> Result<(u64, SyncOnDrop<'a>)> {
+pub(super) fn address_mut<'a>(
+    memory: &'a mut MemoryMut,
+    layout: Option<&Layout>,
+    stream: &'a CudaStream,
+) -> Result<(u64, SyncOnDrop<'a>)> {
     fn of<'a, T>(values: &'a mut CudaSlice<T>, first: usize, stream: &'a CudaStream) -> (u64, SyncOnDrop<'a>) {
         let (address, sync) = values.device_ptr_mut(stream);
         (address + (first * size_of::<T>()) as u64, sync)
@@ -69,6 +77,107 @@ fn address_mut<'a>(memory: &'a mut MemoryMut, layout: Option<&Layout>, stream: &
     match memory {
         MemoryMut::Cuda(storage) => Ok(each_type!(&mut storage.slice, values => of(values, first, stream))),
         _ => candle_core::bail!("a kernel was given memory that is not on the GPU"),
+    }
+}
+
+/// Writes the products of `a`, `B, M, K`, and `b`, `B, K, N`, to their place.
+pub(super) fn products(
+    device: &CudaDevice,
+    a: &Tensor,
+    b: &Tensor,
+    out: &mut Storage,
+    place: Place,
+    precision: Precision,
+) -> Result<()> {
+    let ((count, m, k), n) = (a.dims3()?, b.dim(2)?);
+    let (stream, blas) = (device.cuda_stream(), device.cublas_handle());
+    let ((a_storage, a_layout), (b_storage, b_layout)) = (a.storage_and_layout(), b.storage_and_layout());
+    let (Storage::Cuda(a_values), Storage::Cuda(b_values), Storage::Cuda(out)) = (&*a_storage, &*b_storage, out) else {
+        candle_core::bail!("a product of tensors that are not on the GPU");
+    };
+    let (real, compute) = match (a_values.dtype(), precision) {
+        (DType::F64, _) => (cudaDataType_t::CUDA_R_64F, cublasComputeType_t::CUBLAS_COMPUTE_64F),
+        (DType::F32, Precision::F32) => (cudaDataType_t::CUDA_R_32F, cublasComputeType_t::CUBLAS_COMPUTE_32F),
+        (DType::F32, Precision::Tf32) => (cudaDataType_t::CUDA_R_32F, cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32),
+        (DType::F32, Precision::Bf16) => (cudaDataType_t::CUDA_R_32F, cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF),
+        (other, _) => candle_core::bail!("products are of f32 or f64, found {}", other.as_str()),
+    };
+    if b_values.dtype() != a_values.dtype() || out.dtype() != a_values.dtype() {
+        candle_core::bail!("a product of tensors of different types");
+    }
+    let room = each_type!(&out.slice, values => values.len());
+    if place.end((count, m, n)) > room || (m > 1 && place.row < n) {
+        candle_core::bail!("{count} products of {m}×{n} in {room} values, by {place:?}");
+    }
+    // cuBLAS thinks in columns: a matrix by rows is its transpose to it, and the transpose of the product that of `b` by that
+    // of `a`.
+    let (first, second) = (Operand::new(b_layout, [k, n])?, Operand::new(a_layout, [m, k])?);
+    let size = |size: usize| i32::try_from(size).map_err(candle_core::Error::wrap);
+    let (one, zero) = ((1f32, 1f64), (0f32, 0f64));
+    let scalar = |number: &(f32, f64)| -> *const c_void {
+        if real == cudaDataType_t::CUDA_R_64F { (&raw const number.1).cast() } else { (&raw const number.0).cast() }
+    };
+    let bytes = a_values.dtype().size_in_bytes();
+    let at = |address: u64, first: usize| address + (first * bytes) as u64;
+    let (a_address, _a_in_use) = address(Memory::Cuda(a_values), None, &stream)?;
+    let (b_address, _b_in_use) = address(Memory::Cuda(b_values), None, &stream)?;
+    let mut out = MemoryMut::Cuda(out);
+    let (out_address, _out_in_use) = address_mut(&mut out, None, &stream)?;
+    // SAFETY: the tensors' layouts lie within their memory, `out` has room for what is written, `Operand` has checked how
+    // far matrices' columns are apart, and all of it is in use until the product is on the stream, after which it is freed on it.
+    unsafe {
+        gemm_strided_batched_ex(
+            *blas.handle(),
+            first.operation,
+            second.operation,
+            size(n)?,
+            size(m)?,
+            size(k)?,
+            scalar(&one),
+            at(b_address, b_layout.start_offset()) as *const c_void,
+            real,
+            first.leading,
+            first.matrix,
+            at(a_address, a_layout.start_offset()) as *const c_void,
+            real,
+            second.leading,
+            second.matrix,
+            scalar(if place.onto == Onto::Sums { &one } else { &zero }),
+            at(out_address, place.first) as *mut c_void,
+            real,
+            size(place.row.max(n))?,
+            place.matrix as i64,
+            size(count)?,
+            compute,
+            cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
+        )
+    }
+    .map_err(candle_core::Error::wrap)
+}
+
+/// A factor as cuBLAS is told: a matrix by columns, which is the transpose of one by rows.
+struct Operand {
+    operation: cublasOperation_t,
+    /// Values from one column to the next.
+    leading: i32,
+    /// Values from one matrix to the next.
+    matrix: i64,
+}
+
+impl Operand {
+    /// Matrices of this layout, `B, R, C`, each transposed.
+    fn new(layout: &Layout, [rows, columns]: [usize; 2]) -> Result<Self> {
+        let &[matrix, row, column] = layout.stride() else { candle_core::bail!("a product of {:?}", layout.dims()) };
+        // Where there is one row or column, it does not matter how far the next would be.
+        let (by_rows, by_columns) = (column == 1 || columns == 1, row == 1 || rows == 1);
+        let (operation, leading) = if by_rows && (row >= columns || rows == 1) {
+            (cublasOperation_t::CUBLAS_OP_N, row.max(columns))
+        } else if by_columns && (column >= rows || columns == 1) {
+            (cublasOperation_t::CUBLAS_OP_T, column.max(rows))
+        } else {
+            candle_core::bail!("a product of a matrix with strides {:?}", layout.stride());
+        };
+        Ok(Self { operation, leading: i32::try_from(leading).map_err(candle_core::Error::wrap)?, matrix: matrix as i64 })
     }
 }
 
