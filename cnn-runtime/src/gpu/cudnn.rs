@@ -31,7 +31,7 @@ pub(super) fn convolve(
     let library = Library::of(device)?;
     let Some(plan) = library.plan(convolution, pass)? else { return Ok(None) };
     let dtype = type_of(convolution.precision);
-    let [first, second] = [tensors[0].to_dtype(dtype)?, tensors[1].to_dtype(dtype)?];
+    let [first, second] = [given(tensors[0], dtype)?, given(tensors[1], dtype)?];
     let len = plan.output_len(convolution, pass);
     let mut out = empty(device, dtype, len)?;
     let is_done = plan.run(device, library.handle.0, [&first, &second], &mut out).map_err(told(convolution))?;
@@ -52,6 +52,14 @@ fn type_of(precision: Precision) -> DType {
     }
 }
 
+/// A tensor as cuDNN is given it: of that type, and beginning where its kernels read several values at once.
+fn given(tensor: &Tensor, dtype: DType) -> Result<Tensor> {
+    const ALIGNMENT: usize = 16;
+    let tensor = tensor.to_dtype(dtype)?;
+    let is_aligned = tensor.layout().start_offset() * dtype.size_in_bytes() % ALIGNMENT == 0;
+    if is_aligned { Ok(tensor) } else { tensor.force_contiguous() }
+}
+
 /// What cuDNN says went wrong, and with what.
 fn told(convolution: &Convolution) -> impl Fn(Error) -> Error {
     let convolution = *convolution;
@@ -61,7 +69,7 @@ fn told(convolution: &Convolution) -> impl Fn(Error) -> Error {
 /// Whether cuDNN says that it has no way to, rather than that something is wrong.
 fn is_unsupported(error: CudnnError) -> bool {
     const UNSUPPORTED: std::ops::Range<u32> = 3000..4000;
-    UNSUPPORTED.contains(&(error.0 as u32))
+    UNSUPPORTED.contains(&(error.0 as u32)) || error.0 == sys::cudnnStatus_t::CUDNN_STATUS_DEPRECATED
 }
 
 /// What cuDNN gave, or `None` if it has no way to.
@@ -181,19 +189,16 @@ macro_rules! algorithms {
         let mut choices = Vec::new();
         if if_supported(asked)?.is_some() {
             for one in &found[..count.clamp(0, MOST as i32) as usize] {
-                if one.status != sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS
-                    || one.determinism != sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC
-                    || !is_precise(one.mathType, $precision)
-                {
-                    continue;
-                }
+                let is_usable = one.status == sys::cudnnStatus_t::CUDNN_STATUS_SUCCESS
+                    && one.determinism == sys::cudnnDeterminism_t::CUDNN_DETERMINISTIC;
+                let Some(math) = precise_math(one.mathType, $precision).filter(|_| is_usable) else { continue };
                 // SAFETY: the descriptors are alive.
                 let workspace = unsafe {
-                    result::set_convolution_math_type($slide, one.mathType).map_err(Error::wrap)?;
+                    result::set_convolution_math_type($slide, math).map_err(Error::wrap)?;
                     $size($handle, $($descriptor),+, one.algo)
                 };
                 if let Some(workspace) = if_supported(workspace)?.filter(|size| *size <= WORKSPACE) {
-                    choices.push(Choice { algorithm: $algorithm(one.algo), math: one.mathType, workspace });
+                    choices.push(Choice { algorithm: $algorithm(one.algo), math, workspace });
                 }
             }
         }
@@ -201,12 +206,14 @@ macro_rules! algorithms {
     }};
 }
 
-/// Whether an algorithm that multiplies so keeps the bits that are asked for.
-fn is_precise(math: Math, precision: Precision) -> bool {
-    match precision {
-        Precision::F32 => math == Math::CUDNN_FMA_MATH,
+/// How an algorithm that the heuristics would have multiply by `math` is to multiply; `None` if too few bits would be left.
+fn precise_math(math: Math, precision: Precision) -> Option<Math> {
+    match (math, precision) {
         // Conversion is to `f16`, whose range is small.
-        Precision::Tf32 | Precision::Bf16 => math != Math::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION,
+        (Math::CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION, _) | (Math::CUDNN_TENSOR_OP_MATH, Precision::F32) => None,
+        // By default, `f32` may be multiplied as TF32.
+        (_, Precision::F32) => Some(Math::CUDNN_FMA_MATH),
+        (math, Precision::Tf32 | Precision::Bf16) => Some(math),
     }
 }
 
