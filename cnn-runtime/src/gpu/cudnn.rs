@@ -152,12 +152,17 @@ impl Library {
     }
 }
 
-/// How a pass of a convolution is computed.
-struct Plan {
+/// A convolution as cuDNN is told of it.
+struct Descriptors {
     images: Images,
     weights: Weights,
     output: Images,
     slide: Slide,
+}
+
+/// How a pass of a convolution is computed.
+struct Plan {
+    of: Descriptors,
     /// From the fastest on, as the heuristics have it.
     choices: Vec<Choice>,
     /// Which of these is used: the first that has not turned out to be unsupported.
@@ -217,19 +222,71 @@ fn precise_math(math: Math, precision: Precision) -> Option<Math> {
     }
 }
 
+impl Descriptors {
+    /// Those of a convolution with as much padding after as before; or what cuDNN says against it.
+    fn new(convolution: &Convolution) -> Result<std::result::Result<Self, CudnnError>> {
+        const CHANNELS_LAST: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
+        let &Convolution { window, filters, groups, precision } = convolution;
+        let number = |number: i64| i32::try_from(number).map_err(Error::wrap);
+        // Of the three axes, the first has one cell.
+        let pair = |numbers: [i64; 3]| Ok::<_, Error>([number(numbers[1])?, number(numbers[2])?]);
+        let (batch, channels, groups) = (number(window.batch)?, number(window.channels)?, number(groups as i64)?);
+        let filters = number(filters as i64)?;
+        let ([height, width], [lines, columns], [kernel_height, kernel_width]) =
+            (pair(window.input)?, pair(window.output)?, pair(window.size)?);
+        let ([above, left], [down, right], [dilation_down, dilation_right]) =
+            (pair(window.before)?, pair(window.strides)?, pair(window.dilation)?);
+        let (kind, math) = match precision {
+            Precision::F32 => (sys::cudnnDataType_t::CUDNN_DATA_FLOAT, Math::CUDNN_FMA_MATH),
+            Precision::Tf32 => (sys::cudnnDataType_t::CUDNN_DATA_FLOAT, Math::CUDNN_DEFAULT_MATH),
+            Precision::Bf16 => (sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16, Math::CUDNN_TENSOR_OP_MATH),
+        };
+        let found = Self { images: Images::new()?, weights: Weights::new()?, output: Images::new()?, slide: Slide::new()? };
+        let output = [batch, filters, lines, columns];
+        let mut computed = [0; 4];
+        let mut tell = || {
+            // SAFETY: the descriptors are alive.
+            unsafe {
+                result::set_tensor4d_descriptor(found.images.0, CHANNELS_LAST, kind, [batch, channels, height, width])?;
+                result::set_tensor4d_descriptor(found.output.0, CHANNELS_LAST, kind, output)?;
+                let size = [filters, channels / groups, kernel_height, kernel_width];
+                result::set_filter4d_descriptor(found.weights.0, kind, CHANNELS_LAST, size)?;
+                result::set_convolution2d_descriptor(
+                    found.slide.0,
+                    above,
+                    left,
+                    down,
+                    right,
+                    dilation_down,
+                    dilation_right,
+                    sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
+                    // Sums are of `f32` whatever the factors are.
+                    sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
+                )?;
+                result::set_convolution_group_count(found.slide.0, groups)?;
+                result::set_convolution_math_type(found.slide.0, math)?;
+                let [n, c, h, w] = computed.each_mut();
+                sys::cudnnGetConvolution2dForwardOutputDim(found.slide.0, found.images.0, found.weights.0, n, c, h, w).result()
+            }
+        };
+        if let Err(error) = tell() {
+            return Ok(Err(error));
+        }
+        // Before it writes beyond what there is room for.
+        if computed != output {
+            candle_core::bail!("its output is {computed:?}, expected {output:?}");
+        }
+        Ok(Ok(found))
+    }
+}
+
 impl Plan {
     /// The plan for a convolution with as much padding after as before; `None` if cuDNN does not support it.
     fn new(handle: sys::cudnnHandle_t, convolution: &Convolution, pass: Pass) -> Result<Option<Self>> {
-        let (precision, choices) = (convolution.precision, Vec::new());
-        let (images, weights) = (Images::new()?, Weights::new()?);
-        let (output, slide) = (Images::new()?, Slide::new()?);
-        let mut plan = Self { images, weights, output, slide, choices, chosen: Cell::new(0) };
-        if if_supported(plan.describe(convolution)?)?.is_none() {
-            return Ok(None);
-        }
-        let Self { images, weights, output, slide, .. } = &plan;
-        let (x, w, y, slide) = (images.0, weights.0, output.0, slide.0);
-        plan.choices = match pass {
+        let precision = convolution.precision;
+        let Some(of) = if_supported(Descriptors::new(convolution)?)? else { return Ok(None) };
+        let (x, w, y, slide) = (of.images.0, of.weights.0, of.output.0, of.slide.0);
+        let choices = match pass {
             Pass::Values => algorithms!(
                 result::get_convolution_forward_algorithm,
                 result::get_convolution_forward_workspace_size,
@@ -255,51 +312,7 @@ impl Plan {
                 (handle, x, y, slide, w)
             ),
         };
-        Ok(if plan.choices.is_empty() { None } else { Some(plan) })
-    }
-
-    /// Tells the descriptors of the convolution.
-    fn describe(&self, convolution: &Convolution) -> Result<std::result::Result<(), CudnnError>> {
-        const CHANNELS_LAST: sys::cudnnTensorFormat_t = sys::cudnnTensorFormat_t::CUDNN_TENSOR_NHWC;
-        let &Convolution { window, filters, groups, precision } = convolution;
-        let number = |number: i64| i32::try_from(number).map_err(Error::wrap);
-        // Of the three axes, the first has one cell.
-        let pair = |numbers: [i64; 3]| Ok::<_, Error>([number(numbers[1])?, number(numbers[2])?]);
-        let (batch, channels, groups) = (number(window.batch)?, number(window.channels)?, number(groups as i64)?);
-        let filters = number(filters as i64)?;
-        let ([height, width], [lines, columns], [kernel_height, kernel_width]) =
-            (pair(window.input)?, pair(window.output)?, pair(window.size)?);
-        let ([above, left], [down, right], [dilation_down, dilation_right]) =
-            (pair(window.before)?, pair(window.strides)?, pair(window.dilation)?);
-        let (kind, math) = match precision {
-            Precision::F32 => (sys::cudnnDataType_t::CUDNN_DATA_FLOAT, Math::CUDNN_FMA_MATH),
-            Precision::Tf32 => (sys::cudnnDataType_t::CUDNN_DATA_FLOAT, Math::CUDNN_DEFAULT_MATH),
-            Precision::Bf16 => (sys::cudnnDataType_t::CUDNN_DATA_BFLOAT16, Math::CUDNN_TENSOR_OP_MATH),
-        };
-        let tell = || {
-            // SAFETY: the descriptors are alive.
-            unsafe {
-                result::set_tensor4d_descriptor(self.images.0, CHANNELS_LAST, kind, [batch, channels, height, width])?;
-                result::set_tensor4d_descriptor(self.output.0, CHANNELS_LAST, kind, [batch, filters, lines, columns])?;
-                let size = [filters, channels / groups, kernel_height, kernel_width];
-                result::set_filter4d_descriptor(self.weights.0, kind, CHANNELS_LAST, size)?;
-                result::set_convolution2d_descriptor(
-                    self.slide.0,
-                    above,
-                    left,
-                    down,
-                    right,
-                    dilation_down,
-                    dilation_right,
-                    sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
-                    // Sums are of `f32` whatever the factors are.
-                    sys::cudnnDataType_t::CUDNN_DATA_FLOAT,
-                )?;
-                result::set_convolution_group_count(self.slide.0, groups)?;
-                result::set_convolution_math_type(self.slide.0, math)
-            }
-        };
-        Ok(tell())
+        Ok(if choices.is_empty() { None } else { Some(Self { of, choices, chosen: Cell::new(0) }) })
     }
 
     /// Values of what a pass computes.
@@ -352,7 +365,8 @@ impl Plan {
         // What is there is multiplied by the second number and added: nothing.
         let (one, zero) = (1f32, 0f32);
         let (one, zero): (*const c_void, *const c_void) = ((&raw const one).cast(), (&raw const zero).cast());
-        let (x, w, y, slide) = (self.images.0, self.weights.0, self.output.0, self.slide.0);
+        let Descriptors { images, weights, output, slide } = &self.of;
+        let (x, w, y, slide) = (images.0, weights.0, output.0, slide.0);
         // SAFETY: handle and descriptors are alive. The tensors lie row by row, have the sizes and the types that the descriptors
         // were told of, and are in use until the pass is on the stream, after which they are freed on it. So is the workspace, of
         // the size that this algorithm takes.
@@ -408,5 +422,51 @@ impl Plan {
                 },
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::Window;
+
+    /// A window over images, in both directions.
+    fn convolution(input: [i64; 2], output: [i64; 2], strides: [i64; 2], dilation: [i64; 2], before: [i64; 2]) -> Convolution {
+        let image = |[height, width]: [i64; 2]| [1, height, width];
+        let window = Window {
+            batch: 2,
+            channels: 8,
+            input: image(input),
+            output: image(output),
+            size: [1, 3, 5],
+            strides: image(strides),
+            dilation: image(dilation),
+            before: [0, before[0], before[1]],
+        };
+        Convolution { window, filters: 6, groups: 2, precision: Precision::Tf32 }
+    }
+
+    #[test]
+    fn descriptors_have_the_sizes_of_the_convolution() {
+        for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
+            let convolution = Convolution { precision, ..convolution([9, 12], [5, 4], [2, 1], [1, 2], [1, 0]) };
+            let found = Descriptors::new(&convolution).unwrap().unwrap();
+            let [mut n, mut c, mut h, mut w, mut kind] = [0; 5].map(|_: i32| 0);
+            let mut strides = [0; 4];
+            let [by_n, by_c, by_h, by_w] = strides.each_mut();
+            let kind = (&raw mut kind).cast();
+            // SAFETY: the descriptor is alive, and each number has its place.
+            let asked = unsafe {
+                sys::cudnnGetTensor4dDescriptor(found.images.0, kind, &mut n, &mut c, &mut h, &mut w, by_n, by_c, by_h, by_w)
+            };
+            asked.result().unwrap();
+            assert_eq!(([n, c, h, w], strides), ([2, 8, 9, 12], [9 * 12 * 8, 1, 12 * 8, 8]));
+        }
+    }
+
+    #[test]
+    fn an_output_of_another_size_is_an_error() {
+        let error = Descriptors::new(&convolution([9, 12], [5, 5], [2, 1], [1, 2], [1, 0])).err().expect("it does not fit");
+        assert_eq!(error.to_string(), "its output is [2, 6, 5, 4], expected [2, 6, 5, 5]");
     }
 }
