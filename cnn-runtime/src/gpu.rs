@@ -11,6 +11,7 @@ mod cuda;
 mod cudnn;
 #[cfg(feature = "emulated-cuda")]
 mod emulated;
+mod factor;
 mod window;
 
 pub(crate) use argument::{Argument, Geometry, arguments};

@@ -1,6 +1,7 @@
 //! Kernels on a CUDA device, by candle's stream of it.
 
 use super::argument::{Memory, MemoryMut, extent};
+use super::factor::Factor;
 use super::{Argument, Kernel, Onto, Place};
 use crate::Precision;
 use candle_core::backend::{BackendDevice, BackendStorage};
@@ -95,13 +96,7 @@ pub(super) fn products(
     let (Storage::Cuda(a_values), Storage::Cuda(b_values), Storage::Cuda(out)) = (&*a_storage, &*b_storage, out) else {
         candle_core::bail!("a product of tensors that are not on the GPU");
     };
-    let (real, compute) = match (a_values.dtype(), precision) {
-        (DType::F64, _) => (cudaDataType_t::CUDA_R_64F, cublasComputeType_t::CUBLAS_COMPUTE_64F),
-        (DType::F32, Precision::F32) => (cudaDataType_t::CUDA_R_32F, cublasComputeType_t::CUBLAS_COMPUTE_32F),
-        (DType::F32, Precision::Tf32) => (cudaDataType_t::CUDA_R_32F, cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32),
-        (DType::F32, Precision::Bf16) => (cudaDataType_t::CUDA_R_32F, cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_16BF),
-        (other, _) => candle_core::bail!("products are of f32 or f64, found {}", other.as_str()),
-    };
+    let (real, compute) = types(a_values.dtype(), precision)?;
     if b_values.dtype() != a_values.dtype() || out.dtype() != a_values.dtype() {
         candle_core::bail!("a product of tensors of different types");
     }
@@ -111,7 +106,11 @@ pub(super) fn products(
     }
     // cuBLAS thinks in columns: a matrix by rows is its transpose to it, and the transpose of the product that of `b` by that
     // of `a`.
-    let (first, second) = (Operand::new(b_layout, [k, n])?, Operand::new(a_layout, [m, k])?);
+    let (first, second) = (Factor::new(b_layout)?, Factor::new(a_layout)?);
+    let operation = |factor: Factor| match factor.by_rows {
+        true => cublasOperation_t::CUBLAS_OP_N,
+        false => cublasOperation_t::CUBLAS_OP_T,
+    };
     let size = |size: usize| i32::try_from(size).map_err(candle_core::Error::wrap);
     let (one, zero) = ((1f32, 1f64), (0f32, 0f64));
     let scalar = |number: &(f32, f64)| -> *const c_void {
@@ -123,25 +122,25 @@ pub(super) fn products(
     let (b_address, _b_in_use) = address(Memory::Cuda(b_values), None, &stream)?;
     let mut out = MemoryMut::Cuda(out);
     let (out_address, _out_in_use) = address_mut(&mut out, None, &stream)?;
-    // SAFETY: the tensors' layouts lie within their memory, `out` has room for what is written, `Operand` has checked how
-    // far matrices' columns are apart, and all of it is in use until the product is on the stream, after which it is freed on it.
+    // SAFETY: the tensors' layouts lie within their memory, `out` has room for what is written, `Factor` has checked how
+    // far rows and columns are apart, and all of it is in use until the product is on the stream, after which it is freed on it.
     unsafe {
         gemm_strided_batched_ex(
             *blas.handle(),
-            first.operation,
-            second.operation,
+            operation(first),
+            operation(second),
             size(n)?,
             size(m)?,
             size(k)?,
             scalar(&one),
             at(b_address, b_layout.start_offset()) as *const c_void,
             real,
-            first.leading,
-            first.matrix,
+            size(first.leading)?,
+            first.matrix as i64,
             at(a_address, a_layout.start_offset()) as *const c_void,
             real,
-            second.leading,
-            second.matrix,
+            size(second.leading)?,
+            second.matrix as i64,
             scalar(if place.onto == Onto::Sums { &one } else { &zero }),
             at(out_address, place.first) as *mut c_void,
             real,
@@ -155,30 +154,16 @@ pub(super) fn products(
     .map_err(candle_core::Error::wrap)
 }
 
-/// A factor as cuBLAS is told: a matrix by columns, which is the transpose of one by rows.
-struct Operand {
-    operation: cublasOperation_t,
-    /// Values from one column to the next.
-    leading: i32,
-    /// Values from one matrix to the next.
-    matrix: i64,
-}
-
-impl Operand {
-    /// Matrices of this layout, `B, R, C`, each transposed.
-    fn new(layout: &Layout, [rows, columns]: [usize; 2]) -> Result<Self> {
-        let &[matrix, row, column] = layout.stride() else { candle_core::bail!("a product of {:?}", layout.dims()) };
-        // Where there is one row or column, it does not matter how far the next would be.
-        let (by_rows, by_columns) = (column == 1 || columns == 1, row == 1 || rows == 1);
-        let (operation, leading) = if by_rows && (row >= columns || rows == 1) {
-            (cublasOperation_t::CUBLAS_OP_N, row.max(columns))
-        } else if by_columns && (column >= rows || columns == 1) {
-            (cublasOperation_t::CUBLAS_OP_T, column.max(rows))
-        } else {
-            candle_core::bail!("a product of a matrix with strides {:?}", layout.stride());
-        };
-        Ok(Self { operation, leading: i32::try_from(leading).map_err(candle_core::Error::wrap)?, matrix: matrix as i64 })
-    }
+/// The type of a product's values, and what cuBLAS computes it in.
+fn types(dtype: DType, precision: Precision) -> Result<(cudaDataType_t, cublasComputeType_t)> {
+    use cublasComputeType_t::*;
+    Ok(match (dtype, precision) {
+        (DType::F64, _) => (cudaDataType_t::CUDA_R_64F, CUBLAS_COMPUTE_64F),
+        (DType::F32, Precision::F32) => (cudaDataType_t::CUDA_R_32F, CUBLAS_COMPUTE_32F),
+        (DType::F32, Precision::Tf32) => (cudaDataType_t::CUDA_R_32F, CUBLAS_COMPUTE_32F_FAST_TF32),
+        (DType::F32, Precision::Bf16) => (cudaDataType_t::CUDA_R_32F, CUBLAS_COMPUTE_32F_FAST_16BF),
+        (other, _) => candle_core::bail!("products are of f32 or f64, found {}", other.as_str()),
+    })
 }
 
 /// # Safety
