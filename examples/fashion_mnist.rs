@@ -71,7 +71,7 @@ fn main() -> Result<()> {
     let mut model = FashionCnn::new(&device, Seed(arguments.seed))?;
     println!("{}\n", model.summary());
 
-    let precision = if arguments.bf16 { Precision::Bf16 } else { Precision::F32 };
+    let precision = if arguments.bf16 { Precision::Bf16 } else { Precision::default() };
     let history = model
         .set_precision(precision)
         .compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy])

@@ -117,6 +117,7 @@ enum Framework {
 #[derive(Clone, Copy, ValueEnum)]
 enum Products {
     F32,
+    Tf32,
     Bf16,
 }
 
@@ -219,6 +220,7 @@ fn measure(mut step: Step, batch: usize, length: Duration) -> Result<f64> {
 fn ours<N: Network>(mut model: Model<N>, arguments: &Arguments, images: Tensor, labels: Tensor) -> Result<Step> {
     model.set_precision(match arguments.precision {
         Products::F32 => Precision::F32,
+        Products::Tf32 => Precision::Tf32,
         Products::Bf16 => Precision::Bf16,
     });
     Ok(match arguments.mode {

@@ -7,12 +7,19 @@
 mod argument;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "cudnn")]
+mod cudnn;
 #[cfg(feature = "emulated-cuda")]
 mod emulated;
+mod factor;
+mod window;
 
 pub(crate) use argument::{Argument, Geometry, arguments};
+pub(crate) use window::{Window, on_three_axes};
 
-use candle_core::backend::BackendStorage;
+use crate::Precision;
+#[cfg(any(feature = "cuda", feature = "emulated-cuda"))]
+use candle_core::backend::BackendDevice;
 use candle_core::op::BackpropOp;
 use candle_core::{DType, Device, Error, Result, Shape, Storage, Tensor};
 
@@ -117,19 +124,121 @@ impl<'a> Gpu<'a> {
         }
     }
 
-    /// The product of `a`, `M, K`, and `b`, `K, N`, by candle, which has it from cuBLAS: `M, N`.
-    pub(crate) fn matmul(self, a: &Tensor, b: &Tensor) -> Result<Storage> {
-        let ((m, k), (inner, n)) = (a.dims2()?, b.dims2()?);
-        if k != inner {
-            candle_core::bail!("a product of {m}×{k} and {inner}×{n}");
-        }
-        let ((a, a_at), (b, b_at)) = (a.storage_and_layout(), b.storage_and_layout());
-        match (&*a, &*b) {
-            (Storage::Cpu(a), Storage::Cpu(b)) => a.matmul(b, (1, m, n, k), a_at, b_at).map(Storage::Cpu),
-            (Storage::Cuda(a), Storage::Cuda(b)) => a.matmul(b, (1, m, n, k), a_at, b_at).map(Storage::Cuda),
-            _ => candle_core::bail!("a product of tensors on different devices"),
+    /// Memory for `len` values, all 0.
+    pub(crate) fn zeros(self, dtype: DType, len: usize) -> Result<Storage> {
+        match self {
+            #[cfg(feature = "cuda")]
+            Gpu::Cuda(device) => device.zeros_impl(&len.max(1).into(), dtype).map(Storage::Cuda),
+            #[cfg(feature = "emulated-cuda")]
+            Gpu::Emulated(_) => candle_core::cpu_backend::CpuDevice.zeros_impl(&len.into(), dtype).map(Storage::Cpu),
+            Gpu::None(never, _) => never_of(never, (dtype, len)),
         }
     }
+
+    /// The product of `a`, `M, K`, and `b`, `K, N`, by cuBLAS: `M, N`.
+    pub(crate) fn matmul(self, a: &Tensor, b: &Tensor, precision: Precision) -> Result<Storage> {
+        let ((m, k), (_, n)) = (a.dims2()?, b.dims2()?);
+        if k == 0 {
+            return self.zeros(a.dtype(), m * n);
+        }
+        let mut product = self.empty(a.dtype(), m * n)?;
+        let place = Place { first: 0, row: n, matrix: m * n, onto: Onto::Nothing };
+        self.products(&a.unsqueeze(0)?, &b.unsqueeze(0)?, &mut product, place, precision)?;
+        Ok(product)
+    }
+
+    /// Writes the products of each of `a`, `B, M, K`, and `b`, `B, K, N`, into `out`, by cuBLAS.
+    ///
+    /// # Errors
+    /// If sizes do not agree, or neither the rows nor the columns of a matrix lie one value after the other.
+    pub(crate) fn products(self, a: &Tensor, b: &Tensor, out: &mut Storage, place: Place, precision: Precision) -> Result<()> {
+        let ((count, m, k), (others, inner, n)) = (a.dims3()?, b.dims3()?);
+        if count != others || k != inner || k == 0 {
+            candle_core::bail!("{count} products of {m}×{k} and {others} of {inner}×{n}");
+        }
+        if count * m * n == 0 {
+            return Ok(());
+        }
+        match self {
+            #[cfg(feature = "cuda")]
+            Gpu::Cuda(device) => cuda::products(device, a, b, out, place, precision),
+            #[cfg(feature = "emulated-cuda")]
+            Gpu::Emulated(_) => emulated::products(a, b, out, place),
+            Gpu::None(never, _) => never_of(never, (out, place, precision)),
+        }
+    }
+
+    /// What `pass` of `convolution` computes of two tensors, by cuDNN; `None` if it is not in this build or has no way to.
+    pub(crate) fn convolve(self, convolution: &Convolution, pass: Pass, tensors: [&Tensor; 2]) -> Result<Option<Storage>> {
+        match self {
+            #[cfg(feature = "cudnn")]
+            Gpu::Cuda(device) => cudnn::convolve(device, convolution, pass, tensors),
+            #[cfg(all(feature = "cuda", not(feature = "cudnn")))]
+            Gpu::Cuda(_) => Ok(None),
+            #[cfg(feature = "emulated-cuda")]
+            Gpu::Emulated(_) => Ok(None),
+            Gpu::None(never, _) => never_of(never, (convolution, pass, tensors)),
+        }
+    }
+
+    /// Whether [`convolve`](Self::convolve) ever computes anything.
+    pub(crate) fn has_cudnn(self) -> bool {
+        cfg!(feature = "cudnn") && !self.is_emulated()
+    }
+
+    fn is_emulated(self) -> bool {
+        #[cfg(feature = "emulated-cuda")]
+        return matches!(self, Gpu::Emulated(_));
+        #[cfg(not(feature = "emulated-cuda"))]
+        false
+    }
+}
+
+/// Where matrices of products are written: the first from value `first` on, the others `matrix` values further each, with
+/// rows `row` values apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) first: usize,
+    pub(crate) row: usize,
+    pub(crate) matrix: usize,
+    pub(crate) onto: Onto,
+}
+
+impl Place {
+    /// One past the last value of `count` matrices of `m` rows of `n` values.
+    #[cfg(any(feature = "cuda", feature = "emulated-cuda"))]
+    fn end(&self, (count, m, n): (usize, usize, usize)) -> usize {
+        self.first + (count - 1) * self.matrix + (m - 1) * self.row + n
+    }
+}
+
+/// What is where products are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Onto {
+    /// Nothing that is kept.
+    Nothing,
+    /// Values that the products are added to.
+    Sums,
+}
+
+/// A convolution of `window.channels` channels, as cuDNN is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Convolution {
+    pub(crate) window: Window,
+    pub(crate) filters: usize,
+    pub(crate) groups: usize,
+    pub(crate) precision: Precision,
+}
+
+/// What is computed of a convolution, and of which tensors. Images are `N, H, W, C`, weights `F, KH, KW, C / groups`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Pass {
+    /// The output, of images and weights.
+    Values,
+    /// The gradient of the images, of weights and the gradient of the output.
+    InputGradient,
+    /// The gradient of the weights, of images and the gradient of the output.
+    WeightGradient,
 }
 
 #[cfg(all(test, feature = "emulated-cuda"))]

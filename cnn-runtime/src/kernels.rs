@@ -7,6 +7,7 @@
 mod activation;
 mod computed;
 mod conv;
+mod conv_on_gpu;
 mod cross_entropy;
 mod dense;
 mod depthwise;

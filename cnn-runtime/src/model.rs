@@ -45,7 +45,7 @@ impl<N: Network> Model<N> {
         let mut variables = weights.variables();
         variables.sort_by_key(|(name, _)| order.get(name).copied());
         let state =
-            State { variables, device: device.clone(), seed, epoch: 0, step: 0, compiled: None, precision: Precision::F32 };
+            State { variables, device: device.clone(), seed, epoch: 0, step: 0, compiled: None, precision: Precision::default() };
         Ok(Self { network, state })
     }
 }

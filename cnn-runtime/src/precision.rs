@@ -5,14 +5,17 @@ use std::cell::Cell;
 /// How precisely the products of convolutions and dense layers are computed.
 ///
 /// Weights, activations, gradients, sums and everything that is not such a product are `f32` in either case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// All 24 bits of `f32`.
-    #[default]
+    /// All 24 bits of `f32`, on every device: results of a CPU and a GPU then differ by the order of sums alone.
     F32,
+    /// The factors are rounded to the 11 bits of TF32 on GPUs whose tensor cores multiply it several times faster (NVIDIA's,
+    /// from compute capability 8.0 on), as other frameworks do there; elsewhere this is [`Self::F32`].
+    #[default]
+    Tf32,
     /// The factors are rounded to `bf16`, whose 8 bits are enough for most networks to learn as well (Kalamkar et al., 2019), on
-    /// processors that multiply it several times faster (Intel's AMX); elsewhere, and where a product is too small for it to
-    /// pay, this is [`Self::F32`].
+    /// processors that multiply it several times faster (Intel's AMX, NVIDIA's tensor cores); elsewhere, and where a product is
+    /// too small for it to pay, this is [`Self::F32`]. Convolutions by cuDNN round their results to `bf16` as well.
     Bf16,
 }
 
@@ -33,7 +36,7 @@ impl Precision {
         pass()
     }
 
-    /// The precision of the pass in hand.
+    /// The precision of the pass in hand; outside of one, all bits.
     pub(crate) fn current() -> Self {
         CURRENT.get()
     }
@@ -41,7 +44,7 @@ impl Precision {
     /// The `bf16` pieces of which each factor is the sum.
     pub(crate) fn pieces(self) -> usize {
         match self {
-            Precision::F32 => 3,
+            Precision::F32 | Precision::Tf32 => 3,
             Precision::Bf16 => 1,
         }
     }

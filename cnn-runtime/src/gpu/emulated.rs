@@ -1,8 +1,8 @@
 //! The processor in place of a GPU: the kernels of `cuda/`, compiled for it, on candle's CPU tensors.
 
 use super::argument::{Memory, MemoryMut, extent};
-use super::{Argument, Kernel};
-use candle_core::{CpuStorage, DType, Layout, Result, Storage};
+use super::{Argument, Kernel, Onto, Place};
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, WithDType};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::OnceLock;
 
@@ -60,6 +60,30 @@ pub(super) fn empty(dtype: DType, len: usize) -> Result<Storage> {
         DType::F64 => CpuStorage::F64(vec![f64::NAN; len]),
         other => candle_core::bail!("kernels do not write tensors of {}", other.as_str()),
     }))
+}
+
+/// Writes the products of `a` and `b`, which candle computes, to their place.
+pub(super) fn products(a: &Tensor, b: &Tensor, out: &mut Storage, place: Place) -> Result<()> {
+    fn write<T: WithDType>(products: &Tensor, out: &mut [T], place: Place, add: impl Fn(T, T) -> T) -> Result<()> {
+        let (count, m, n) = products.dims3()?;
+        if place.end((count, m, n)) > out.len() || n > place.row.max(n * usize::from(m == 1)) {
+            candle_core::bail!("{count} products of {m}×{n} in {} values, by {place:?}", out.len());
+        }
+        let values = products.flatten_all()?.to_vec1::<T>()?;
+        for (number, row) in values.chunks_exact(n).enumerate() {
+            let first = place.first + number / m * place.matrix + number % m * place.row;
+            for (out, value) in out[first..first + n].iter_mut().zip(row) {
+                *out = if place.onto == Onto::Sums { add(*out, *value) } else { *value };
+            }
+        }
+        Ok(())
+    }
+    let products = a.contiguous()?.matmul(&b.contiguous()?)?;
+    match out {
+        Storage::Cpu(CpuStorage::F32(out)) => write(&products, out, place, |a, b| a + b),
+        Storage::Cpu(CpuStorage::F64(out)) => write(&products, out, place, |a, b| a + b),
+        _ => candle_core::bail!("products are of f32 or f64, on one device"),
+    }
 }
 
 /// As in `cuda/emulated.h`.

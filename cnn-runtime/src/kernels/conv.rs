@@ -4,6 +4,7 @@
 //! whose patches stay in a core's cache. The gradients are products over the same patches:
 //! `patchesᵀ·grad` for the weights and `grad·weightsᵀ`, scattered back, for the input.
 
+use super::activation::{finish_on_gpu, undo_on_gpu};
 use super::depthwise::depthwise_of;
 use super::few_channels::FewChannels;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
@@ -11,12 +12,17 @@ use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
 use super::share::new_in_chunks;
+use super::sums::column_sums_on_gpu;
 use super::tile_conv::TileConv;
 use super::tile_scatter;
-use super::weighted::{self, Ending, Gradients, Weighted, add_rows, expect_weight, undo_activation, undo_activation_of_all};
+use super::weighted::{
+    self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, undo_activation,
+    undo_activation_of_all,
+};
 use crate::Precision;
+use crate::gpu::{Gpu, tensor};
 use crate::spec::{Activation, Convolution};
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -69,7 +75,7 @@ pub(super) struct Conv<const N: usize> {
 
 impl<const N: usize> Conv<N> {
     /// Input channels of one group.
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.geometry.channels / self.groups
     }
 
@@ -79,7 +85,7 @@ impl<const N: usize> Conv<N> {
     }
 
     /// Filters of one group.
-    fn group_filters(&self) -> usize {
+    pub(super) fn group_filters(&self) -> usize {
         self.filters / self.groups
     }
 
@@ -388,6 +394,23 @@ impl<const N: usize> Weighted for Conv<N> {
             None => found.input,
         };
         found
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
+        let mut ys = self.values_on_gpu(gpu, xs, weight)?;
+        finish_on_gpu(gpu, &mut ys, self.shape().elem_count(), bias, self.ends_in)?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        let Kept { xs, weight, ys } = tensors;
+        let grad = undo_on_gpu(gpu, self.ends_in, ys, grad)?;
+        let input = wants.input.then(|| self.input_gradient_on_gpu(gpu, weight, &grad)).transpose()?;
+        Ok(TensorGradients {
+            input: input.map(|input| tensor(input, xs.shape())),
+            weight: self.weight_gradient_on_gpu(gpu, xs, &grad)?,
+            bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad.reshape(((), self.filters))?)).transpose()?,
+        })
     }
 }
 

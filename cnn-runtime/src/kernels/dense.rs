@@ -8,7 +8,7 @@ use super::sums::column_sums_on_gpu;
 use super::tile_matrix::{Right, pays, product};
 use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, finish, undo_activation};
 use crate::Precision;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, tensor};
 use crate::spec::Activation;
 use candle_core::{Result, Shape, Storage, Tensor};
 
@@ -109,16 +109,17 @@ impl Weighted for Dense {
     }
 
     fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
-        let mut ys = gpu.matmul(xs, &weight.t()?)?;
+        let mut ys = gpu.matmul(xs, &weight.t()?, self.precision)?;
         finish_on_gpu(gpu, &mut ys, self.batch * self.units, bias, self.ends_in)?;
         Ok(ys)
     }
 
     fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
         let grad = undo_on_gpu(gpu, self.ends_in, tensors.ys, grad)?;
+        let input = wants.input.then(|| gpu.matmul(&grad, tensors.weight, self.precision)).transpose()?;
         Ok(TensorGradients {
-            input: wants.input.then(|| grad.matmul(tensors.weight)).transpose()?,
-            weight: grad.t()?.matmul(tensors.xs)?,
+            input: input.map(|input| tensor(input, tensors.xs.shape())),
+            weight: tensor(gpu.matmul(&grad.t()?, tensors.xs, self.precision)?, tensors.weight.shape()),
             bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad)).transpose()?,
         })
     }

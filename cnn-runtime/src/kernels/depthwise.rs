@@ -2,13 +2,18 @@
 //!
 //! A channel with several kernels is repeated once for each, after which every channel has one.
 
+use super::activation::{finish_on_gpu, undo_on_gpu};
 use super::patches::{Geometry, operand};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
 use super::simd::simd;
-use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
+use super::sums::column_sums_on_gpu;
+use super::weighted::{
+    self, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish, undo_activation,
+};
+use crate::gpu::{Gpu, Kernel, Window, Work, arguments, tensor};
 use crate::spec::{Activation, DepthwiseConvolution};
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
@@ -174,5 +179,69 @@ impl<const N: usize> Weighted for Depthwise<N> {
         });
         let taps = self.geometry.taps();
         Gradients { input: self.gather_repeated(sums.input), weight: transpose(&sums.weight, taps), bias: sums.bias }
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
+        let (count, weights) = (self.shape().elem_count(), self.taps_first(weight)?);
+        let mut ys = gpu.empty(xs.dtype(), count)?;
+        let kernel = Kernel::new(FAMILY, "depthwise_values", xs.dtype());
+        let window = self.window();
+        let arguments = arguments![&mut ys, xs, &weights, &window, self.multiplier];
+        // SAFETY: it reads the images and weights of this geometry, and writes `count` values, as many as its output has.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments) }?;
+        finish_on_gpu(gpu, &mut ys, count, bias, self.ends_in)?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        let Kept { xs, weight, ys } = tensors;
+        let grad = undo_on_gpu(gpu, self.ends_in, ys, grad)?;
+        Ok(TensorGradients {
+            input: wants.input.then(|| self.input_gradient_on_gpu(gpu, xs, weight, &grad)).transpose()?,
+            weight: self.weight_gradient_on_gpu(gpu, xs, &grad)?.reshape(weight.shape())?,
+            bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad.reshape(((), self.geometry.channels))?)).transpose()?,
+        })
+    }
+}
+
+const FAMILY: &str = "depthwise";
+
+impl<const N: usize> Depthwise<N> {
+    /// The geometry over channels as they are.
+    fn window(&self) -> Window {
+        Geometry { channels: self.geometry.channels / self.multiplier, ..self.geometry }.window()
+    }
+
+    /// The weights `C·M, 1, KH, KW` as `KH·KW, C·M`.
+    fn taps_first(&self, weight: &Tensor) -> Result<Tensor> {
+        weight.reshape((self.geometry.channels, self.geometry.taps()))?.t()?.contiguous()
+    }
+
+    fn input_gradient_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        let (count, weights) = (xs.elem_count(), self.taps_first(weight)?);
+        let mut input = gpu.empty(grad.dtype(), count)?;
+        let kernel = Kernel::new(FAMILY, "depthwise_images", grad.dtype());
+        let window = self.window();
+        let arguments = arguments![&mut input, &weights, grad, &window, self.multiplier];
+        // SAFETY: it reads the weights and the output's gradient of this geometry, and writes `count` values, as many as the images
+        // have.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments) }?;
+        Ok(tensor(input, xs.shape()))
+    }
+
+    /// The gradient of the weights, `C·M, KH·KW`.
+    fn weight_gradient_on_gpu(&self, gpu: Gpu, xs: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        /// Output positions that a thread adds up.
+        const LENGTH: usize = 64;
+        let (rows, taps) = (self.geometry.batch * self.geometry.pixels(), self.geometry.taps());
+        let (pieces, width) = (rows.div_ceil(LENGTH).max(1), taps * self.geometry.channels);
+        let mut sums = gpu.empty(grad.dtype(), pieces * width)?;
+        let kernel = Kernel::new(FAMILY, "depthwise_weights", grad.dtype());
+        let window = self.window();
+        let arguments = arguments![&mut sums, xs, grad, &window, self.multiplier, pieces, LENGTH];
+        // SAFETY: it reads the images and the output's gradient of this geometry, and writes `pieces` sums for each weight.
+        unsafe { gpu.launch(&kernel, Work::Each(pieces * width), arguments) }?;
+        let sums = column_sums_on_gpu(gpu, &tensor(sums, (pieces, width)))?;
+        sums.reshape((taps, self.geometry.channels))?.t()?.contiguous()
     }
 }

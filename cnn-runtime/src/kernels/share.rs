@@ -66,7 +66,8 @@ pub(super) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
         Threads::All => items.into_par_iter().for_each(work),
         Threads::Two if items.len() > 1 => {
             let items = Mutex::new(VecDeque::from(items));
-            let next = |take: fn(&mut VecDeque<I>) -> Option<I>| take(&mut items.lock().expect("nothing panics while it is held"));
+            let next =
+                |take: fn(&mut VecDeque<I>) -> Option<I>| take(&mut items.lock().expect("nothing panics while it is held"));
             let until_done = |take| std::iter::from_fn(|| next(take)).for_each(&work);
             helper::both(|| until_done(VecDeque::pop_front), || alone(|| until_done(VecDeque::pop_back)));
         }

@@ -3,13 +3,18 @@
 //! Its output is the gradient of a convolution's input, the gradient of its input that convolution's output, and the gradient
 //! of its weights the same product with the roles of image and gradient exchanged.
 
+use super::activation::{finish_on_gpu, undo_on_gpu};
 use super::conv::Conv;
 use super::patches::{Geometry, operand};
 use super::real::Real;
-use super::weighted::{self, Gradients, Weighted, add_rows, expect_weight, finish, undo_activation};
+use super::sums::column_sums_on_gpu;
+use super::weighted::{
+    self, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish, undo_activation,
+};
 use crate::Precision;
+use crate::gpu::{Gpu, tensor};
 use crate::spec::{Activation, TransposedConvolution};
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
 
 /// Spreads each pixel of `xs`, `N, H, W, C` for images, by `weight`, `C, F, KH, KW`, adds `bias`, `F`, and applies
 /// `activation`: `N, H', W', F` out.
@@ -67,5 +72,22 @@ impl<const N: usize> Weighted for Transposed<N> {
         // The convolution ends in no activation, so that what is taken for its output does not matter.
         let Gradients { weight, .. } = self.conv.backward(grad, weight, xs, xs, false);
         Gradients { input, weight, bias }
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
+        let mut ys = self.conv.input_gradient_on_gpu(gpu, weight, xs)?;
+        finish_on_gpu(gpu, &mut ys, self.shape().elem_count(), bias, self.ends_in)?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        let Kept { xs, weight, ys } = tensors;
+        let grad = undo_on_gpu(gpu, self.ends_in, ys, grad)?;
+        let input = wants.input.then(|| self.conv.values_on_gpu(gpu, &grad, weight)).transpose()?;
+        Ok(TensorGradients {
+            input: input.map(|input| tensor(input, xs.shape())),
+            weight: self.conv.weight_gradient_on_gpu(gpu, &grad, xs)?,
+            bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad.reshape(((), self.filters()))?)).transpose()?,
+        })
     }
 }
