@@ -29,3 +29,13 @@ KERNEL(total, Write<Real> sum, Read<Real> xs, Index count, Real scale) {
         if (threadIdx.x == 0) sum[only] = total * scale;
     }
 }
+
+// The sums of each column of `rows` rows of so many columns, each by one block.
+KERNEL(fold_columns, Write<Real> sums, Read<double> parts, Index rows, Index columns) {
+    EACH_BLOCK(column, columns) {
+        double sum = 0;
+        EACH_THREAD(row, rows) sum += parts[row * columns + column];
+        sum = block_sum(sum);
+        if (threadIdx.x == 0) sums[column] = Real(sum);
+    }
+}

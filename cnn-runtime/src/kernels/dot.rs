@@ -1,9 +1,11 @@
 //! Dot products of all vectors of one tensor with all vectors of another, example by example, and vectors of length 1.
 
 use super::matmul::{Into, Matrix, Threads, matmul};
+use super::norm_root::{unit_gradients_on_gpu, unit_values_on_gpu};
 use super::op::{Unary, apply, dispatch, dtype, slice, with_slices};
 use super::real::Real;
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use crate::gpu::Gpu;
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
 const NAME: &str = "Dot";
@@ -23,7 +25,11 @@ pub(crate) fn dot(xs: &[&Tensor], axes: [usize; 2], normalize: bool) -> Result<T
         candle_core::bail!("`{NAME}` needs equal batches, and equal sizes along axes {axes:?}, found {a:?} and {b:?}");
     }
     let rows = [vectors(a, axes[0], normalize)?, vectors(b, axes[1], normalize)?];
-    let products = rows[0].apply_op2(&rows[1], Products)?;
+    // Candle has these products from cuBLAS, and their gradients are right.
+    let products = match Gpu::of(a.device()) {
+        Some(_) => rows[0].matmul(&rows[1].t()?)?,
+        None => rows[0].apply_op2(&rows[1], Products)?,
+    };
     let rest = |xs: &Tensor, axis: usize| [&xs.dims()[1..axis], &xs.dims()[axis + 1..]].concat();
     let shape = [vec![a.dim(0)?], rest(a, axes[0]), rest(b, axes[1])].concat();
     products.reshape(if shape.len() == 1 { vec![shape[0], 1] } else { shape })
@@ -130,6 +136,14 @@ impl Unary for UnitLength {
             grad.iter_mut().zip(ys).for_each(|(g, y)| *g = T::of((g.wide() - along * y.wide()) * inverse));
         });
         out
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        unit_values_on_gpu(gpu, xs, row_len(xs.dims()), SHORTEST)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, dims: &[usize]) -> Result<Storage> {
+        unit_gradients_on_gpu(gpu, xs, ys, grad, row_len(dims), SHORTEST)
     }
 }
 

@@ -2,7 +2,12 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
-use candle_core::{Result, Shape, Tensor};
+use super::sums::sharers;
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
+
+/// With other pools.
+const FAMILY: &str = "pool";
 
 /// The largest value of each channel of `xs`, `N, …, C` with `A` axes between: `N, C` out. Cells that tie share the gradient.
 ///
@@ -63,22 +68,23 @@ impl GlobalPool {
         }
     }
 
+    /// The gradient of one image of `xs`; nothing is read of the image and of its output `ys` for a mean.
     fn unpool<T: Real>(&self, image: &[T], ys: &[T], grad: &[T], out: &mut [T]) {
-        let channels = ys.len();
+        let channels = grad.len();
+        if let Kind::Mean = self.kind {
+            let count = T::of((out.len() / channels) as f64);
+            let share: Vec<T> = grad.iter().map(|g| *g / count).collect();
+            return out.chunks_exact_mut(channels).for_each(|out| out.copy_from_slice(&share));
+        }
         let mut share = vec![T::zero(); channels];
-        match self.kind {
-            Kind::Max => {
-                for pixel in image.chunks_exact(channels) {
-                    let ties = share.iter_mut().zip(pixel.iter().zip(ys));
-                    ties.for_each(|(count, (value, most))| *count += if value == most { T::one() } else { T::zero() });
-                }
-            }
-            Kind::Mean => share.fill(T::of((image.len() / channels) as f64)),
+        for pixel in image.chunks_exact(channels) {
+            let ties = share.iter_mut().zip(pixel.iter().zip(ys));
+            ties.for_each(|(count, (value, most))| *count += if value == most { T::one() } else { T::zero() });
         }
         share.iter_mut().zip(grad).for_each(|(share, g)| *share = *g / *share);
         for (out, pixel) in out.chunks_exact_mut(channels).zip(image.chunks_exact(channels)) {
             for (i, out) in out.iter_mut().enumerate() {
-                *out = if matches!(self.kind, Kind::Mean) || pixel[i] == ys[i] { share[i] } else { T::zero() };
+                *out = if pixel[i] == ys[i] { share[i] } else { T::zero() };
             }
         }
     }
@@ -104,11 +110,89 @@ impl Unary for GlobalPool {
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         let (len, channels) = (dims[1..].iter().product(), dims[dims.len() - 1]);
-        let mut out = vec![T::zero(); xs.len()];
-        let images = xs.chunks_exact(len).zip(ys.chunks_exact(channels)).zip(grad.chunks_exact(channels));
-        for (out, ((image, ys), grad)) in out.chunks_exact_mut(len).zip(images) {
-            self.unpool(image, ys, grad, out);
+        let mut out = vec![T::zero(); dims.iter().product()];
+        let (mut images, mut most) = (xs.chunks_exact(len), ys.chunks_exact(channels));
+        for (out, grad) in out.chunks_exact_mut(len).zip(grad.chunks_exact(channels)) {
+            self.unpool(images.next().unwrap_or_default(), most.next().unwrap_or_default(), grad, out);
         }
         out
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let images = Images::of(xs.dims());
+        match self.kind {
+            Kind::Max => images.pool(gpu, ["global_most"; 2], xs, None, 1.0),
+            Kind::Mean => images.pool(gpu, ["global_sum"; 2], xs, None, images.rows as f64),
+        }
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, dims: &[usize]) -> Result<Storage> {
+        let (images, count, dtype) = (Images::of(dims), dims.iter().product(), grad.dtype());
+        let mut out = gpu.empty(dtype, count)?;
+        let ties = match self.kind {
+            Kind::Max => Some(images.pool(gpu, ["global_ties", "global_sum"], xs, Some(ys), 1.0)?),
+            Kind::Mean => None,
+        };
+        let (name, arguments): (_, &mut [_]) = match &ties {
+            Some(ties) => ("global_max_gradients", arguments![&mut out, xs, ys, ties, grad, &images]),
+            None => ("global_mean_gradients", arguments![&mut out, grad, &images]),
+        };
+        // SAFETY: it reads and writes a value for each of the input, which are `count`, and reads one for each channel of an
+        // example of the others.
+        unsafe { gpu.launch(&Kernel::new(FAMILY, name, dtype), Work::Each(count), arguments) }?;
+        Ok(out)
+    }
+
+    fn reads_input(&self) -> bool {
+        matches!(self.kind, Kind::Max)
+    }
+
+    fn reads_output(&self) -> bool {
+        matches!(self.kind, Kind::Max)
+    }
+}
+
+/// Images, of any axes, whose pixels threads of a GPU share; as in `cuda/pool.cu`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Images {
+    examples: i64,
+    /// Pixels of an image.
+    rows: i64,
+    channels: i64,
+    /// The threads that share the pixels of a channel of an image.
+    sharers: i64,
+}
+
+// SAFETY: it is numbers of one size, and so are those of `cuda/pool.cu`.
+unsafe impl Geometry for Images {}
+
+impl Images {
+    fn of(dims: &[usize]) -> Self {
+        let (examples, rows, channels) = (dims[0], dims[1..dims.len() - 1].iter().product(), dims[dims.len() - 1]);
+        let sharers = sharers(rows, examples * channels);
+        Self { examples: examples as i64, rows: rows as i64, channels: channels as i64, sharers: sharers as i64 }
+    }
+
+    /// `first` of each channel of each image of `xs`, by threads whose values are then put together by `then`, and divided.
+    /// `first` may read the largest value of each, `most`.
+    fn pool(self, gpu: Gpu, [first, then]: [&str; 2], xs: &Tensor, most: Option<&Tensor>, divisor: f64) -> Result<Storage> {
+        if self.sharers == 1 {
+            return self.fold(gpu, first, xs, most, divisor);
+        }
+        let parts = self.fold(gpu, first, xs, most, 1.0)?;
+        let all = Self { rows: self.sharers, sharers: 1, ..self };
+        all.fold(gpu, then, &tensor(parts, (self.examples * self.sharers * self.channels) as usize), None, divisor)
+    }
+
+    /// One of the folds of `cuda/pool.cu`, with a value for each thread.
+    fn fold(&self, gpu: Gpu, name: &str, xs: &Tensor, most: Option<&Tensor>, divisor: f64) -> Result<Storage> {
+        let (count, dtype) = ((self.examples * self.sharers * self.channels) as usize, xs.dtype());
+        let mut ys = gpu.empty(dtype, count)?;
+        let kernel = Kernel::new(FAMILY, name, dtype);
+        // SAFETY: it reads the values of the images, one of `most` for each channel of each where it reads it at all, and
+        // writes one for each thread.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, most, self, divisor]) }?;
+        Ok(ys)
     }
 }

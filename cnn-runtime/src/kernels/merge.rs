@@ -4,15 +4,16 @@
 //! and minimum, has one here, which shares the gradient between equals.
 
 use super::activation::{activate, sums_on_gpu, undo_on_gpu};
+use super::computed::Computed;
 use super::fill::in_chunks;
-use super::op::{dispatch, dtype, kept, slice, with_slices};
+use super::op::{dispatch, expect_reals, kept, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
 use super::weighted::{finish, undo_activation_of_all};
-use crate::gpu::{Gpu, tensor};
+use crate::gpu::{Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::Activation;
-use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, CudaStorage, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor};
 
 /// `a + b + …`
 pub(crate) fn add(xs: &[&Tensor]) -> Result<Tensor> {
@@ -105,12 +106,12 @@ pub(crate) fn average(xs: &[&Tensor]) -> Result<Tensor> {
 
 /// `max(a, b, …)`
 pub(crate) fn maximum(xs: &[&Tensor]) -> Result<Tensor> {
-    reduce("Maximum", xs, |a, b| a.contiguous()?.apply_op2(&b.contiguous()?, Choice { name: "Maximum", largest: true }))
+    reduce("Maximum", xs, |a, b| Choice { name: "Maximum", largest: true }.apply(a, b))
 }
 
 /// `min(a, b, …)`
 pub(crate) fn minimum(xs: &[&Tensor]) -> Result<Tensor> {
-    reduce("Minimum", xs, |a, b| a.contiguous()?.apply_op2(&b.contiguous()?, Choice { name: "Minimum", largest: false }))
+    reduce("Minimum", xs, |a, b| Choice { name: "Minimum", largest: false }.apply(a, b))
 }
 
 /// Tensors one after the other along `axis`, the batch being axis 0.
@@ -147,6 +148,8 @@ fn reduce(name: &str, xs: &[&Tensor], merge: impl Fn(&Tensor, &Tensor) -> Result
     })
 }
 
+const FAMILY: &str = "merge";
+
 /// The larger or the smaller of two elements. Of equal ones each has half the gradient, as in PyTorch.
 struct Choice {
     name: &'static str,
@@ -158,30 +161,50 @@ impl Choice {
         // Neither is larger than what is no number, which is kept, so that it is seen.
         a.is_nan() || if self.largest { a > b } else { a < b }
     }
-}
 
-impl CustomOp2 for Choice {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn cpu_fwd(&self, a: &CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> Result<(CpuStorage, Shape)> {
-        fn forward<T: Real>(op: &Choice, a: &CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> Result<CpuStorage> {
-            let (a, b): (&[T], &[T]) = (slice(a, la, op.name)?, slice(b, lb, op.name)?);
-            Ok(T::to_cpu_storage_owned(a.iter().zip(b).map(|(a, b)| if op.is_first(*a, *b) { *a } else { *b }).collect()))
+    /// Of each element of `a` and `b` the one to choose; they are of one shape.
+    fn apply(self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        let (a, b) = (a.contiguous()?, b.contiguous()?);
+        let (values, shape) = (self.values(&a, &b)?, a.shape().clone());
+        if !a.track_op() && !b.track_op() {
+            return Ok(tensor(values, shape));
         }
-        let values = dispatch!(dtype(a), self.name, forward(self, a, la, b, lb))?;
-        Ok((values, la.shape().clone()))
+        if !tape::is_recording(a.device()) {
+            return a.apply_op2(&b, ChoiceOperation { choice: self, output: Computed::new(values, shape) });
+        }
+        tape::note(&[&a, &b], values, shape, |_| {
+            let (a, b) = (a.detach(), b.detach());
+            Ok(Box::new(move |grad| Ok(self.gradients(&a, &b, grad)?.map(Some).into())))
+        })
     }
 
-    fn bwd(&self, a: &Tensor, b: &Tensor, _ys: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        fn backward<T: Real>(op: &Choice, a: &Tensor, b: &Tensor, grad: &Tensor) -> Result<(Tensor, Tensor)> {
-            let (first, second) = with_slices([a, b, grad], op.name, |[a, b, grad]: [&[T]; 3]| {
+    /// The values, wherever the tensors are, which lie row by row.
+    fn values(&self, a: &Tensor, b: &Tensor) -> Result<Storage> {
+        fn on_cpu<T: Real>(choice: &Choice, a: &Tensor, b: &Tensor) -> Result<Storage> {
+            let values = with_slices([a, b], choice.name, |[a, b]: [&[T]; 2]| {
+                a.iter().zip(b).map(|(a, b)| if choice.is_first(*a, *b) { *a } else { *b }).collect()
+            })?;
+            Ok(Storage::Cpu(T::to_cpu_storage_owned(values)))
+        }
+        let Some(gpu) = Gpu::of(a.device()) else { return dispatch!(a.dtype(), self.name, on_cpu(self, a, b)) };
+        expect_reals([a, b], self.name)?;
+        let (count, dtype) = (a.elem_count(), a.dtype());
+        let mut ys = gpu.empty(dtype, count)?;
+        let arguments = arguments![&mut ys, a, b, count, i32::from(self.largest)];
+        // SAFETY: it reads `count` values of `a` and `b` and writes as many of `ys`, which all have.
+        unsafe { gpu.launch(&Kernel::new(FAMILY, "choices", dtype), Work::Each(count), arguments) }?;
+        Ok(ys)
+    }
+
+    /// The gradients of both.
+    fn gradients(&self, a: &Tensor, b: &Tensor, grad: &Tensor) -> Result<[Tensor; 2]> {
+        fn on_cpu<T: Real>(choice: &Choice, a: &Tensor, b: &Tensor, grad: &Tensor) -> Result<[Tensor; 2]> {
+            let (first, second) = with_slices([a, b, grad], choice.name, |[a, b, grad]: [&[T]; 3]| {
                 let half = T::one() / (T::one() + T::one());
                 let share = |a: T, b: T| {
                     if a == b {
                         half
-                    } else if op.is_first(a, b) {
+                    } else if choice.is_first(a, b) {
                         T::one()
                     } else {
                         T::zero()
@@ -192,10 +215,41 @@ impl CustomOp2 for Choice {
                 (first, second)
             })?;
             let tensor = |values: Vec<T>| Tensor::from_vec(values, a.shape(), a.device());
-            Ok((tensor(first)?, tensor(second)?))
+            Ok([tensor(first)?, tensor(second)?])
         }
         let grad = grad.contiguous()?;
-        let (first, second) = dispatch!(a.dtype(), self.name, backward(self, a, b, &grad))?;
+        let Some(gpu) = Gpu::of(a.device()) else { return dispatch!(a.dtype(), self.name, on_cpu(self, a, b, &grad)) };
+        expect_reals([a, b, &grad], self.name)?;
+        let (count, dtype) = (a.elem_count(), a.dtype());
+        let (mut first, mut second) = (gpu.empty(dtype, count)?, gpu.empty(dtype, count)?);
+        let arguments = arguments![&mut first, &mut second, a, b, &grad, count, i32::from(self.largest)];
+        // SAFETY: it reads `count` values of each and writes as many of both gradients, which all have.
+        unsafe { gpu.launch(&Kernel::new(FAMILY, "choice_gradients", dtype), Work::Each(count), arguments) }?;
+        Ok([tensor(first, a.shape()), tensor(second, a.shape())])
+    }
+}
+
+/// A choice in candle's graph.
+struct ChoiceOperation {
+    choice: Choice,
+    output: Computed,
+}
+
+impl CustomOp2 for ChoiceOperation {
+    fn name(&self) -> &'static str {
+        self.choice.name
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.output.take_from_cpu()
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.output.take_from_cuda()
+    }
+
+    fn bwd(&self, a: &Tensor, b: &Tensor, _ys: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let [first, second] = self.choice.gradients(&a.detach(), &b.detach(), &grad.detach())?;
         Ok((Some(first), Some(second)))
     }
 }

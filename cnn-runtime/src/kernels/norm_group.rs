@@ -2,9 +2,11 @@
 
 use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};
 use super::real::Real;
-use super::weighted::{self, Gradients, Weighted};
+use super::sums::{fold_columns_on_gpu, sharers};
+use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::Activation;
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{DType, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
 /// Gives each of `groups` groups of the `channels` of every example mean 0 and variance 1, over all its positions, then
@@ -139,5 +141,89 @@ impl Weighted for GroupNorm {
         }
         let tensor = |values: Vec<f64>| values.into_iter().map(T::of).collect();
         Gradients { input, weight: tensor(along), bias: tensor(sum) }
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
+        self.on_gpu().forward(gpu, xs, weight, bias)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        self.on_gpu().backward(gpu, tensors, grad, wants)
+    }
+
+    fn reads_output(&self) -> bool {
+        false
+    }
+}
+
+impl GroupNorm {
+    fn on_gpu(&self) -> Groups {
+        let examples = self.dims.iter().product::<usize>().checked_div(self.example()).unwrap_or(0);
+        let [examples, positions, channels, groups] =
+            [examples, self.positions, self.channels, self.groups].map(|size| size as i64);
+        Groups { examples, positions, channels, groups, epsilon: self.epsilon, is_centered: 1, wants_input: 0 }
+    }
+}
+
+/// Examples of positions of channels, which are normalised in groups on a GPU; as in `cuda/norm.cu`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Groups {
+    pub(crate) examples: i64,
+    pub(crate) positions: i64,
+    pub(crate) channels: i64,
+    pub(crate) groups: i64,
+    pub(crate) epsilon: f64,
+    /// Whether the mean is taken away; else values are divided by the root of their mean square.
+    pub(crate) is_centered: i64,
+    pub(crate) wants_input: i64,
+}
+
+// SAFETY: it is numbers of one size, and so are those of `cuda/norm.cu`.
+unsafe impl Geometry for Groups {}
+
+impl Groups {
+    const FAMILY: &str = "norm";
+
+    /// A block for each group of each example, whose values its threads share.
+    fn work(&self) -> Work {
+        let count = (self.examples * self.groups) as usize;
+        Work::Blocks { count, width: (self.positions * self.channels / self.groups.max(1)) as usize }
+    }
+
+    pub(crate) fn forward(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Storage> {
+        let mut ys = gpu.empty(xs.dtype(), xs.elem_count())?;
+        let kernel = Kernel::new(Self::FAMILY, "group_values", xs.dtype());
+        // SAFETY: it reads and writes the values of each group of each example, which are all, and reads one of the others for
+        // each channel.
+        unsafe { gpu.launch(&kernel, self.work(), arguments![&mut ys, xs, weight, bias, self]) }?;
+        Ok(ys)
+    }
+
+    pub(crate) fn backward(self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        let Kept { xs, weight, .. } = tensors;
+        let (groups, dtype) = (Self { wants_input: wants.input.into(), ..self }, xs.dtype());
+        let count = (self.examples * self.groups) as usize;
+        let (mut means, mut inverses) = (gpu.empty(dtype, count)?, gpu.empty(dtype, count)?);
+        let mut input = gpu.empty(dtype, if wants.input { xs.elem_count() } else { 0 })?;
+        let kernel = Kernel::new(Self::FAMILY, "group_gradients", dtype);
+        let arguments = arguments![&mut input, &mut means, &mut inverses, grad, xs, weight, &groups];
+        // SAFETY: it reads the values of each group of each example, and writes as many if they are wanted, and two for each
+        // group.
+        unsafe { gpu.launch(&kernel, self.work(), arguments) }?;
+        let (rows, channels) = ((self.examples * self.positions) as usize, self.channels as usize);
+        let sharers = sharers(rows, channels);
+        let mut sums = gpu.empty(DType::F64, 2 * sharers * channels)?;
+        let kernel = Kernel::new(Self::FAMILY, "group_products", dtype);
+        let arguments = arguments![&mut sums, grad, xs, &means, &inverses, &groups, sharers];
+        // SAFETY: it reads the same, and writes two for each sharer of each channel.
+        unsafe { gpu.launch(&kernel, Work::Each(sharers * channels), arguments) }?;
+        let both = tensor(fold_columns_on_gpu(gpu, &sums, sharers, 2 * channels, dtype)?, (2, channels));
+        let of = |index: usize| both.get(index);
+        Ok(TensorGradients {
+            input: wants.input.then(|| tensor(input, xs.shape())),
+            weight: of(1)?,
+            bias: wants.bias.then(|| of(0)).transpose()?,
+        })
     }
 }

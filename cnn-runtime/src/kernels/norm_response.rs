@@ -3,8 +3,9 @@
 use super::op::{Unary, apply};
 use super::real::Real;
 use super::simd::simd;
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::LocalResponseNormalization;
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Storage, Tensor};
 use rayon::prelude::*;
 
 /// `x·(k + alpha/size·Σ x²)^−beta` of every value of `xs`, the sum over `size` neighbours along the last axis.
@@ -91,5 +92,53 @@ impl Unary for LocalResponseNorm {
             }
         });
         out
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let (count, dtype) = (xs.elem_count(), xs.dtype());
+        let mut ys = gpu.empty(dtype, count)?;
+        let kernel = Kernel::new(FAMILY, "response_values", dtype);
+        // SAFETY: it reads and writes `count` values, which both have; neighbours are of the same row.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, &self.on_gpu(xs.dims())]) }?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, dims: &[usize]) -> Result<Storage> {
+        let (count, dtype, response) = (grad.elem_count(), grad.dtype(), self.on_gpu(dims));
+        let (mut shares, mut out) = (gpu.empty(dtype, count)?, gpu.empty(dtype, count)?);
+        let kernel = Kernel::new(FAMILY, "response_shares", dtype);
+        // SAFETY: as in the forward pass; all are of the input's shape.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut shares, xs, ys, grad, &response]) }?;
+        let kernel = Kernel::new(FAMILY, "response_gradients", dtype);
+        // SAFETY: likewise.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut out, xs, grad, &shares, &response]) }?;
+        Ok(out)
+    }
+}
+
+const FAMILY: &str = "norm";
+
+/// A batch and what its neighbours say, as in `cuda/norm.cu`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct OnGpu {
+    count: i64,
+    channels: i64,
+    /// Neighbours before and after a channel.
+    reach: [i64; 2],
+    k: f64,
+    alpha: f64,
+    beta: f64,
+}
+
+// SAFETY: it is numbers of one size, and so are those of `cuda/norm.cu`.
+unsafe impl Geometry for OnGpu {}
+
+impl LocalResponseNorm {
+    fn on_gpu(&self, dims: &[usize]) -> OnGpu {
+        let LocalResponseNormalization { size, k, alpha, beta, .. } = self.0;
+        let (count, channels) = (dims.iter().product::<usize>() as i64, dims.last().copied().unwrap_or(1).max(1) as i64);
+        let reach = [size / 2, (size - 1) / 2].map(|cells| cells.min(channels as usize) as i64);
+        OnGpu { count, channels, reach, k, alpha: alpha / size as f64, beta }
     }
 }

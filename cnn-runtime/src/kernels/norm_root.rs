@@ -1,10 +1,12 @@
 //! Values divided by the root of the sum, or of the mean, of their squares: unit and root-mean-square normalisation.
 
+use super::norm_group::Groups;
 use super::op::{self, Unary};
 use super::real::Real;
-use super::weighted::{self, Gradients, Weighted};
+use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
+use crate::gpu::{Gpu, Kernel, Work, arguments};
 use crate::spec::Activation;
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
 
 /// `x/√Σx²` of each `length` values of `xs` that follow each other; a root below 10⁻¹² counts as that.
 ///
@@ -67,6 +69,43 @@ impl Unary for UnitNorm {
         }
         out
     }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        unit_values_on_gpu(gpu, xs, self.length, Self::LEAST)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        unit_gradients_on_gpu(gpu, xs, ys, grad, self.length, Self::LEAST)
+    }
+}
+
+/// Rows of `length` values of `xs` divided by the root of the sum of their squares, or by `least` if that is smaller.
+pub(crate) fn unit_values_on_gpu(gpu: Gpu, xs: &Tensor, length: usize, least: f64) -> Result<Storage> {
+    let (count, dtype) = (xs.elem_count(), xs.dtype());
+    let mut ys = gpu.empty(dtype, count)?;
+    let kernel = Kernel::new("norm", "unit_values", dtype);
+    let (rows, work) = (count / length, Work::Blocks { count: count / length, width: length });
+    // SAFETY: it reads and writes that many rows, which are at most the `count` values that both have.
+    unsafe { gpu.launch(&kernel, work, arguments![&mut ys, xs, rows, length, least]) }?;
+    Ok(ys)
+}
+
+/// The gradient of `xs`, from the gradient `grad` of what [`unit_values_on_gpu`] has made of it, `ys`.
+pub(crate) fn unit_gradients_on_gpu(
+    gpu: Gpu,
+    xs: &Tensor,
+    ys: &Tensor,
+    grad: &Tensor,
+    length: usize,
+    least: f64,
+) -> Result<Storage> {
+    let (count, dtype) = (grad.elem_count(), grad.dtype());
+    let mut out = gpu.empty(dtype, count)?;
+    let kernel = Kernel::new("norm", "unit_gradients", dtype);
+    let (rows, work) = (count / length, Work::Blocks { count: count / length, width: length });
+    // SAFETY: as in the forward pass; all have the shape of the input.
+    unsafe { gpu.launch(&kernel, work, arguments![&mut out, xs, ys, grad, rows, length, least]) }?;
+    Ok(out)
 }
 
 struct RmsNorm {
@@ -116,6 +155,28 @@ impl Weighted for RmsNorm {
             }
         }
         Gradients { input, weight: of_weight.into_iter().map(T::of).collect(), bias: Vec::new() }
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, _bias: Option<&Tensor>) -> Result<Storage> {
+        self.on_gpu(weight).forward(gpu, xs, weight, None)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        self.on_gpu(tensors.weight).backward(gpu, tensors, grad, wants)
+    }
+
+    fn reads_output(&self) -> bool {
+        false
+    }
+}
+
+impl RmsNorm {
+    /// Each vector as a group from which no mean is taken.
+    fn on_gpu(&self, weight: &Tensor) -> Groups {
+        let channels = weight.elem_count();
+        let examples = self.dims.iter().product::<usize>().checked_div(channels).unwrap_or(0);
+        let (examples, channels) = (examples as i64, channels as i64);
+        Groups { examples, positions: 1, channels, groups: 1, epsilon: self.epsilon, is_centered: 0, wants_input: 0 }
     }
 }
 

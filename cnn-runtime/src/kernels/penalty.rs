@@ -2,8 +2,12 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
+use super::sums::{fold_columns_on_gpu, sharers};
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::Regularizer;
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{DType, Result, Shape, Storage, Tensor};
+
+const FAMILY: &str = "penalty";
 
 /// `l1·Σ|w| + l2·Σw²` of the values of `weights`: a scalar.
 ///
@@ -14,6 +18,23 @@ pub(crate) fn penalty(weights: &Tensor, regularizer: Regularizer) -> Result<Tens
 }
 
 struct Penalty(Regularizer);
+
+/// A regularizer as in `cuda/penalty.cu`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct OnGpu {
+    l1: f64,
+    l2: f64,
+}
+
+// SAFETY: it is numbers of one size, and so are those of `cuda/penalty.cu`.
+unsafe impl Geometry for OnGpu {}
+
+impl Penalty {
+    fn on_gpu(&self) -> OnGpu {
+        OnGpu { l1: self.0.l1, l2: self.0.l2 }
+    }
+}
 
 impl Unary for Penalty {
     fn name(&self) -> &'static str {
@@ -35,6 +56,33 @@ impl Unary for Penalty {
         let (l1, l2) = (T::of(self.0.l1), T::of(2.0 * self.0.l2));
         let sign = |w: T| if w == T::zero() { T::zero() } else { w.signum() };
         weights.iter().map(|w| grad[0] * (l1 * sign(*w) + l2 * *w)).collect()
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, weights: &Tensor) -> Result<Storage> {
+        let (count, dtype) = (weights.elem_count(), weights.dtype());
+        let sharers = sharers(count, 1);
+        let mut sums = gpu.empty(DType::F64, sharers)?;
+        let kernel = Kernel::new(FAMILY, "penalties", dtype);
+        let regularizer = self.on_gpu();
+        let arguments = arguments![&mut sums, weights, count, sharers, &regularizer];
+        // SAFETY: it reads `count` values, which there are, and writes one for each of the sharers.
+        unsafe { gpu.launch(&kernel, Work::Each(sharers), arguments) }?;
+        fold_columns_on_gpu(gpu, &sums, sharers, 1, dtype)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, weights: &Tensor, _penalty: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        let (count, dtype) = (weights.elem_count(), weights.dtype());
+        let mut out = gpu.empty(dtype, count)?;
+        let kernel = Kernel::new(FAMILY, "penalty_gradients", dtype);
+        let regularizer = self.on_gpu();
+        let arguments = arguments![&mut out, weights, grad, count, &regularizer];
+        // SAFETY: it reads and writes `count` values, which both have, and reads one of the gradient, of a scalar.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments) }?;
+        Ok(out)
+    }
+
+    fn reads_output(&self) -> bool {
+        false
     }
 }
 

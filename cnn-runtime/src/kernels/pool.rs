@@ -7,10 +7,13 @@ use super::fill::in_chunks;
 use super::op::{Unary, apply};
 use super::real::Real;
 use super::simd::simd;
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::{Operand, Sliding};
-use candle_core::{Error, Result, Shape, Tensor};
+use candle_core::{Error, Result, Shape, Storage, Tensor};
 use std::array::from_fn;
 use std::ops::Range;
+
+const FAMILY: &str = "pool";
 
 /// What becomes of the cells of a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,14 +34,14 @@ pub(crate) fn pool<const A: usize>(name: &'static str, xs: &Tensor, pooling: Poo
     let input = spatial::<A>(name, xs)?;
     let operand = Operand::new("xs", crate::spec::Shape::new(input));
     let output = window.output(&operand).map_err(Error::wrap)?;
-    let ranges = |axis: usize| {
-        let (n, before) = (input[axis], window.padding_at(axis, input[axis])[0]);
-        let clip = move |cell: usize| cell.saturating_sub(before).min(n);
-        let (size, stride) = (window.size[axis], window.strides[axis]);
-        let count = output[axis].known().expect("every size of a tensor is known");
-        (0..count).map(|at| clip(at * stride)..clip(at * stride + size)).collect()
-    };
-    apply(xs, Pool::new(name, xs, pooling, from_fn::<Vec<Range<usize>>, A, _>(ranges)))
+    let axes = from_fn::<Axis, A, _>(|axis| Axis {
+        cells: input[axis] as i64,
+        windows: output[axis].known().expect("every size of a tensor is known") as i64,
+        size: window.size[axis] as i64,
+        stride: window.strides[axis] as i64,
+        before: window.padding_at(axis, input[axis])[0] as i64,
+    });
+    apply(xs, Pool::new(name, xs, pooling, axes))
 }
 
 /// Pools each channel of `xs`, `N, …, C` with `A` axes between, to `output` cells: of `O` windows over `N` cells, the `i`-th
@@ -56,11 +59,8 @@ pub(crate) fn adaptive_pool<const A: usize>(
     if input.contains(&0) {
         candle_core::bail!("`{name}` takes inputs of at least one cell, found {:?}", xs.dims());
     }
-    let ranges = |axis: usize| {
-        let (n, count) = (input[axis], output[axis]);
-        (0..count).map(|at| at * n / count..((at + 1) * n).div_ceil(count)).collect()
-    };
-    apply(xs, Pool::new(name, xs, pooling, from_fn::<Vec<Range<usize>>, A, _>(ranges)))
+    let axes = from_fn::<Axis, A, _>(|axis| Axis { windows: output[axis] as i64, size: 0, ..Axis::whole(input[axis]) });
+    apply(xs, Pool::new(name, xs, pooling, axes))
 }
 
 /// The sizes of the `A` axes between batch and channels.
@@ -71,9 +71,52 @@ fn spatial<const A: usize>(name: &str, xs: &Tensor) -> Result<[usize; A]> {
     }
 }
 
+/// The windows along an axis.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Axis {
+    cells: i64,
+    windows: i64,
+    /// The cells of a window that slides; 0 of windows that share the cells.
+    size: i64,
+    stride: i64,
+    /// The cells of padding before the first.
+    before: i64,
+}
+
+impl Axis {
+    /// One window over all of so many cells.
+    fn whole(cells: usize) -> Self {
+        Self { cells: cells as i64, windows: 1, size: cells as i64, stride: 1, before: 0 }
+    }
+
+    /// The cells that window `at` sees; `windows` in `cuda/pool.cu` is the reverse.
+    fn cells(&self, at: i64) -> Range<usize> {
+        let [first, end] = match self.size {
+            0 => [at * self.cells / self.windows, ((at + 1) * self.cells + self.windows - 1) / self.windows],
+            size => [at * self.stride - self.before, at * self.stride - self.before + size],
+        };
+        let clip = |cell: i64| cell.clamp(0, self.cells) as usize;
+        clip(first)..clip(end)
+    }
+}
+
+/// What there is to pool, as in `cuda/pool.cu`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct OnGpu {
+    axes: [Axis; 3],
+    channels: i64,
+    is_mean: i64,
+}
+
+// SAFETY: it is numbers of one size, and so are those of `cuda/pool.cu`.
+unsafe impl Geometry for OnGpu {}
+
 struct Pool {
     name: &'static str,
     pooling: Pooling,
+    axes: [Axis; 3],
     /// Depth, height and width of the input.
     input: [usize; 3],
     channels: usize,
@@ -84,19 +127,20 @@ struct Pool {
 }
 
 impl Pool {
-    fn new<const A: usize>(name: &'static str, xs: &Tensor, pooling: Pooling, windows: [Vec<Range<usize>>; A]) -> Self {
+    fn new<const A: usize>(name: &'static str, xs: &Tensor, pooling: Pooling, own: [Axis; A]) -> Self {
         let dims = xs.dims();
         let (batch, channels) = (dims[0], dims[A + 1]);
-        let sizes = windows.iter().map(Vec::len);
-        let shape = std::iter::once(batch).chain(sizes).chain([channels]).collect();
+        let shape = std::iter::once(batch).chain(own.iter().map(|axis| axis.windows as usize)).chain([channels]).collect();
         // Axes the input lacks come first, and have one cell.
-        let input = from_fn(|axis| if axis + A < 3 { 1 } else { dims[axis + A - 2] });
-        let mut windows = windows.into_iter();
-        let windows =
-            from_fn(
-                |axis| if axis + A < 3 { std::iter::once(0..1).collect() } else { windows.next().expect("one for each axis") },
-            );
-        Self { name, pooling, input, channels, windows, shape }
+        let axes = from_fn(|axis| if axis + A < 3 { Axis::whole(1) } else { own[axis + A - 3] });
+        let input = axes.map(|axis| axis.cells as usize);
+        let windows = axes.map(|axis| (0..axis.windows).map(|at| axis.cells(at)).collect());
+        Self { name, pooling, axes, input, channels, windows, shape }
+    }
+
+    fn geometry(&self) -> OnGpu {
+        let is_mean = self.pooling == Pooling::Mean;
+        OnGpu { axes: self.axes, channels: self.channels as i64, is_mean: is_mean.into() }
     }
 
     /// Elements of one example of the input.
@@ -167,22 +211,29 @@ simd! {
 }
 
 simd! {
-    /// Adds the gradient `grad` of the output `ys` of one example to that of the example, `sums`.
+    /// Adds the gradient `grad` of the output of one example, of means or sums, to that of the example, `sums`.
+    fn unpool_sums<T: Real>(pool: &Pool, grad: &[T], sums: &mut [T]) {
+        let (channels, width) = (pool.channels, pool.windows[2].len());
+        for (pixel, grad) in grad.chunks_exact(channels).enumerate() {
+            let (row, x) = (pixel / width, pixel % width);
+            let share = pool.divisor::<T>(row, x).recip();
+            pool.for_each_cell(row, x, |cell| {
+                sums[cell..cell + channels].iter_mut().zip(grad).for_each(|(sum, g)| *sum += *g * share);
+            });
+        }
+    }
+}
+
+simd! {
+    /// As [`unpool_sums`], of the output `ys` of the largest values of one example.
     ///
     /// The number of the cell that won in each channel is kept as a number of the same width as the values, so that the
     /// loops run over whole vectors.
-    fn unpool_image<T: Real>(pool: &Pool, image: &[T], ys: &[T], grad: &[T], sums: &mut [T]) {
+    fn unpool_largest<T: Real>(pool: &Pool, image: &[T], ys: &[T], grad: &[T], sums: &mut [T]) {
         let (channels, width) = (pool.channels, pool.windows[2].len());
         let mut winners = vec![T::zero(); channels];
         for (pixel, (out, grad)) in ys.chunks_exact(channels).zip(grad.chunks_exact(channels)).enumerate() {
             let (row, x) = (pixel / width, pixel % width);
-            if pool.pooling != Pooling::Max {
-                let share = pool.divisor::<T>(row, x).recip();
-                pool.for_each_cell(row, x, |cell| {
-                    sums[cell..cell + channels].iter_mut().zip(grad).for_each(|(sum, g)| *sum += *g * share);
-                });
-                continue;
-            }
             winners.fill(-T::one());
             let mut number = T::zero();
             pool.for_each_cell(row, x, |cell| {
@@ -218,11 +269,47 @@ impl Unary for Pool {
         })
     }
 
-    fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
+    fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         let (input_len, output_len) = (self.input_len(), self.rows() * self.row_len());
-        in_chunks(xs.len(), input_len, |number, sums| {
-            let (start, part) = (number * input_len, number * output_len..(number + 1) * output_len);
-            unpool_image(self, &xs[start..start + input_len], &ys[part.clone()], &grad[part], sums);
+        in_chunks(dims.iter().product(), input_len, |number, sums| {
+            let grad = &grad[number * output_len..][..output_len];
+            match self.pooling {
+                Pooling::Max => {
+                    let (xs, ys) = (&xs[number * input_len..][..input_len], &ys[number * output_len..][..output_len]);
+                    unpool_largest(self, xs, ys, grad, sums);
+                }
+                Pooling::Mean | Pooling::Sum => unpool_sums(self, grad, sums),
+            }
         })
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let (count, dtype) = (self.shape.iter().product(), xs.dtype());
+        let mut ys = gpu.empty(dtype, count)?;
+        let kernel = Kernel::new(FAMILY, if self.pooling == Pooling::Max { "max_values" } else { "mean_values" }, dtype);
+        // SAFETY: windows are within the input, which is of the sizes of `axes`; it writes `count` values, which there are.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, &self.geometry(), count]) }?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, xs: &Tensor, ys: &Tensor, grad: &Tensor, dims: &[usize]) -> Result<Storage> {
+        let (count, dtype, geometry) = (dims.iter().product(), grad.dtype(), self.geometry());
+        let mut out = gpu.empty(dtype, count)?;
+        let (name, arguments): (_, &mut [_]) = match self.pooling {
+            Pooling::Max => ("max_gradients", arguments![&mut out, xs, ys, grad, &geometry, count]),
+            Pooling::Mean | Pooling::Sum => ("mean_gradients", arguments![&mut out, grad, &geometry, count]),
+        };
+        // SAFETY: it reads `count` values of the input, and those of the output and its gradient that windows of `axes` have,
+        // and writes `count` values.
+        unsafe { gpu.launch(&Kernel::new(FAMILY, name, dtype), Work::Each(count), arguments) }?;
+        Ok(out)
+    }
+
+    fn reads_input(&self) -> bool {
+        self.pooling == Pooling::Max
+    }
+
+    fn reads_output(&self) -> bool {
+        self.pooling == Pooling::Max
     }
 }

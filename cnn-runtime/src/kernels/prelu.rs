@@ -3,10 +3,14 @@
 use super::norm::{add_up, piece};
 use super::real::Real;
 use super::simd::simd;
-use super::weighted::{self, Gradients, Weighted};
-use crate::spec::Activation;
-use candle_core::{Result, Shape, Tensor};
+use super::sums::{fold_columns_on_gpu, sharers};
+use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
+use crate::spec::{self, Activation};
+use candle_core::{DType, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
+
+const FAMILY: &str = "prelu";
 
 /// `x` if positive, else `weight·x`: `weight` has the axes of an example of `xs`, with 1 for those along which it is shared.
 ///
@@ -18,7 +22,10 @@ pub(crate) fn prelu(xs: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if !spreads {
         candle_core::bail!("`{}` has weights {:?} for examples {example:?}", PReLU::NAME, weight.dims());
     }
-    let op = PReLU { dims: xs.dims().to_vec(), places: places(example, weight.dims()) };
+    let (dims, spreads) = (xs.dims().to_vec(), Spreads::new(xs.dims(), weight.dims())?);
+    // On a GPU they follow from the sizes.
+    let places = if Gpu::of(xs.device()).is_some() { Vec::new() } else { places(example, weight.dims()) };
+    let op = PReLU { dims, places, spreads };
     weighted::apply(xs, weight, None, Activation::Linear, |_| op)
 }
 
@@ -26,6 +33,42 @@ struct PReLU {
     dims: Vec<usize>,
     /// For each value of an example, the place of its weight.
     places: Vec<usize>,
+    spreads: Spreads,
+}
+
+/// Along each axis of a batch, the last ones last, its size, and how far apart its weights are: 0 where it shares one. As in
+/// `cuda/prelu.cu`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Spreads {
+    sizes: [i64; AXES],
+    strides: [i64; AXES],
+    /// Values of the batch.
+    count: i64,
+    weights: i64,
+}
+
+const AXES: usize = spec::Shape::MAX_RANK + 1;
+
+// SAFETY: it is numbers of one size, and so are those of `cuda/prelu.cu`.
+unsafe impl Geometry for Spreads {}
+
+impl Spreads {
+    /// Those of a batch of these sizes, and of weights of these for its examples.
+    fn new(dims: &[usize], weight: &[usize]) -> Result<Self> {
+        if dims.len() > AXES {
+            candle_core::bail!("`{}` takes a batch of at most {AXES} axes, found {}", PReLU::NAME, dims.len());
+        }
+        let (mut sizes, mut strides, mut weights) = ([1; AXES], [0; AXES], 1);
+        for (axis, size) in dims.iter().enumerate() {
+            sizes[AXES - dims.len() + axis] = *size as i64;
+        }
+        for (axis, own) in weight.iter().enumerate().rev().filter(|(_, own)| **own > 1) {
+            strides[AXES - weight.len() + axis] = weights;
+            weights *= *own as i64;
+        }
+        Ok(Self { sizes, strides, count: sizes.iter().product(), weights })
+    }
 }
 
 /// For each value of an example of these sizes, the place of its weight among weights of these sizes.
@@ -97,6 +140,40 @@ impl Weighted for PReLU {
         let inputs = grad.par_chunks(example).zip(xs.par_chunks(example));
         input.par_chunks_mut(example).zip(inputs).for_each(|(out, (grad, xs))| scale_gradient(out, grad, xs, &slopes));
         Gradients { input, weight: sums.into_iter().map(T::of).collect(), bias: Vec::new() }
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor, weight: &Tensor, _bias: Option<&Tensor>) -> Result<Storage> {
+        let (count, dtype) = (xs.elem_count(), xs.dtype());
+        let mut ys = gpu.empty(dtype, count)?;
+        let kernel = Kernel::new(FAMILY, "prelu_values", dtype);
+        // SAFETY: it reads and writes the `count` values of the batch, and reads the weights that its sizes spread to.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, weight, &self.spreads]) }?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+        let Kept { xs, weight, .. } = tensors;
+        let (count, weights, dtype) = (xs.elem_count(), weight.elem_count(), xs.dtype());
+        let sharers = sharers(count.checked_div(weights).unwrap_or(0), weights);
+        let mut sums = gpu.empty(DType::F64, sharers * weights)?;
+        let kernel = Kernel::new(FAMILY, "prelu_sums", dtype);
+        let arguments = arguments![&mut sums, grad, xs, &self.spreads, sharers];
+        // SAFETY: it reads the `count` values of both, and writes one for each sharer of each weight.
+        unsafe { gpu.launch(&kernel, Work::Each(sharers * weights), arguments) }?;
+        let of_weight = fold_columns_on_gpu(gpu, &sums, sharers, weights, dtype)?;
+        let mut input = None;
+        if wants.input {
+            let mut out = gpu.empty(dtype, count)?;
+            let kernel = Kernel::new(FAMILY, "prelu_gradients", dtype);
+            // SAFETY: as in the forward pass; the gradient is of the output's shape, which is the input's.
+            unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut out, grad, xs, weight, &self.spreads]) }?;
+            input = Some(tensor(out, xs.shape()));
+        }
+        Ok(TensorGradients { input, weight: tensor(of_weight, weight.shape()), bias: None })
+    }
+
+    fn reads_output(&self) -> bool {
+        false
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sums of many values on a GPU, added in an order that follows from the shapes alone.
 
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
-use candle_core::{Result, Storage, Tensor};
+use candle_core::{DType, Result, Storage, Tensor};
 
 const FAMILY: &str = "sums";
 
@@ -43,6 +43,24 @@ pub(crate) fn total_on_gpu(gpu: Gpu, xs: &Tensor, scale: f64) -> Result<Storage>
     // SAFETY: it reads `count` values of `xs` and writes one.
     unsafe { gpu.launch(&kernel, Work::Blocks { count: 1, width: count }, arguments![&mut sum, xs, count, scale]) }?;
     Ok(sum)
+}
+
+/// How many threads share the `rows` of each of `width` columns, so that all are enough to keep a GPU busy and each has
+/// enough to do; it follows from the shape alone.
+pub(crate) fn sharers(rows: usize, width: usize) -> usize {
+    const THREADS: usize = 1 << 17;
+    const ROWS: usize = 32;
+    (THREADS / width.max(1)).clamp(1, (rows / ROWS).max(1))
+}
+
+/// The sums of each column of `parts`, `rows` rows in double precision, as values of `dtype`.
+pub(crate) fn fold_columns_on_gpu(gpu: Gpu, parts: &Storage, rows: usize, columns: usize, dtype: DType) -> Result<Storage> {
+    let mut sums = gpu.empty(dtype, columns)?;
+    let kernel = Kernel::new(FAMILY, "fold_columns", dtype);
+    let work = Work::Blocks { count: columns, width: rows };
+    // SAFETY: it reads `rows` rows of `columns` values, which the caller says there are, and writes one row.
+    unsafe { gpu.launch(&kernel, work, arguments![&mut sums, parts, rows, columns]) }?;
+    Ok(sums)
 }
 
 #[cfg(all(test, feature = "emulated-cuda"))]

@@ -3,7 +3,7 @@
 use crate::kernels::Moments;
 use crate::spec::{self, Activation, Graph, Operand, Shape};
 use crate::{Context, Weights, kernels, layers};
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var};
 
 /// Batch normalisation of the last axis, of any shape to the same shape.
 #[derive(Clone, Debug)]
@@ -61,37 +61,22 @@ impl BatchNormalization {
         let (weight, bias) = layers::scale_and_shift(self.weight.as_ref(), self.bias.as_ref(), channels, xs, cx)?;
         let of_the_batch = cx.is_training() && !self.frozen;
         let moments = if of_the_batch {
-            let moments = Moments::of(&xs.contiguous()?)?;
-            self.remember(&moments)?;
+            let moments = Moments::of(xs)?;
+            moments.remember(&self.running_mean, &self.running_var, self.spec.momentum)?;
             moments
         } else {
-            Moments { mean: values(&self.running_mean)?, variance: values(&self.running_var)? }
+            Moments::running(&self.running_mean, &self.running_var)?
         };
         let activation = if kernels::is_recording(xs.device()) { self.then } else { Activation::Linear };
         kernels::batch_norm(xs, &weight, bias.as_ref(), moments, self.spec.epsilon, of_the_batch, activation)
     }
-
-    /// `running = momentum·running + (1 − momentum)·batch`.
-    fn remember(&self, moments: &Moments) -> Result<()> {
-        let momentum = self.spec.momentum;
-        for (running, batch) in [(&self.running_mean, &moments.mean), (&self.running_var, &moments.variance)] {
-            let mean = |(old, new): (f64, &f64)| momentum * old + (1.0 - momentum) * new;
-            let averaged: Vec<f64> = values(running)?.into_iter().zip(batch).map(mean).collect();
-            running.set(&Tensor::from_vec(averaged, running.dims(), running.device())?.to_dtype(running.dtype())?)?;
-        }
-        Ok(())
-    }
-}
-
-fn values(statistic: &Var) -> Result<Vec<f64>> {
-    statistic.to_dtype(DType::F64)?.to_vec1()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Seed;
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     fn layer(weights: &Weights) -> BatchNormalization {
         BatchNormalization::build(spec::BatchNormalization::new(), Shape::new([2]), weights).unwrap()
