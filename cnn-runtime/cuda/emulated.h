@@ -56,6 +56,7 @@ template <class E> using Write = Array<E>;
 #define DEVICE_MEMBER inline
 #define SHARED(type, name, length) static thread_local type name[length]
 #define SELDOM_REPEATED
+#define OFTEN_REPEATED
 #define BARRIER() barrier()
 #define KERNEL(name, ...) \
     static void name(__VA_ARGS__); \

@@ -21,6 +21,8 @@ template <class E> using Write = E *__restrict__;
 #define SHARED(type, name, length) __shared__ type name[length]
 // Before a loop that a thread goes through once, mostly.
 #define SELDOM_REPEATED _Pragma("unroll 1")
+// Before a loop that a thread goes through many times, so that it waits for several values at once.
+#define OFTEN_REPEATED _Pragma("unroll 8")
 // Waits for all threads of the block: all of them, or none, come here.
 #define BARRIER() __syncthreads()
 #else

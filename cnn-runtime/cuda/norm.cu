@@ -4,8 +4,18 @@
 // threads read neighbouring values however few the columns.
 #include "kernel.h"
 
+DEVICE Index least(Index a, Index b) { return a < b ? a : b; }
+
 // Values that are added up before their sum is kept in double precision.
 #define RUN 64
+
+// How many of the places `first` and each `step` on, below `end`, are in a run that begins there.
+DEVICE int run(Index first, Index end, Index step) { return int(least((end - first + step - 1) / step, RUN)); }
+
+// The runs of the places from `first` on: where each begins, and its count.
+#define EACH_RUN(start, count, first, end, step) \
+    for (Index start = first; start < (end); start += RUN * (step)) \
+        for (int count = run(start, end, step), once = 1; once; once = 0)
 
 // How many values there are, their mean, and the sum of their squared distances from it.
 struct Spread {
@@ -24,22 +34,20 @@ struct Together {
     }
 };
 
-DEVICE Index least(Index a, Index b) { return a < b ? a : b; }
-
 // The spread of the values at `first` and each `step` on, below `end`. Those of a run are added up as distances from its first,
 // which is one of them, so that at most the digits of their number are lost however large the mean.
 template <class Value> DEVICE Spread spread(Value value, Index first, Index end, Index step) {
     Spread all = {0, 0, 0};
-    for (Index start = first; start < end; start += RUN * step) {
-        Index stop = least(start + RUN * step, end);
+    EACH_RUN(start, count, first, end, step) {
         Real origin = value(start), sum = 0, squares = 0;
-        for (Index i = start + step; i < stop; i += step) {
-            Real x = value(i) - origin;
+        OFTEN_REPEATED
+        for (int k = 1; k < count; k++) {
+            Real x = value(start + k * step) - origin;
             sum += x;
             squares += x * x;
         }
-        double count = double((stop - start + step - 1) / step), mean = sum / count, rest = squares - sum * mean;
-        all = Together()(all, {count, origin + mean, rest < 0 ? 0 : rest});
+        double mean = double(sum) / count, rest = squares - sum * mean;
+        all = Together()(all, {double(count), origin + mean, rest < 0 ? 0 : rest});
     }
     return all;
 }
@@ -109,6 +117,7 @@ KERNEL(batch_values, Write<Real> ys, Read<Real> xs, Read<double> mean, Read<doub
        Read<Real> bias, Batch of) {
     EACH(i, of.threads) {
         Affine normal = affine(i % of.channels, mean, variance, weight, bias, of);
+        OFTEN_REPEATED
         for (Index j = i; j < of.count; j += of.threads) {
             Real y = normal(xs[j]);
             ys[j] = of.rectifies ? at_least(y, 0) : y;
@@ -127,10 +136,11 @@ KERNEL(batch_products, Write<double> sums, Read<Real> grad, Read<Real> xs, Read<
     EACH(i, of.threads) {
         Affine normal = affine(i % of.channels, mean, variance, weight, bias, of);
         double all = 0, all_along = 0;
-        for (Index start = i; start < of.count; start += RUN * of.threads) {
-            Index stop = least(start + RUN * of.threads, of.count);
+        EACH_RUN(start, count, i, of.count, of.threads) {
             Real sum = 0, along = 0;
-            for (Index j = start; j < stop; j += of.threads) {
+            OFTEN_REPEATED
+            for (int k = 0; k < count; k++) {
+                Index j = start + k * of.threads;
                 Real x = xs[j], g = before(grad[j], x, normal, of);
                 sum += g;
                 along += g * (x - normal.mean);
@@ -173,6 +183,7 @@ KERNEL(batch_gradients, Write<Real> out, Read<Real> grad, Read<Real> xs, Read<do
         Index channel = i % of.channels;
         Affine normal = affine(channel, mean, variance, weight, bias, of);
         Real slope = factors[channel], along = factors[of.channels + channel], constant = factors[2 * of.channels + channel];
+        OFTEN_REPEATED
         for (Index j = i; j < of.count; j += of.threads) {
             Real x = xs[j];
             out[j] = before(grad[j], x, normal, of) * slope + (x - normal.mean) * along + constant;
@@ -268,11 +279,11 @@ KERNEL(group_products, Write<double> sums, Read<Real> grad, Read<Real> xs, Read<
     EACH(i, sharers * of.channels) {
         Index sharer = i / of.channels, channel = i % of.channels;
         double all = 0, all_along = 0;
-        for (Index start = sharer; start < rows; start += RUN * sharers) {
-            Index stop = least(start + RUN * sharers, rows);
+        EACH_RUN(start, count, sharer, rows, sharers) {
             Real sum = 0, along = 0;
-            for (Index row = start; row < stop; row += sharers) {
-                Index own = row / of.positions * of.groups + channel / size, at = row * of.channels + channel;
+            OFTEN_REPEATED
+            for (int k = 0; k < count; k++) {
+                Index row = start + k * sharers, own = row / of.positions * of.groups + channel / size, at = row * of.channels + channel;
                 sum += grad[at];
                 along += grad[at] * (xs[at] - means[own]) * inverses[own];
             }

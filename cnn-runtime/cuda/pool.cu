@@ -4,58 +4,68 @@
 
 // As in `src/kernels/pool.rs`: the windows along an axis, or, of size 0, those that share its cells.
 struct Axis {
-    Index cells;
-    Index windows;
-    Index size;
-    Index stride;
-    Index before;
+    int cells;
+    int windows;
+    int size;
+    int stride;
+    int before;
 };
 
 struct Pool {
     Axis axes[3];
-    Index channels;
-    Index is_mean;
+    int channels;
+    int is_mean;
 };
 
 struct Range {
-    Index first;
-    Index end;
+    int first;
+    int end;
 };
 
-DEVICE Index clip(Index x, Index high) { return x < 0 ? 0 : x < high ? x : high; }
+DEVICE int clip(int x, int high) { return x < 0 ? 0 : x < high ? x : high; }
+
+// What of `many` falls to `at` of `parts`, and what to its successor, rounded up.
+DEVICE Range part(int at, int many, int parts) {
+    return {int(Index(at) * many / parts), int((Index(at + 1) * many + parts - 1) / parts)};
+}
 
 // The cells that a window sees.
-DEVICE Range cells(const Axis &axis, Index at) {
-    if (axis.size == 0) return {at * axis.cells / axis.windows, ((at + 1) * axis.cells + axis.windows - 1) / axis.windows};
-    Index first = at * axis.stride - axis.before;
+DEVICE Range cells(const Axis &axis, int at) {
+    if (axis.size == 0) return part(at, axis.cells, axis.windows);
+    int first = at * axis.stride - axis.before;
     return {clip(first, axis.cells), clip(first + axis.size, axis.cells)};
 }
 
 // The windows that see a cell.
-DEVICE Range windows(const Axis &axis, Index cell) {
-    if (axis.size == 0) return {cell * axis.windows / axis.cells, ((cell + 1) * axis.windows + axis.cells - 1) / axis.cells};
-    Index at = cell + axis.before;
+DEVICE Range windows(const Axis &axis, int cell) {
+    if (axis.size == 0) return part(cell, axis.windows, axis.cells);
+    int at = cell + axis.before;
     return {at < axis.size ? 0 : (at - axis.size) / axis.stride + 1, clip(at / axis.stride + 1, axis.windows)};
 }
 
 // Where a value is: its example, its place along each axis, and its channel.
 struct Position {
     Index example;
-    Index along[3];
-    Index channel;
+    int along[3];
+    int channel;
 };
 
-DEVICE Position position(Index i, Index depth, Index height, Index width, Index channels) {
+template <class I> DEVICE Position split(I i, int depth, int height, int width, int channels) {
     Position at;
-    at.channel = i % channels;
+    at.channel = int(i % channels);
     i /= channels;
-    at.along[2] = i % width;
+    at.along[2] = int(i % width);
     i /= width;
-    at.along[1] = i % height;
+    at.along[1] = int(i % height);
     i /= height;
-    at.along[0] = i % depth;
+    at.along[0] = int(i % depth);
     at.example = i / depth;
     return at;
+}
+
+DEVICE Position position(Index i, int depth, int height, int width, int channels) {
+    // Division of long numbers takes long.
+    return i >> 32 ? split(i, depth, height, width, channels) : split(unsigned(i), depth, height, width, channels);
 }
 
 DEVICE Position position_of_cell(const Pool &of, Index i) {
@@ -75,29 +85,32 @@ DEVICE Index start_of_windows(const Pool &of, const Position &at) {
     return at.example * of.axes[0].windows * of.axes[1].windows * of.axes[2].windows * of.channels + at.channel;
 }
 
-// The cells of a window along each axis.
+// Ranges along each axis: the cells of a window, or the windows of a cell.
 struct Box {
     Range z;
     Range y;
     Range x;
 };
 
-DEVICE Box box(const Pool &of, Index z, Index y, Index x) {
+DEVICE Box box(const Pool &of, int z, int y, int x) {
     return {cells(of.axes[0], z), cells(of.axes[1], y), cells(of.axes[2], x)};
 }
 
-// Every cell of a box, row by row, as its place among the values of its example and channel.
-#define EACH_CELL(cell, of, box) \
-    for (Index z = (box).z.first; z < (box).z.end; z++) \
-        for (Index y = (box).y.first; y < (box).y.end; y++) \
-            for (Index cell = ((z * (of).axes[1].cells + y) * (of).axes[2].cells + (box).x.first) * (of).channels, \
-                       x = (box).x.first; \
-                 x < (box).x.end; x++, cell += (of).channels)
+// Every one of the ranges `z`, `y` and `x` of places along the axes, of which the last two have so many, as its place among
+// the values of its example and channel.
+#define EACH_PLACE(place, ranges, height, width, channels) \
+    for (int z = (ranges).z.first; z < (ranges).z.end; z++) \
+        for (int y = (ranges).y.first; y < (ranges).y.end; y++) \
+            for (Index place = ((Index(z) * (height) + y) * (width) + (ranges).x.first) * (channels), x = (ranges).x.first; \
+                 x < (ranges).x.end; x++, place += (channels))
+
+// Every cell that a window sees, row by row.
+#define EACH_CELL(cell, of, box) EACH_PLACE(cell, box, (of).axes[1].cells, (of).axes[2].cells, (of).channels)
 
 // The number that the sum over a window is divided by.
 DEVICE Real divisor(const Pool &of, const Box &box) {
     if (!of.is_mean) return 1;
-    return Real((box.z.end - box.z.first) * (box.y.end - box.y.first) * (box.x.end - box.x.first));
+    return Real(Index(box.z.end - box.z.first) * (box.y.end - box.y.first) * (box.x.end - box.x.first));
 }
 
 // The larger; not a number is kept, so that it is seen.
@@ -134,23 +147,22 @@ DEVICE bool is_first(Read<Real> image, const Pool &of, const Box &seen, Index mi
     return true;
 }
 
-// Every window that sees a cell at `at`, row by row, as its place among the outputs of its example and channel.
-#define EACH_WINDOW(window, of, at) \
-    Range over_z = windows((of).axes[0], (at).along[0]), over_y = windows((of).axes[1], (at).along[1]), \
-          over_x = windows((of).axes[2], (at).along[2]); \
-    for (Index z = over_z.first; z < over_z.end; z++) \
-        for (Index y = over_y.first; y < over_y.end; y++) \
-            for (Index window = ((z * (of).axes[1].windows + y) * (of).axes[2].windows + over_x.first) * (of).channels, \
-                       x = over_x.first; \
-                 x < over_x.end; x++, window += (of).channels)
+// The windows that see a cell.
+DEVICE Box seen_by(const Pool &of, const Position &at) {
+    return {windows(of.axes[0], at.along[0]), windows(of.axes[1], at.along[1]), windows(of.axes[2], at.along[2])};
+}
+
+// Every one of them, row by row.
+#define EACH_WINDOW(window, of, seen_by) EACH_PLACE(window, seen_by, (of).axes[1].windows, (of).axes[2].windows, (of).channels)
 
 KERNEL(max_gradients, Write<Real> out, Read<Real> xs, Read<Real> ys, Read<Real> grad, Pool of, Index count) {
     EACH(i, count) {
         Position at = position_of_cell(of, i);
         Index start = start_of_cells(of, at), outputs = start_of_windows(of, at);
+        Box seen = seen_by(of, at);
         Real value = xs[i], sum = 0;
-        EACH_WINDOW(window, of, at) {
-            if (value == ys[outputs + window] && is_first(xs + start, of, box(of, z, y, x), i - start, value))
+        EACH_WINDOW(window, of, seen) {
+            if (value == ys[outputs + window] && is_first(xs + start, of, box(of, z, y, int(x)), i - start, value))
                 sum += grad[outputs + window];
         }
         out[i] = sum;
@@ -161,8 +173,9 @@ KERNEL(mean_gradients, Write<Real> out, Read<Real> grad, Pool of, Index count) {
     EACH(i, count) {
         Position at = position_of_cell(of, i);
         Index outputs = start_of_windows(of, at);
+        Box seen = seen_by(of, at);
         Real sum = 0;
-        EACH_WINDOW(window, of, at) sum += grad[outputs + window] * (1 / divisor(of, box(of, z, y, x)));
+        EACH_WINDOW(window, of, seen) sum += grad[outputs + window] * (1 / divisor(of, box(of, z, y, int(x))));
         out[i] = sum;
     }
 }

@@ -196,3 +196,17 @@ impl Images {
         Ok(ys)
     }
 }
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+mod tests {
+    use super::*;
+    use crate::kernels::op::on_gpu::expect_the_same;
+
+    #[test]
+    fn a_gpu_gives_the_same_however_threads_share_the_pixels() {
+        for dims in [vec![2, 40, 37, 3], vec![3, 5, 4], vec![1, 1, 1, 1, 7]] {
+            expect_the_same(&GlobalPool { name: "max", kind: Kind::Max }, &dims);
+            expect_the_same(&GlobalPool { name: "mean", kind: Kind::Mean }, &dims);
+        }
+    }
+}

@@ -388,4 +388,40 @@ mod tests {
         let nothing = Tensor::zeros((0, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
         assert!(Moments::of(&nothing).unwrap_err().to_string().contains("at least one value of each channel"));
     }
+
+    #[cfg(feature = "emulated-cuda")]
+    #[test]
+    fn a_gpu_gives_the_same_however_threads_share_the_values() {
+        use crate::kernels::op::on_gpu::{expect_close, numbers, values};
+        use crate::kernels::weighted::on_gpu::expect_the_same;
+        for (dims, has_bias) in [([7, 50, 13, 3], true), ([1, 1, 1, 5], true), ([3, 70, 2, 70], false)] {
+            let (xs, channels) = (numbers(&dims, 0), dims[3]);
+            let [mean, variance] = Moments::of_slice(&values(&xs), channels);
+            let found = Moments::on_gpu(Gpu::emulated(), &xs, channels).unwrap();
+            expect_close(&values(&found.mean), &mean, "the mean");
+            expect_close(&values(&found.variance), &variance, "the variance");
+            let inverse: Vec<f64> = variance.iter().map(|variance| (variance + 1e-3).sqrt().recip()).collect();
+            for (ends_in, of_the_batch) in
+                [(Activation::Linear, true), (Activation::Relu, true), (Activation::Relu, false), (Activation::Tanh, true)]
+            {
+                let bias = has_bias.then(|| numbers(&[channels], 5));
+                let on_gpu = Some(OnGpu { moments: found.clone(), bias });
+                let (dims, mean, inverse) = (dims.to_vec(), mean.clone(), inverse.clone());
+                let op = BatchNorm { dims: dims.clone(), mean, inverse, on_gpu, epsilon: 1e-3, of_the_batch, ends_in };
+                expect_the_same(&op, &dims, &[channels], has_bias.then_some(channels));
+            }
+        }
+    }
+
+    #[cfg(feature = "emulated-cuda")]
+    #[test]
+    fn moments_of_large_means_keep_their_digits_on_a_gpu() {
+        let values: Vec<f32> = (0..60_000).map(|i| if i == 0 { 0.0 } else { 10_000.0 + (i % 3) as f32 }).collect();
+        let exact: Vec<f64> = values.iter().map(|x| f64::from(*x)).collect();
+        let xs = Tensor::from_vec(values, (60_000, 1), &Device::Cpu).unwrap();
+        let moments = Moments::on_gpu(Gpu::emulated(), &xs, 1).unwrap();
+        let [mean, variance] = Moments::of_slice(&exact, 1);
+        let close = |found: &Tensor, expected: f64| (found.to_vec1::<f64>().unwrap()[0] / expected - 1.0).abs() < 1e-6;
+        assert!(close(&moments.mean, mean[0]) && close(&moments.variance, variance[0]), "{moments:?}, {mean:?}, {variance:?}");
+    }
 }

@@ -227,3 +227,24 @@ impl Groups {
         })
     }
 }
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+mod tests {
+    use super::*;
+    use crate::kernels::weighted::on_gpu::expect_the_same;
+
+    #[test]
+    fn a_gpu_gives_the_same_however_threads_share_the_values() {
+        let cases = [
+            (vec![5, 9, 7, 6], 63, 3, true),
+            (vec![300, 70], 1, 1, true),
+            (vec![2, 40, 8], 40, 8, false),
+            (vec![90, 4, 1], 4, 1, true),
+        ];
+        for (dims, positions, groups, has_bias) in cases {
+            let channels = dims[dims.len() - 1];
+            let op = GroupNorm { dims: dims.clone(), positions, channels, groups, epsilon: 1e-3 };
+            expect_the_same(&op, &dims, &[channels], has_bias.then_some(channels));
+        }
+    }
+}

@@ -142,3 +142,16 @@ impl LocalResponseNorm {
         OnGpu { count, channels, reach, k, alpha: alpha / size as f64, beta }
     }
 }
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_gives_the_same_however_many_neighbours_count() {
+        for (size, beta) in [(5, 0.75), (2, 0.6), (100, 1.0), (1, 0.75)] {
+            let op = LocalResponseNorm(LocalResponseNormalization::new(size).alpha(0.3).beta(beta).k(2.0));
+            crate::kernels::op::on_gpu::expect_the_same(&op, &[3, 4, 5, 9]);
+        }
+    }
+}

@@ -198,4 +198,14 @@ mod tests {
         close(&ys, [0., 0., 0.6, -0.8]);
         close(&gradient, [1e12, 1e12, (1. + 0.6 * 0.2) / 5., (1. - 0.8 * 0.2) / 5.]);
     }
+
+    #[cfg(feature = "emulated-cuda")]
+    #[test]
+    fn a_gpu_gives_the_same_however_threads_share_the_values() {
+        for (rows, length) in [(200, 7), (3, 1000), (70, 1)] {
+            crate::kernels::op::on_gpu::expect_the_same(&UnitNorm { length }, &[rows, length]);
+            let op = RmsNorm { dims: vec![rows, length], epsilon: 1e-3 };
+            weighted::on_gpu::expect_the_same(&op, &[rows, length], &[length], None);
+        }
+    }
 }

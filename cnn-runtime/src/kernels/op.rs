@@ -184,3 +184,44 @@ impl<U: Unary> CustomOp1 for Operation<U> {
         gradient(&self.op, &xs.detach(), &ys.detach(), &grad.detach(), xs.shape()).map(Some)
     }
 }
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+pub(crate) mod on_gpu {
+    //! What an operation computes on a GPU beside what it computes over slices.
+
+    use super::*;
+
+    /// Numbers that look random and are of few kinds, so that some are equal; with a mean far from 0.
+    pub(crate) fn numbers(dims: &[usize], purpose: u64) -> Tensor {
+        let number = |i: u64| (i + purpose).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let values = (0..dims.iter().product::<usize>() as u64).map(|i| (number(i) % 1013) as f64 / 500.0 - 0.9).collect();
+        Tensor::from_vec(values, dims, &Device::Cpu).expect("as many values as the sizes say")
+    }
+
+    pub(crate) fn values(tensor: &Tensor) -> Vec<f64> {
+        tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("a tensor of f64")
+    }
+
+    pub(crate) fn expect_close(found: &[f64], expected: &[f64], what: &str) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let is_close = (found - expected).abs() <= 1e-11 * expected.abs().max(1.0);
+            assert!(is_close, "{what}: value {i} is {found}, expected {expected}");
+        }
+    }
+
+    /// Checks that both passes of `op` for an input of these sizes give the same.
+    pub(crate) fn expect_the_same(op: &impl Unary, dims: &[usize]) {
+        let gpu = Gpu::emulated();
+        let xs = numbers(dims, 0);
+        let expected = op.forward(&values(&xs), dims);
+        let ys = tensor(op.forward_on_gpu(gpu, &xs).expect(op.name()), op.shape(dims));
+        expect_close(&values(&ys), &expected, op.name());
+        // From the same output, so that the same values are equal to it.
+        let ys = Tensor::from_vec(expected.clone(), op.shape(dims), &Device::Cpu).expect("of its shape");
+        let grad = numbers(ys.dims(), 7);
+        let expected = op.backward(&values(&xs), &expected, &values(&grad), dims);
+        let found = op.backward_on_gpu(gpu, &xs, &ys, &grad, dims).expect(op.name());
+        expect_close(&values(&tensor(found, dims)), &expected, op.name());
+    }
+}

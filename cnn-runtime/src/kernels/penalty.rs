@@ -101,4 +101,12 @@ mod tests {
         let close = gradient.iter().flatten().zip(expected.as_flattened()).all(|(a, b)| (a - b).abs() < 1e-12);
         assert!(close, "{gradient:?}");
     }
+
+    #[cfg(feature = "emulated-cuda")]
+    #[test]
+    fn a_gpu_gives_the_same_however_threads_share_the_values() {
+        for count in [1, 100, 5000] {
+            crate::kernels::op::on_gpu::expect_the_same(&Penalty(Regularizer::new(0.1, 0.01)), &[count]);
+        }
+    }
 }

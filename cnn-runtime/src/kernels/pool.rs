@@ -35,11 +35,11 @@ pub(crate) fn pool<const A: usize>(name: &'static str, xs: &Tensor, pooling: Poo
     let operand = Operand::new("xs", crate::spec::Shape::new(input));
     let output = window.output(&operand).map_err(Error::wrap)?;
     let axes = from_fn::<Axis, A, _>(|axis| Axis {
-        cells: input[axis] as i64,
-        windows: output[axis].known().expect("every size of a tensor is known") as i64,
-        size: window.size[axis] as i64,
-        stride: window.strides[axis] as i64,
-        before: window.padding_at(axis, input[axis])[0] as i64,
+        cells: input[axis] as i32,
+        windows: output[axis].known().expect("every size of a tensor is known") as i32,
+        size: window.size[axis] as i32,
+        stride: window.strides[axis] as i32,
+        before: window.padding_at(axis, input[axis])[0] as i32,
     });
     apply(xs, Pool::new(name, xs, pooling, axes))
 }
@@ -59,7 +59,7 @@ pub(crate) fn adaptive_pool<const A: usize>(
     if input.contains(&0) {
         candle_core::bail!("`{name}` takes inputs of at least one cell, found {:?}", xs.dims());
     }
-    let axes = from_fn::<Axis, A, _>(|axis| Axis { windows: output[axis] as i64, size: 0, ..Axis::whole(input[axis]) });
+    let axes = from_fn::<Axis, A, _>(|axis| Axis { windows: output[axis] as i32, size: 0, ..Axis::whole(input[axis]) });
     apply(xs, Pool::new(name, xs, pooling, axes))
 }
 
@@ -75,28 +75,30 @@ fn spatial<const A: usize>(name: &str, xs: &Tensor) -> Result<[usize; A]> {
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Axis {
-    cells: i64,
-    windows: i64,
+    cells: i32,
+    windows: i32,
     /// The cells of a window that slides; 0 of windows that share the cells.
-    size: i64,
-    stride: i64,
+    size: i32,
+    stride: i32,
     /// The cells of padding before the first.
-    before: i64,
+    before: i32,
 }
 
 impl Axis {
     /// One window over all of so many cells.
     fn whole(cells: usize) -> Self {
-        Self { cells: cells as i64, windows: 1, size: cells as i64, stride: 1, before: 0 }
+        Self { cells: cells as i32, windows: 1, size: cells as i32, stride: 1, before: 0 }
     }
 
     /// The cells that window `at` sees; `windows` in `cuda/pool.cu` is the reverse.
-    fn cells(&self, at: i64) -> Range<usize> {
-        let [first, end] = match self.size {
-            0 => [at * self.cells / self.windows, ((at + 1) * self.cells + self.windows - 1) / self.windows],
-            size => [at * self.stride - self.before, at * self.stride - self.before + size],
+    fn cells(&self, at: i32) -> Range<usize> {
+        let [at, cells, windows, size, stride, before] =
+            [at, self.cells, self.windows, self.size, self.stride, self.before].map(i64::from);
+        let [first, end] = match size {
+            0 => [at * cells / windows, ((at + 1) * cells + windows - 1) / windows],
+            size => [at * stride - before, at * stride - before + size],
         };
-        let clip = |cell: i64| cell.clamp(0, self.cells) as usize;
+        let clip = |cell: i64| cell.clamp(0, cells) as usize;
         clip(first)..clip(end)
     }
 }
@@ -106,8 +108,8 @@ impl Axis {
 #[derive(Clone, Copy)]
 struct OnGpu {
     axes: [Axis; 3],
-    channels: i64,
-    is_mean: i64,
+    channels: i32,
+    is_mean: i32,
 }
 
 // SAFETY: it is numbers of one size, and so are those of `cuda/pool.cu`.
@@ -140,7 +142,7 @@ impl Pool {
 
     fn geometry(&self) -> OnGpu {
         let is_mean = self.pooling == Pooling::Mean;
-        OnGpu { axes: self.axes, channels: self.channels as i64, is_mean: is_mean.into() }
+        OnGpu { axes: self.axes, channels: self.channels as i32, is_mean: is_mean.into() }
     }
 
     /// Elements of one example of the input.
@@ -311,5 +313,28 @@ impl Unary for Pool {
 
     fn reads_output(&self) -> bool {
         self.pooling == Pooling::Max
+    }
+}
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+mod tests {
+    use super::*;
+    use crate::kernels::op::on_gpu::{expect_the_same, numbers};
+
+    fn expect_the_same_of_all<const A: usize>(dims: &[usize], axes: [Axis; A]) {
+        for pooling in [Pooling::Max, Pooling::Mean, Pooling::Sum] {
+            expect_the_same(&Pool::new("pool", &numbers(dims, 0), pooling, axes), dims);
+        }
+    }
+
+    #[test]
+    fn a_gpu_gives_the_same_wherever_windows_lie() {
+        let slide = |cells, windows, size, stride, before| Axis { cells, windows, size, stride, before };
+        expect_the_same_of_all(&[2, 9, 8, 3], [slide(9, 5, 3, 2, 1), slide(8, 4, 3, 2, 0)]);
+        // Windows with gaps between, and longer than the input.
+        expect_the_same_of_all(&[2, 11, 2], [slide(11, 3, 2, 5, 1)]);
+        expect_the_same_of_all(&[1, 3, 4, 5, 2], [slide(3, 3, 5, 1, 2), slide(4, 2, 2, 2, 0), slide(5, 3, 4, 2, 2)]);
+        let share = |cells, windows| Axis { windows, size: 0, ..Axis::whole(cells) };
+        expect_the_same_of_all(&[2, 7, 5, 3], [share(7, 3), share(5, 8)]);
     }
 }

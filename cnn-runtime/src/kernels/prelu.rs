@@ -188,4 +188,19 @@ mod tests {
         assert_eq!(places(&[2, 3], &[2, 1]), [0, 0, 0, 1, 1, 1]);
         assert_eq!(places(&[2, 2, 2], &[1, 2, 1]), [0, 0, 1, 1, 0, 0, 1, 1]);
     }
+
+    #[cfg(feature = "emulated-cuda")]
+    #[test]
+    fn a_gpu_gives_the_same_however_threads_share_the_values() {
+        for (dims, weight) in [
+            (vec![40, 6, 5, 3], vec![1, 1, 3]),
+            (vec![90, 6, 5, 3], vec![6, 1, 3]),
+            (vec![400, 6], vec![6]),
+            (vec![40, 6, 5], vec![1, 1]),
+            (vec![2, 3, 4, 5, 6], vec![1, 4, 1, 6]),
+        ] {
+            let (places, spreads) = (places(&dims[1..], &weight), Spreads::new(&dims, &weight).unwrap());
+            weighted::on_gpu::expect_the_same(&PReLU { dims: dims.clone(), places, spreads }, &dims, &weight, None);
+        }
+    }
 }

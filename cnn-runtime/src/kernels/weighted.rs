@@ -334,3 +334,35 @@ impl<W: Weighted> CustomOp3 for Operation<W> {
         Ok((found.input, Some(found.weight), found.bias))
     }
 }
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+pub(crate) mod on_gpu {
+    //! What an operation computes on a GPU beside what it computes over slices.
+
+    use super::*;
+    use crate::kernels::op::on_gpu::{expect_close, numbers, values};
+
+    /// Checks that both passes of `op` for an input and weights of these sizes, and perhaps a bias, give the same.
+    pub(crate) fn expect_the_same<W: Weighted>(op: &W, dims: &[usize], weight: &[usize], bias: Option<usize>) {
+        let gpu = Gpu::emulated();
+        let (xs, weight, bias) = (numbers(dims, 0), numbers(weight, 3), bias.map(|len| numbers(&[len], 5)));
+        let expected = op.forward(&values(&xs), &values(&weight), bias.as_ref().map(values).as_deref());
+        let ys = op.forward_on_gpu(gpu, &xs, &weight, bias.as_ref()).expect(W::NAME);
+        let ys = tensor(ys, op.shape());
+        expect_close(&values(&ys), &expected, W::NAME);
+        let grad = numbers(ys.dims(), 7);
+        let expected = op.backward(&values(&xs), &values(&weight), &expected, &values(&grad), true);
+        let wants = Wants { input: true, bias: bias.is_some() };
+        let kept = Kept { xs: &xs, weight: &weight, ys: &ys };
+        let found = op.backward_on_gpu(gpu, kept, &grad, wants).expect(W::NAME);
+        expect_close(&values(&found.input.expect("it is wanted")), &expected.input, "the gradient of the input");
+        expect_close(&values(&found.weight), &expected.weight, "the gradient of the weights");
+        assert_eq!(found.weight.dims(), weight.dims());
+        if bias.is_some() {
+            expect_close(&values(&found.bias.expect("it is wanted")), &expected.bias, "the gradient of the bias");
+        }
+        let without = op.backward_on_gpu(gpu, kept, &grad, Wants { input: false, bias: false }).expect(W::NAME);
+        expect_close(&values(&without.weight), &expected.weight, "the gradient of the weights alone");
+        assert!(without.input.is_none() && without.bias.is_none());
+    }
+}
