@@ -76,3 +76,12 @@ template <class E> DEVICE E block_sum(E value) { return block_fold(value, Sum())
 
 // The largest of the values of a block's threads.
 template <class E> DEVICE E block_most(E value) { return block_fold(value, Most()); }
+
+// Whether it is so for any of a block's threads.
+DEVICE bool block_any(bool is_so) {
+#ifdef __CUDACC__
+    return __syncthreads_or(is_so);
+#else
+    return block_most(int(is_so));
+#endif
+}

@@ -53,6 +53,14 @@ impl<'a> Weights<'a> {
         self.frozen
     }
 
+    /// Where the tensors are.
+    pub(crate) fn device(&self) -> &Device {
+        match &self.source {
+            Source::Fresh { device, .. } => device,
+            Source::Given(builder) => builder.device(),
+        }
+    }
+
     /// The name of this place, such as `conv2d_1`.
     pub fn path(&self) -> &str {
         &self.path

@@ -29,7 +29,7 @@ impl Normalization {
         let is_kept = spec.axis.of("axis", &operand).map_err(candle_core::Error::wrap)?;
         let size = |(dim, is_kept): (&Dim, bool)| if is_kept { *dim } else { Dim::Unknown };
         let kept = Shape::of(&input.dims().iter().zip(is_kept).map(size).collect::<Vec<_>>());
-        let given = |numbers: Numbers| Var::from_slice(numbers.as_slice(), numbers.as_slice().len(), &Device::Cpu);
+        let given = |numbers: Numbers| Var::from_slice(numbers.as_slice(), numbers.as_slice().len(), weights.device());
         let (mean, variance) = match (spec.mean, spec.variance, inferred.parameters.as_slice()) {
             (_, _, [mean, variance]) => (weights.statistic(mean)?, weights.statistic(variance)?),
             (Some(mean), Some(variance), _) => (given(mean)?, given(variance)?),
