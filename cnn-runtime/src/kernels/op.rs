@@ -212,16 +212,16 @@ pub(crate) mod on_gpu {
 
     /// Checks that both passes of `op` for an input of these sizes give the same.
     pub(crate) fn expect_the_same(op: &impl Unary, dims: &[usize]) {
-        let gpu = Gpu::emulated();
+        let (gpu, name) = (Gpu::emulated(), op.name());
         let xs = numbers(dims, 0);
         let expected = op.forward(&values(&xs), dims);
-        let ys = tensor(op.forward_on_gpu(gpu, &xs).expect(op.name()), op.shape(dims));
-        expect_close(&values(&ys), &expected, op.name());
+        let ys = tensor(op.forward_on_gpu(gpu, &xs).expect(name), op.shape(dims));
+        expect_close(&values(&ys), &expected, name);
         // From the same output, so that the same values are equal to it.
         let ys = Tensor::from_vec(expected.clone(), op.shape(dims), &Device::Cpu).expect("of its shape");
         let grad = numbers(ys.dims(), 7);
         let expected = op.backward(&values(&xs), &expected, &values(&grad), dims);
-        let found = op.backward_on_gpu(gpu, &xs, &ys, &grad, dims).expect(op.name());
-        expect_close(&values(&tensor(found, dims)), &expected, op.name());
+        let found = op.backward_on_gpu(gpu, &xs, &ys, &grad, dims).expect(name);
+        expect_close(&values(&tensor(found, dims)), &expected, name);
     }
 }
