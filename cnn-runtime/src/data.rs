@@ -2,14 +2,16 @@
 
 mod cifar10;
 mod dataset;
+mod feed;
 mod fetch;
 pub mod idx;
 mod kind;
 mod mnist;
 
 pub use cifar10::{CIFAR10_CLASSES, cifar10};
-pub(crate) use dataset::check_labels;
 pub use dataset::{Dataset, Images, Pixels};
+pub(crate) use dataset::{Staged, check_labels};
+pub(crate) use feed::Feed;
 pub(crate) use kind::known;
 pub use kind::{Any, CIFAR10, FashionMNIST, Kind, MNIST};
 pub use mnist::{FASHION_CLASSES, fashion_mnist, mnist};

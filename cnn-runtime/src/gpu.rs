@@ -12,9 +12,11 @@ mod cudnn;
 #[cfg(feature = "emulated-cuda")]
 mod emulated;
 mod factor;
+mod lend;
 mod window;
 
 pub(crate) use argument::{Argument, Geometry, arguments};
+pub(crate) use lend::write_to;
 pub(crate) use window::{Window, on_three_axes};
 
 use crate::Precision;
@@ -97,6 +99,17 @@ impl<'a> Gpu<'a> {
             #[cfg(feature = "emulated-cuda")]
             Gpu::Emulated(_) => emulated::empty(dtype, len),
             Gpu::None(never, _) => never_of(never, (dtype, len)),
+        }
+    }
+
+    /// The bytes of its memory that nobody uses; where it is emulated, all that can be.
+    pub(crate) fn free_memory(self) -> Result<usize> {
+        match self {
+            #[cfg(feature = "cuda")]
+            Gpu::Cuda(device) => cuda::free_memory(device),
+            #[cfg(feature = "emulated-cuda")]
+            Gpu::Emulated(_) => Ok(usize::MAX),
+            Gpu::None(never, _) => never_of(never, ()),
         }
     }
 

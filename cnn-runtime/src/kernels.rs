@@ -5,6 +5,7 @@
 //! shapes alone and are added in a fixed order, so that results do not depend on the number of threads.
 
 mod activation;
+mod batch;
 mod computed;
 mod conv;
 mod conv_on_gpu;
@@ -14,6 +15,7 @@ mod depthwise;
 mod dot;
 mod dropout;
 mod embedding;
+mod erase;
 mod few_channels;
 mod few_rows;
 mod fill;
@@ -38,6 +40,7 @@ mod pieces;
 mod pool;
 mod prelu;
 mod prepared;
+mod random;
 mod real;
 mod resample;
 mod reshape;
@@ -59,6 +62,7 @@ mod warp;
 mod weighted;
 
 pub(crate) use activation::{activate, elu, leaky_relu, relu, softmax, threshold};
+pub(crate) use batch::{gather, images_of_bytes};
 pub(crate) use conv::conv;
 pub(crate) use cross_entropy::sparse_softmax_cross_entropy;
 pub(crate) use dense::dense;
@@ -66,6 +70,7 @@ pub(crate) use depthwise::depthwise_conv;
 pub(crate) use dot::dot;
 pub(crate) use dropout::{alpha_dropout, dropout, dropout_together};
 pub(crate) use embedding::embed;
+pub(crate) use erase::erase;
 pub(crate) use global_pool::{global_avg_pool, global_max_pool};
 pub(crate) use initialize::initialize;
 pub(crate) use memory::keep_freed_pages;
@@ -82,6 +87,7 @@ pub(crate) use prepared::{PreparedConv, PreparedDense};
 pub(crate) use resample::{Taps, resample};
 pub(crate) use reshape::reshape;
 pub(crate) use share::{alone, in_pairs};
+pub(crate) use sums::total_on_gpu;
 pub(crate) use tape::{Gradients, is_recording, record};
 pub(crate) use transposed::conv_transpose;
 pub(crate) use warp::{Map, Sampling, warp};

@@ -5,12 +5,14 @@ mod constrain;
 mod evaluate;
 mod fit;
 mod history;
+mod late;
 mod loss;
 mod metric;
 mod optimizer;
 mod predict;
 mod progress;
 mod step;
+mod tally;
 
 pub(crate) use compile::Compiled;
 pub use constrain::constrain;

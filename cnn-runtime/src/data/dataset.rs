@@ -2,7 +2,8 @@
 
 use super::{Any, Kind, known};
 use crate::error::sizes;
-use crate::{Error, Result, spec};
+use crate::gpu::Gpu;
+use crate::{Error, Result, kernels, spec};
 use candle_core::{DType, Device, Tensor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -47,6 +48,33 @@ impl Pixels {
             Pixels::U8(values) => values.len(),
             Pixels::F32(values) => values.len(),
         }
+    }
+}
+
+/// A batch in memory, on its way to a GPU.
+pub(crate) struct Staged {
+    pixels: Pixels,
+    shape: [usize; 3],
+    labels: Vec<u32>,
+}
+
+impl Staged {
+    /// The images, `N, H, W, C` of f32, and their labels, `N`, on a GPU, where bytes become numbers.
+    ///
+    /// # Errors
+    /// If the GPU cannot hold them.
+    pub(crate) fn on(self, device: &Device) -> Result<(Tensor, Tensor)> {
+        let count = self.labels.len();
+        let labels = Tensor::from_vec(self.labels, count, device)?;
+        let [height, width, channels] = self.shape;
+        let images = match self.pixels {
+            Pixels::U8(bytes) => {
+                let length = bytes.len();
+                kernels::images_of_bytes(&Tensor::from_vec(bytes, length, device)?, count, self.shape)?
+            }
+            Pixels::F32(values) => Tensor::from_vec(values, (count, height, width, channels), device)?,
+        };
+        Ok((images, labels))
     }
 }
 
@@ -200,6 +228,9 @@ impl<K> Dataset<K> {
         if let Some(index) = indices.iter().find(|index| **index >= self.len()) {
             return Err(Error::Data(format!("there is no image {index} in a data set of {}", self.len())));
         }
+        if Gpu::of(device).is_some() {
+            return self.staged(indices).on(device);
+        }
         let [height, width, channels] = self.shape;
         let image = height * width * channels;
         let mut values = Vec::with_capacity(indices.len() * image);
@@ -222,16 +253,37 @@ impl<K> Dataset<K> {
         if let Some(index) = indices.iter().find(|index| **index >= self.len()) {
             return Err(Error::Data(format!("there is no image {index} in a data set of {}", self.len())));
         }
+        let Staged { pixels, labels, .. } = self.staged(indices);
+        Ok(Self { pixels: Arc::new(pixels), labels: labels.into(), ..self.of_kind() })
+    }
+
+    /// The images at `indices`, each of which is that of an image, in that order and as they are.
+    pub(crate) fn staged(&self, indices: &[usize]) -> Staged {
         fn gather<T: Copy>(values: &[T], image: usize, indices: &[usize]) -> Vec<T> {
-            indices.iter().flat_map(|index| &values[index * image..(index + 1) * image]).copied().collect()
+            let mut gathered = Vec::with_capacity(indices.len() * image);
+            indices.iter().for_each(|index| gathered.extend_from_slice(&values[index * image..(index + 1) * image]));
+            gathered
         }
         let image = self.shape.iter().product();
         let pixels = match &*self.pixels {
             Pixels::U8(values) => Pixels::U8(gather(values, image, indices)),
             Pixels::F32(values) => Pixels::F32(gather(values, image, indices)),
         };
-        let labels = indices.iter().map(|index| self.labels[*index]).collect();
-        Ok(Self { pixels: Arc::new(pixels), labels, ..self.of_kind() })
+        Staged { pixels, shape: self.shape, labels: indices.iter().map(|index| self.labels[*index]).collect() }
+    }
+
+    /// The values of all images.
+    pub(crate) fn pixels(&self) -> &Pixels {
+        &self.pixels
+    }
+
+    /// The memory that images and labels take.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_pixels = match &*self.pixels {
+            Pixels::U8(values) => values.len(),
+            Pixels::F32(values) => size_of_val(values.as_slice()),
+        };
+        of_pixels + size_of_val(&*self.labels)
     }
 
     /// The first `count` images, or all if there are fewer.

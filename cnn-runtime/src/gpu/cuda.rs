@@ -25,6 +25,11 @@ pub(super) fn empty(device: &CudaDevice, dtype: DType, len: usize) -> Result<Sto
     unsafe { device.alloc_uninit(&shape, dtype) }.map(Storage::Cuda)
 }
 
+pub(super) fn free_memory(device: &CudaDevice) -> Result<usize> {
+    let (free, _) = device.cuda_stream().context().mem_get_info().w()?;
+    Ok(free)
+}
+
 /// An argument as the driver takes it: the address of a value.
 enum Value<'a> {
     Address(u64),

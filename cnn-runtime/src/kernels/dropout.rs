@@ -2,8 +2,10 @@
 
 use super::activation::{SELU_ALPHA, SELU_SCALE};
 use super::op::{Unary, apply};
+use super::random::{FAMILY, Settings, on_gpu, with_words};
 use super::real::Real;
-use candle_core::{Result, Tensor};
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
+use candle_core::{DType, Result, Storage, Tensor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -41,13 +43,23 @@ pub(crate) fn alpha_dropout(xs: &Tensor, rate: f64, mask: &[usize], random: ChaC
     (xs * factors)? + shifts
 }
 
-struct Dropout {
-    rate: f64,
-    random: ChaCha8Rng,
+pub(super) struct Dropout {
+    pub(super) rate: f64,
+    pub(super) random: ChaCha8Rng,
 }
 
-/// Elements that share one stream of random numbers, so that the mask does not depend on who draws it.
-const CHUNK: usize = 16 * 1024;
+impl Dropout {
+    /// Elements whose random word is below this are dropped.
+    fn threshold(&self) -> u32 {
+        (self.rate * 2f64.powi(32)) as u32
+    }
+
+    /// `xs`, or `count` ones, without what is dropped.
+    fn kept_on_gpu(&self, gpu: Gpu, dtype: DType, count: usize, xs: Option<&Tensor>) -> Result<Storage> {
+        let settings = Settings::Dropout { threshold: self.threshold() as usize, scale: 1.0 / (1.0 - self.rate) };
+        on_gpu(gpu, "dropout", (dtype, count), xs, &self.random, settings)
+    }
+}
 
 impl Unary for Dropout {
     fn name(&self) -> &'static str {
@@ -55,14 +67,11 @@ impl Unary for Dropout {
     }
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
-        let threshold = (self.rate * 2f64.powi(32)) as u32;
-        let scale = T::of(1.0 / (1.0 - self.rate));
-        let mut ys = vec![T::zero(); xs.len()];
-        ys.par_chunks_mut(CHUNK).zip(xs.par_chunks(CHUNK)).enumerate().for_each(|(chunk, (ys, xs))| {
-            let mut random = self.random.clone();
-            random.set_stream(chunk as u64);
-            for (y, x) in ys.iter_mut().zip(xs) {
-                *y = if random.next_u32() < threshold { T::zero() } else { *x * scale };
+        let (threshold, scale) = (self.threshold(), T::of(1.0 / (1.0 - self.rate)));
+        let mut ys = xs.to_vec();
+        with_words(&mut ys, &self.random, |ys, random| {
+            for y in ys {
+                *y = if random.next_u32() < threshold { T::zero() } else { *y * scale };
             }
         });
         ys
@@ -71,6 +80,14 @@ impl Unary for Dropout {
     /// The same mask, drawn again.
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         self.forward(grad, dims)
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        self.kept_on_gpu(gpu, xs.dtype(), xs.elem_count(), Some(xs))
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, _xs: &Tensor, _ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        self.forward_on_gpu(gpu, grad)
     }
 
     fn reads_input(&self) -> bool {
@@ -113,12 +130,65 @@ impl Unary for DropoutTogether {
         self.forward(grad, dims)
     }
 
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let factors = self.dropout.kept_on_gpu(gpu, xs.dtype(), self.mask.iter().product(), None)?;
+        let (count, axes) = (xs.elem_count(), Axes::of(xs.dims(), &self.mask)?);
+        let mut ys = gpu.empty(xs.dtype(), count)?;
+        let kernel = Kernel::new(FAMILY, "masked", xs.dtype());
+        // SAFETY: it reads and writes `count` values, each with a factor of a mask that spreads to them.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, &factors, count, &axes]) }?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, _xs: &Tensor, _ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        self.forward_on_gpu(gpu, grad)
+    }
+
     fn reads_input(&self) -> bool {
         false
     }
 
     fn reads_output(&self) -> bool {
         false
+    }
+}
+
+/// The axes of a tensor beside those of a mask; those that go the same way are one.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Axes {
+    rank: i64,
+    sizes: [i64; 8],
+    /// How far apart in the mask neighbours along each axis are, 0 if they are dropped together.
+    steps: [i64; 8],
+}
+
+// SAFETY: it is numbers of one size, and so is that of `cuda/random.cu`.
+unsafe impl Geometry for Axes {}
+
+impl Axes {
+    fn of(dims: &[usize], mask: &[usize]) -> Result<Self> {
+        let mut runs: Vec<(i64, bool)> = Vec::new();
+        for (size, own) in dims.iter().zip(mask).filter(|(size, _)| **size != 1) {
+            let (size, is_apart) = (*size as i64, own == size);
+            match runs.last_mut() {
+                Some((run, of_run)) if *of_run == is_apart => *run *= size,
+                _ => runs.push((size, is_apart)),
+            }
+        }
+        let mut axes = Self { rank: runs.len() as i64, sizes: [1; 8], steps: [0; 8] };
+        if runs.len() > axes.sizes.len() {
+            candle_core::bail!("`dropout` drops together along at most {} axes", axes.sizes.len());
+        }
+        let mut step = 1;
+        for (axis, (size, is_apart)) in runs.into_iter().enumerate().rev() {
+            axes.sizes[axis] = size;
+            if is_apart {
+                axes.steps[axis] = step;
+                step *= size;
+            }
+        }
+        Ok(axes)
     }
 }
 
@@ -185,6 +255,12 @@ mod tests {
         let (alpha, rate): (f64, f64) = (-1.758_099_340_847_376_6, 0.2);
         let scale = ((1.0 - rate) * (1.0 + rate * alpha * alpha)).powf(-0.5);
         assert!((least - (scale * alpha - scale * alpha * rate)).abs() < 1e-12, "{least}");
+    }
+
+    #[test]
+    fn axes_that_go_the_same_way_are_one() {
+        let axes = Axes::of(&[2, 5, 3, 4], &[2, 1, 1, 4]).unwrap();
+        assert_eq!((axes.rank, axes.sizes, axes.steps), (3, [2, 15, 4, 1, 1, 1, 1, 1], [4, 0, 1, 0, 0, 0, 0, 0]));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Normal noise: drawn, added or multiplied with, and never stored.
 
 use super::op::{Unary, apply};
+use super::random::{Settings, on_gpu, two_normal, with_words};
 use super::real::Real;
-use candle_core::{Result, Tensor};
+use crate::gpu::Gpu;
+use candle_core::{Result, Storage, Tensor};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
-use rayon::prelude::*;
 
 /// Adds to each element a normal random number of mean 0 and this standard deviation.
 ///
@@ -23,21 +23,18 @@ pub(crate) fn gaussian_dropout(xs: &Tensor, deviation: f64, random: ChaCha8Rng) 
     apply(xs, GaussianDropout { deviation, random })
 }
 
-struct GaussianNoise {
-    deviation: f64,
-    random: ChaCha8Rng,
+pub(super) struct GaussianNoise {
+    pub(super) deviation: f64,
+    pub(super) random: ChaCha8Rng,
 }
 
-/// Elements that share one stream of random numbers, so that the noise does not depend on who draws it.
-const CHUNK: usize = 16 * 1024;
-
 /// What `function` makes of each element and a normal random number.
-fn with_normal<T: Real>(xs: &[T], random: &ChaCha8Rng, function: impl Fn(T, f64) -> T + Sync) -> Vec<T> {
+fn with_normal<T: Real>(xs: &[T], random: &ChaCha8Rng, function: impl Fn(T, T) -> T + Sync) -> Vec<T> {
     let mut ys = xs.to_vec();
-    ys.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, ys)| {
-        let mut random = random.clone();
-        random.set_stream(chunk as u64);
-        ys.iter_mut().for_each(|y| *y = function(*y, StandardNormal.sample(&mut random)));
+    with_words(&mut ys, random, |ys, random| {
+        for pair in ys.chunks_mut(2) {
+            pair.iter_mut().zip(two_normal(random)).for_each(|(y, normal)| *y = function(*y, normal));
+        }
     });
     ys
 }
@@ -48,11 +45,21 @@ impl Unary for GaussianNoise {
     }
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
-        with_normal(xs, &self.random, |x, normal| x + T::of(self.deviation * normal))
+        with_normal(xs, &self.random, |x, normal| x + T::of(self.deviation) * normal)
     }
 
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
         grad.to_vec()
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let (of, settings) = ((xs.dtype(), xs.elem_count()), Settings::Noise { deviation: self.deviation });
+        on_gpu(gpu, "gaussian_noise", of, Some(xs), &self.random, settings)
+    }
+
+    fn backward_on_gpu(&self, _gpu: Gpu, _xs: &Tensor, _ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        let (storage, layout) = grad.storage_and_layout();
+        storage.try_clone(layout)
     }
 
     fn reads_input(&self) -> bool {
@@ -64,9 +71,9 @@ impl Unary for GaussianNoise {
     }
 }
 
-struct GaussianDropout {
-    deviation: f64,
-    random: ChaCha8Rng,
+pub(super) struct GaussianDropout {
+    pub(super) deviation: f64,
+    pub(super) random: ChaCha8Rng,
 }
 
 impl Unary for GaussianDropout {
@@ -75,12 +82,21 @@ impl Unary for GaussianDropout {
     }
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
-        with_normal(xs, &self.random, |x, normal| x * T::of(1.0 + self.deviation * normal))
+        with_normal(xs, &self.random, |x, normal| x * (T::one() + T::of(self.deviation) * normal))
     }
 
     /// The same noise, drawn again.
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         self.forward(grad, dims)
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let (of, settings) = ((xs.dtype(), xs.elem_count()), Settings::Noise { deviation: self.deviation });
+        on_gpu(gpu, "gaussian_dropout", of, Some(xs), &self.random, settings)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, _xs: &Tensor, _ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        self.forward_on_gpu(gpu, grad)
     }
 
     fn reads_input(&self) -> bool {

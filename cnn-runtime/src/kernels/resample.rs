@@ -4,8 +4,9 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::Resampling;
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 use std::array::from_fn;
 use std::f64::consts::PI;
@@ -53,6 +54,15 @@ impl Taps {
     pub(crate) fn inside(self, before: usize, n: usize) -> Self {
         let cell = |(cell, weight): (usize, f64)| Some((cell.checked_sub(before)?, weight)).filter(|(cell, _)| *cell < n);
         Self(self.0.into_iter().map(|taps| taps.into_iter().filter_map(cell).collect()).collect())
+    }
+
+    /// For each of `n` cells of the input, the positions of the output that it is part of, with its weights.
+    fn transposed(&self, n: usize) -> Self {
+        let mut cells = vec![Vec::new(); n];
+        for (position, taps) in self.0.iter().enumerate() {
+            taps.iter().for_each(|(cell, weight)| cells[*cell].push((position, *weight)));
+        }
+        Self(cells)
     }
 }
 
@@ -148,6 +158,53 @@ impl Resample {
     }
 }
 
+/// Sizes along depth, height and width, as kernels take them.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Sizes {
+    input: [i32; 3],
+    output: [i32; 3],
+    channels: i32,
+    /// Where the taps of each axis begin in the tables.
+    starts: [i32; 3],
+}
+
+// SAFETY: it is numbers of one size, and so is that of `cuda/resample.cu`.
+unsafe impl Geometry for Sizes {}
+
+/// Resamples `xs` by taps along depth, height and width of an input of these sizes.
+///
+/// The tables of taps, which are as long as the axes, go to the GPU each time; it is not waited for.
+fn on_gpu(gpu: Gpu, xs: &Tensor, input: [usize; 3], taps: &[Taps; 3], channels: usize) -> Result<Storage> {
+    let output = taps.each_ref().map(|taps| taps.0.len());
+    let mut sizes =
+        Sizes { input: input.map(|n| n as i32), output: output.map(|n| n as i32), channels: channels as i32, starts: [0; 3] };
+    // Where the taps of each position begin and, at the end, where those of the last end; then the taps.
+    let mut at = taps.iter().map(|taps| taps.0.len() + 1).sum::<usize>();
+    let (mut cells, mut weights) = (Vec::new(), vec![0.0; at]);
+    for (start, taps) in sizes.starts.iter_mut().zip(taps) {
+        *start = cells.len() as i32;
+        for taps in &taps.0 {
+            cells.push(at as u32);
+            at += taps.len();
+        }
+        cells.push(at as u32);
+    }
+    for (cell, weight) in taps.iter().flat_map(|taps| taps.0.iter().flatten()) {
+        cells.push(*cell as u32);
+        weights.push(*weight);
+    }
+    let cells = Tensor::new(cells, xs.device())?;
+    let weights = Tensor::new(weights, xs.device())?.to_dtype(xs.dtype())?;
+    let examples = xs.elem_count() / (input.iter().product::<usize>() * channels).max(1);
+    let count = examples * output.iter().product::<usize>() * channels;
+    let mut ys = gpu.empty(xs.dtype(), count)?;
+    let kernel = Kernel::new("resample", "resample", xs.dtype());
+    // SAFETY: it writes `count` values, each from cells of `xs` that its taps name, which are of the input.
+    unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut ys, xs, &cells, &weights, count, &sizes]) }?;
+    Ok(ys)
+}
+
 impl Unary for Resample {
     fn name(&self) -> &'static str {
         self.name
@@ -170,8 +227,8 @@ impl Unary for Resample {
     }
 
     /// The transpose: every output pixel gives its gradient back to the pixels it was made of.
-    fn backward<T: Real>(&self, xs: &[T], _ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
-        let mut out = vec![T::zero(); xs.len()];
+    fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
+        let mut out = vec![T::zero(); dims.iter().product()];
         if grad.is_empty() {
             return out;
         }
@@ -185,6 +242,25 @@ impl Unary for Resample {
             }
         });
         out
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        on_gpu(gpu, xs, self.input, &self.taps, self.channels)
+    }
+
+    /// Resampling by the transposed taps.
+    fn backward_on_gpu(&self, gpu: Gpu, _xs: &Tensor, _ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
+        let output = self.taps.each_ref().map(|taps| taps.0.len());
+        let transposed = from_fn(|axis| self.taps[axis].transposed(self.input[axis]));
+        on_gpu(gpu, grad, output, &transposed, self.channels)
+    }
+
+    fn reads_input(&self) -> bool {
+        false
+    }
+
+    fn reads_output(&self) -> bool {
+        false
     }
 }
 

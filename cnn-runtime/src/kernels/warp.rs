@@ -2,8 +2,9 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
+use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::{FillMode, Interpolation};
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
 /// Which place of an image an output pixel shows: `x' = xx·x + xy·y + x0` and `y' = yx·x + yy·y + y0`, in pixels, with the
@@ -95,6 +96,26 @@ impl Warp {
         }
     }
 
+    /// The maps and the sizes as kernels take them; the maps, six numbers for each image, go to the GPU each time.
+    fn on_gpu(&self, xs: &Tensor, channels: usize) -> Result<(Tensor, Sizes)> {
+        let numbers = |map: &Map| [map.xx, map.xy, map.x0, map.yx, map.yy, map.y0];
+        let fill_mode = match self.sampling.fill_mode {
+            FillMode::Constant => 0,
+            FillMode::Nearest => 1,
+            FillMode::Wrap => 2,
+            FillMode::Reflect => 3,
+        };
+        let sizes = Sizes {
+            input: self.input.map(|n| n as i32),
+            output: self.output.map(|n| n as i32),
+            channels: channels as i32,
+            bilinear: i32::from(self.sampling.interpolation == Interpolation::Bilinear),
+            fill_mode,
+            unused: 0,
+        };
+        Ok((Tensor::from_iter(self.maps.iter().flat_map(numbers), xs.device())?, sizes))
+    }
+
     /// The cell that stands at `at`, also beyond the edges.
     fn cell(&self, at: i64, n: usize) -> Option<usize> {
         let cells = n as i64;
@@ -110,6 +131,21 @@ impl Warp {
         Some(cell as usize)
     }
 }
+
+/// Sizes and settings as kernels take them.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Sizes {
+    input: [i32; 2],
+    output: [i32; 2],
+    channels: i32,
+    bilinear: i32,
+    fill_mode: i32,
+    unused: i32,
+}
+
+// SAFETY: it is numbers of one size, and so is that of `cuda/resample.cu`.
+unsafe impl Geometry for Sizes {}
 
 impl Unary for Warp {
     fn name(&self) -> &'static str {
@@ -141,9 +177,9 @@ impl Unary for Warp {
     }
 
     /// The transpose: every output pixel gives its gradient back to the pixels it was made of.
-    fn backward<T: Real>(&self, xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
+    fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         let ([height, width], channels, image_len) = (self.output, dims[3], dims[1..].iter().product::<usize>());
-        let mut out = vec![T::zero(); xs.len()];
+        let mut out = vec![T::zero(); dims.iter().product()];
         let images = out.par_chunks_mut(image_len).zip(grad.par_chunks(height * width * channels)).zip(&self.maps);
         images.for_each(|((sums, grad), map)| {
             for (at, grad) in grad.chunks_exact(channels).enumerate() {
@@ -156,6 +192,36 @@ impl Unary for Warp {
             }
         });
         out
+    }
+
+    fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
+        let channels = xs.dims4()?.3;
+        let (maps, sizes) = self.on_gpu(xs, channels)?;
+        let count = self.maps.len() * self.output.iter().product::<usize>() * channels;
+        let mut ys = gpu.empty(xs.dtype(), count)?;
+        let kernel = Kernel::new("resample", "warp", xs.dtype());
+        let arguments = arguments![&mut ys, xs, &maps, count, &sizes, self.sampling.fill_value];
+        // SAFETY: it writes `count` values, each from pixels within an image of `xs`, and reads a map for each image.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments) }?;
+        Ok(ys)
+    }
+
+    fn backward_on_gpu(&self, gpu: Gpu, _xs: &Tensor, _ys: &Tensor, grad: &Tensor, dims: &[usize]) -> Result<Storage> {
+        let (maps, sizes) = self.on_gpu(grad, dims[3])?;
+        let count = dims.iter().product();
+        let mut out = gpu.empty(grad.dtype(), count)?;
+        let kernel = Kernel::new("resample", "warp_gradients", grad.dtype());
+        // SAFETY: it writes `count` values, each from pixels within an image of `grad`, and reads a map for each image.
+        unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut out, grad, &maps, count, &sizes]) }?;
+        Ok(out)
+    }
+
+    fn reads_input(&self) -> bool {
+        false
+    }
+
+    fn reads_output(&self) -> bool {
+        false
     }
 }
 

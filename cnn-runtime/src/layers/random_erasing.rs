@@ -1,11 +1,10 @@
 //! `RandomErasing`: a rectangle of each image blotted out at random.
 
 use crate::spec::{self, Shape};
-use crate::{Context, Weights, layers};
+use crate::{Context, Weights, kernels, layers};
 use candle_core::{Result, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use std::ops::Range;
 
 /// Images without a random rectangle while training: `N, H, W, C` to the same shape.
@@ -32,23 +31,16 @@ impl RandomErasing {
         let Some(mut random) = layers::random(&self.name, self.spec.seed, cx) else {
             return Ok(xs.clone());
         };
-        let (batch, height, width, channels) = xs.dims4()?;
-        let mut erased = vec![0u8; xs.elem_count()];
-        let mut values = vec![0.0; xs.elem_count()];
-        for image in 0..batch {
-            if !random.random_bool(self.spec.factor) {
-                continue;
-            }
-            let [rows, columns] = [height, width].map(|n| self.range(n, &mut random));
-            for y in rows {
-                let start = ((image * height + y) * width + columns.start) * channels;
-                let place = start..start + columns.len() * channels;
-                erased[place.clone()].fill(1);
-                values[place].fill_with(|| self.fill(&mut random));
-            }
-        }
-        let erased = Tensor::from_vec(erased, xs.shape(), xs.device())?;
-        erased.where_cond(&Tensor::from_vec(values, xs.shape(), xs.device())?.to_dtype(xs.dtype())?, xs)
+        let (batch, height, width, _) = xs.dims4()?;
+        // The numbers that rectangles are filled with are others than those that place them.
+        let filling = random.clone();
+        random.set_stream(u64::MAX);
+        let mut rectangle = || match random.random_bool(self.spec.factor) {
+            true => [height, width].map(|n| self.range(n, &mut random)),
+            false => [0..0, 0..0],
+        };
+        let rectangles = (0..batch).map(|_| rectangle()).collect();
+        kernels::erase(xs, rectangles, self.spec.fill_value, self.spec.value_range, filling)
     }
 
     /// The rows or columns of a rectangle on an axis of `n` cells.
@@ -57,12 +49,5 @@ impl RandomErasing {
         let start = layers::draw([0.0, 1.0], random) * (n as f64 - len);
         let cell = |at: f64| (at.ceil() as usize).min(n);
         cell(start)..cell(start + len)
-    }
-
-    /// What stands in one cell of a rectangle.
-    fn fill(&self, random: &mut ChaCha8Rng) -> f64 {
-        let [low, high] = self.spec.value_range;
-        let noise = |random: &mut ChaCha8Rng| high * Distribution::<f64>::sample(&StandardNormal, random);
-        self.spec.fill_value.unwrap_or_else(|| noise(random)).clamp(low, high)
     }
 }

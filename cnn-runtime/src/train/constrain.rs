@@ -1,5 +1,6 @@
 //! Constraints: what weights are made to be after each step.
 
+use super::late::settle;
 use crate::spec::{Constraint, Parameter};
 use candle_core::{Result, Tensor, Var};
 
@@ -38,11 +39,15 @@ pub fn constrain(parameter: &Parameter, variable: &Var) -> Result<()> {
     variable.set(&held.reshape(variable.dims())?)
 }
 
-/// The same of every parameter that is trained, each by its name.
-pub(super) fn constrain_all(trained: &[(String, Parameter)], variables: &[(String, Var)]) -> Result<()> {
+/// The same of every parameter that is trained, each by its name; on a GPU, only if `guard` is a finite number.
+pub(super) fn constrain_all(trained: &[(String, Parameter)], variables: &[(String, Var)], guard: Option<&Tensor>) -> Result<()> {
     for (name, parameter) in trained.iter().filter(|(_, parameter)| parameter.constraint.is_some()) {
         if let Some((_, variable)) = variables.iter().find(|(other, _)| other == name) {
+            let before = guard.map(|guard| Ok::<_, candle_core::Error>((variable.copy()?, guard))).transpose()?;
             constrain(parameter, variable)?;
+            if let Some((before, guard)) = before {
+                settle(variable, &before, guard)?;
+            }
         }
     }
     Ok(())

@@ -1,13 +1,14 @@
 //! `evaluate`: the loss and the metrics on a data set, without training.
 
-use super::compile::{self, Checked, Compiled};
+use super::compile::{self, Checked};
 use super::loss::penalty;
 use super::metric::Mean;
+use super::tally::Tally;
 use super::{BATCH_SIZE, progress};
-use crate::data::{Dataset, Kind, known};
+use crate::data::{Dataset, Feed, Kind, known};
 use crate::model::{Forward, State};
 use crate::{Context, Model, Network, Result, layers, spec};
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use std::fmt;
 use std::ops::Index;
 
@@ -70,7 +71,7 @@ impl<N: Network> Model<N> {
         const { spec::require(N::GRAPH.fits("evaluate", &known::<K>())) };
         let data = data.untyped();
         let checked = compile::check("evaluate", &self.network, &self.state, &[&data])?;
-        evaluate(&self.network, &self.state, &checked, &data, BATCH_SIZE)
+        evaluate(&self.network, &self.state, &checked, &Feed::once(&data, &self.state.device), BATCH_SIZE)
     }
 }
 
@@ -78,7 +79,7 @@ pub(super) fn evaluate(
     network: &dyn Forward,
     state: &State,
     checked: &Checked,
-    data: &Dataset,
+    feed: &Feed,
     batch_size: usize,
 ) -> Result<Evaluation> {
     let compiled = state.compiled.as_ref().expect("checked before the first step");
@@ -86,29 +87,18 @@ pub(super) fn evaluate(
     let cx = if checked.with_logits { cx.with_logits() } else { cx };
     let penalty = penalty(&network.graph().trained_parameters(), &state.variables)?;
     let penalty: f64 = penalty.map_or(Ok(0.0), |penalty| penalty.to_dtype(DType::F64)?.to_scalar())?;
-    let mut means = compiled.means();
-    let indices: Vec<usize> = (0..data.len()).collect();
-    for batch in indices.chunks(batch_size) {
-        let (images, labels) = data.batch(batch, &state.device)?;
+    let mut tally = Tally::measuring(compiled, &state.device, penalty)?;
+    let order: Vec<usize> = (0..feed.len()).collect();
+    feed.each_batch(&order, batch_size, |_, images, labels| {
         let (predictions, of_outputs) = state.precision.during(|| layers::collect(|| network.forward(&images, &cx)))?;
         let predictions = predictions.detach();
         let loss = compiled.loss.compute(&predictions, &labels)?;
         let loss = of_outputs.map_or(Ok(loss.clone()), |of_outputs| loss + of_outputs)?;
-        let loss: f64 = loss.to_dtype(DType::F64)?.to_scalar()?;
-        measure(&mut means, compiled, loss + penalty, &predictions, &labels)?;
-    }
-    Ok(Evaluation::of(&means))
-}
-
-/// Adds a batch to the running means of its loss and metrics, in the order of [`Compiled::means`].
-pub(super) fn measure(means: &mut [Mean], compiled: &Compiled, loss: f64, predictions: &Tensor, labels: &Tensor) -> Result<()> {
-    let (of_loss, of_metrics) = means.split_first_mut().expect("the loss is always measured");
-    let examples = labels.elem_count();
-    of_loss.add(loss, examples);
-    for (mean, metric) in of_metrics.iter_mut().zip(&compiled.metrics) {
-        mean.add(metric.compute(predictions, labels)?, examples);
-    }
-    Ok(())
+        tally.note(compiled, &loss, &predictions, &labels)?;
+        Ok(())
+    })?;
+    tally.read()?;
+    Ok(Evaluation::of(&tally.means))
 }
 
 #[cfg(test)]

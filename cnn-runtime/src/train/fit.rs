@@ -1,15 +1,15 @@
 //! `fit`: training over a data set, epoch by epoch.
 
 use super::compile::{self, Checked, Compiled};
-use super::evaluate::{self, Evaluation, measure};
-use super::metric::Mean;
+use super::evaluate::{self, Evaluation};
 use super::progress::Progress;
-use super::step::step;
+use super::step::{statistics, step};
+use super::tally::{Broken, Tally};
 use super::{BATCH_SIZE, History, Verbose};
-use crate::data::{Any, Dataset, Kind, known};
+use crate::data::{Any, Dataset, Feed, Kind, known};
 use crate::model::{Forward, State};
 use crate::{Error, Model, Network, Result, spec};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use rand::seq::SliceRandom;
 use std::fmt;
 
@@ -145,9 +145,12 @@ impl<N: Network> Model<N> {
         let checked = compile::check("train_on_batch", &self.network, &self.state, &[])?;
         compile::check_labels(&N::GRAPH, labels)?;
         let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
-        let mut means = compiled(&self.state).means();
-        train_batch(&self.network, &mut self.state, &checked, images, labels, step_of, &mut means)?;
-        Ok(Evaluation::of(&means))
+        let mut tally = training_tally(&self.network, &self.state)?;
+        let broken = step(&self.network, &mut self.state, checked.with_logits, images, labels, &mut tally)?;
+        match broken.map_or_else(|| tally.read(), |broken| Ok(Some(broken)))? {
+            Some(broken) => Err(give_up(&mut self.state, &broken, step_of, images)?),
+            None => Ok(Evaluation::of(&tally.means)),
+        }
     }
 }
 
@@ -155,12 +158,15 @@ fn run(network: &dyn Forward, state: &mut State, data: &Dataset, validation: Opt
     fit.check()?;
     let sets: Vec<&Dataset> = std::iter::once(data).chain(validation).collect();
     let checked = compile::check("fit", network, state, &sets)?;
+    let device = state.device.clone();
+    let feed = Feed::again_and_again(data, &device)?;
+    let validation = validation.map(|validation| Feed::again_and_again(validation, &device)).transpose()?;
     let mut history = History::default();
     for epoch in 1..=fit.epochs {
         let steps = data.len().div_ceil(fit.batch_size);
         let mut progress = Progress::start(fit.verbose, epoch, fit.epochs, steps);
-        let mut logs = train_epoch(network, state, &checked, data, fit, epoch, &mut progress)?;
-        if let Some(validation) = validation {
+        let mut logs = train_epoch(network, state, &checked, (data, &feed), fit, epoch, &mut progress)?;
+        if let Some(validation) = &validation {
             let evaluation = evaluate::evaluate(network, state, &checked, validation, fit.batch_size)?;
             logs.extend(evaluation.iter().map(|(name, value)| (format!("val_{name}"), value)));
         }
@@ -176,7 +182,7 @@ fn train_epoch(
     network: &dyn Forward,
     state: &mut State,
     checked: &Checked,
-    data: &Dataset,
+    (data, feed): (&Dataset, &Feed),
     fit: Schedule,
     epoch: usize,
     progress: &mut Progress,
@@ -185,30 +191,39 @@ fn train_epoch(
     if fit.shuffle {
         order.shuffle(&mut state.seed.stream("shuffle", state.epoch));
     }
-    let mut means = compiled(state).means();
-    for (index, batch) in order.chunks(fit.batch_size).enumerate() {
-        let (images, labels) = data.batch(batch, &state.device)?;
-        train_batch(network, state, checked, &images, &labels, (epoch, index + 1), &mut means)?;
-        progress.step(&means);
-    }
-    Ok(means.iter().map(|mean| (mean.name.to_string(), mean.value())).collect())
+    let mut tally = training_tally(network, state)?;
+    let look_at = |broken: Option<Broken>, state: &mut State| match broken {
+        None => Ok(()),
+        Some(broken) => {
+            let batch = order.chunks(fit.batch_size).nth(broken.step).expect("a step of this epoch");
+            let (images, _) = data.batch(batch, &Device::Cpu)?;
+            Err(give_up(state, &broken, (epoch, broken.step + 1), &images)?)
+        }
+    };
+    feed.each_batch(&order, fit.batch_size, |_, images, labels| {
+        let broken = step(network, state, checked.with_logits, &images, &labels, &mut tally)?;
+        look_at(broken, state)?;
+        let is_due = progress.is_due();
+        if is_due {
+            look_at(tally.read()?, state)?;
+        }
+        progress.step(is_due.then_some(&tally.means));
+        Ok(())
+    })?;
+    look_at(tally.read()?, state)?;
+    Ok(tally.means.iter().map(|mean| (mean.name.to_string(), mean.value())).collect())
 }
 
-/// One step, which is to be called step so-and-so of an epoch should it fail, added to the means.
-fn train_batch(
-    network: &dyn Forward,
-    state: &mut State,
-    checked: &Checked,
-    images: &Tensor,
-    labels: &Tensor,
-    (epoch, index): (usize, usize),
-    means: &mut [Mean],
-) -> Result<()> {
-    let outcome = step(network, state, checked.with_logits, images, labels)?;
-    if !outcome.loss.is_finite() {
-        return Err(not_finite(outcome.loss, epoch, index, images)?);
-    }
-    measure(means, compiled(state), outcome.loss, &outcome.predictions, labels)
+/// The tally of a pass that trains.
+fn training_tally(network: &dyn Forward, state: &State) -> Result<Tally> {
+    Ok(Tally::training(compiled(state), &state.device, statistics(network, &state.variables))?)
+}
+
+/// After a loss that is not finite: the steps since are not counted, and the error is that of step so-and-so of an epoch.
+fn give_up(state: &mut State, broken: &Broken, (epoch, step): (usize, usize), images: &Tensor) -> Result<Error> {
+    state.step -= broken.vain;
+    state.compiled.as_mut().expect("checked before the first step").updater.forget(broken.vain);
+    not_finite(broken.loss, epoch, step, images)
 }
 
 fn compiled(state: &State) -> &Compiled {
@@ -238,7 +253,6 @@ mod tests {
     use crate::Seed;
     use crate::testing::{Other, Tiny, blobs};
     use crate::train::{Adam, Metric, SGD, SparseCategoricalCrossentropy};
-    use candle_core::Device;
 
     fn model(optimizer: impl super::super::Optimizer + 'static) -> Model<Tiny> {
         let mut model = Model::<Tiny>::new(&Device::Cpu, Seed(7)).unwrap();

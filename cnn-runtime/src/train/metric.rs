@@ -1,5 +1,7 @@
 //! Metrics: what is measured of predictions besides the loss.
 
+use super::late::accuracy;
+use crate::gpu::Gpu;
 use candle_core::{D, DType, Result, Tensor};
 
 /// What is measured of predictions besides the loss.
@@ -29,6 +31,14 @@ impl Metric {
                 let hits = predictions.argmax(D::Minus1)?.eq(labels)?.to_dtype(DType::F64)?;
                 hits.mean_all()?.to_scalar()
             }
+        }
+    }
+
+    /// As [`compute`](Self::compute), a scalar on the GPU where the predictions are, which nothing waits for.
+    pub(super) fn on_gpu(self, predictions: &Tensor, labels: &Tensor) -> Result<Tensor> {
+        let Some(gpu) = Gpu::of(predictions.device()) else { candle_core::bail!("only a GPU's metrics are read late") };
+        match self {
+            Metric::Accuracy => accuracy(gpu, predictions, labels),
         }
     }
 }

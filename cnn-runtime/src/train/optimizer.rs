@@ -7,8 +7,9 @@ mod sgd;
 pub use adam::Adam;
 pub use sgd::SGD;
 
+use super::late::settle;
 use super::step::Gradient;
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Device, Result, Tensor, Var};
 use std::collections::HashMap;
 
 /// How a gradient moves a variable.
@@ -26,6 +27,20 @@ pub trait Optimizer: Send {
     /// # Errors
     /// If the device or the type of the tensors is not one it can work on.
     fn update(&self, step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()>;
+
+    /// As [`update`](Self::update) if `guard`, a scalar on the device, is a finite number; else nothing changes.
+    ///
+    /// This is what training on a GPU calls, where nothing waits for the loss to be known. As it is, it keeps copies of the
+    /// variable and the slots; an optimizer with kernels of its own need not.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    fn update_if_finite(&self, guard: &Tensor, step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
+        let kept = [variable.as_tensor(), slots].into_iter().filter(|tensor| tensor.elem_count() > 0);
+        let kept = kept.map(|tensor| Ok((tensor.clone(), tensor.detach().copy()?))).collect::<Result<Vec<_>>>()?;
+        self.update(step, variable, gradient, slots)?;
+        kept.iter().try_for_each(|(now, before)| settle(now, before, guard))
+    }
 }
 
 /// An optimizer with what it remembers.
@@ -40,24 +55,35 @@ impl Updater {
         Self { optimizer, steps: 0, slots: HashMap::new() }
     }
 
-    /// One step for every variable that has a gradient.
-    pub fn apply(&mut self, gradients: &[Gradient]) -> Result<()> {
+    /// One step for every variable that has a gradient; on a GPU, only if `guard` is a finite number.
+    pub fn apply(&mut self, gradients: &[Gradient], guard: Option<&Tensor>) -> Result<()> {
         self.steps += 1;
         for Gradient { name, variable, value } in gradients {
             if !self.slots.contains_key(*name) {
                 let dims = [&[self.optimizer.slots().len()], variable.dims()].concat();
-                self.slots.insert(name.to_string(), Tensor::zeros(dims, variable.dtype(), variable.device())?);
+                // No device but the CPU has tensors without values.
+                let device = if dims[0] == 0 { &Device::Cpu } else { variable.device() };
+                self.slots.insert(name.to_string(), Tensor::zeros(dims, variable.dtype(), device)?);
             }
-            self.optimizer.update(self.steps, variable, value, &self.slots[*name])?;
+            let slots = &self.slots[*name];
+            match guard {
+                Some(guard) => self.optimizer.update_if_finite(guard, self.steps, variable, value, slots)?,
+                None => self.optimizer.update(self.steps, variable, value, slots)?,
+            }
         }
         Ok(())
+    }
+
+    /// Takes back the count of so many steps, which changed nothing.
+    pub fn forget(&mut self, steps: u64) {
+        self.steps -= steps;
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use candle_core::{DType, Device};
+    use candle_core::DType;
 
     /// The values of a variable that starts at `start`, after each step of a sequence of gradients.
     pub fn trace(optimizer: impl Optimizer + 'static, dtype: DType, start: &[f64], gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
@@ -65,7 +91,7 @@ pub(super) mod tests {
         let variable = Var::from_tensor(&tensor(start)).unwrap();
         let mut updater = Updater::new(Box::new(optimizer));
         let step = |gradient: &Vec<f64>| {
-            updater.apply(&[Gradient { name: "w", variable: &variable, value: tensor(gradient) }]).unwrap();
+            updater.apply(&[Gradient { name: "w", variable: &variable, value: tensor(gradient) }], None).unwrap();
             variable.to_dtype(DType::F64).unwrap().to_vec1().unwrap()
         };
         gradients.iter().map(step).collect()
@@ -89,9 +115,9 @@ pub(super) mod tests {
         let (a, b) = (var(), var());
         let one = Tensor::ones(2, DType::F32, &Device::Cpu).unwrap();
         let mut updater = Updater::new(Box::new(SGD { momentum: 0.9, ..SGD::new(1.) }));
-        updater.apply(&[Gradient { name: "a", variable: &a, value: one.clone() }]).unwrap();
+        updater.apply(&[Gradient { name: "a", variable: &a, value: one.clone() }], None).unwrap();
         let both = [Gradient { name: "b", variable: &b, value: one.clone() }, Gradient { name: "a", variable: &a, value: one }];
-        updater.apply(&both).unwrap();
+        updater.apply(&both, None).unwrap();
         assert_eq!(b.to_vec1::<f32>().unwrap(), [-1.; 2]);
         assert_eq!(a.to_vec1::<f32>().unwrap(), [-1. - 1.9; 2]);
     }

@@ -56,13 +56,15 @@ impl Progress {
         Self { display, epoch, epochs, steps, done: 0, started: now, drawn: now }
     }
 
-    /// One step is done; `means` are those of the epoch so far.
-    pub fn step(&mut self, means: &[Mean]) {
+    /// Whether it is time to show how far things are.
+    pub fn is_due(&self) -> bool {
+        matches!(self.display, Display::Bar(_)) && self.drawn.elapsed() >= Duration::from_secs(1) / u32::from(REDRAWS_PER_SECOND)
+    }
+
+    /// One step is done; `means` are those of the epoch so far, if it is time to show them.
+    pub fn step(&mut self, means: Option<&[Mean]>) {
         self.done += 1;
-        let Display::Bar(bar) = &self.display else { return };
-        if self.drawn.elapsed() < Duration::from_secs(1) / u32::from(REDRAWS_PER_SECOND) {
-            return;
-        }
+        let (Display::Bar(bar), Some(means)) = (&self.display, means) else { return };
         self.drawn = Instant::now();
         let logs: Vec<(String, f64)> = means.iter().map(|mean| (mean.name.to_string(), mean.value())).collect();
         let left = self.started.elapsed().div_f64(self.done as f64).mul_f64((self.steps - self.done) as f64);
@@ -149,7 +151,7 @@ mod tests {
     #[test]
     fn every_step_counts_and_tests_have_no_terminal_to_draw_on() {
         let mut progress = Progress::start(Verbose::Silent, 1, 2, 3);
-        (0..3).for_each(|_| progress.step(&[Mean::of("loss")]));
+        (0..3).for_each(|_| progress.step(Some(&[Mean::of("loss")])));
         assert_eq!((progress.done, progress.steps), (3, 3));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::constrain::constrain_all;
 use super::loss::penalty;
+use super::tally::{Broken, Tally};
 use crate::kernels::{self, Gradients};
 use crate::model::{Forward, State};
-use crate::spec::Graph;
 use crate::{Context, layers};
 use candle_core::{DType, Result, Tensor, Var};
 
@@ -17,29 +17,25 @@ pub(crate) struct Gradient<'a> {
     pub value: Tensor,
 }
 
-/// What a step tells of its batch.
-pub(super) struct Outcome {
-    /// The mean loss.
-    pub loss: f64,
-    /// The network's output, or its logits: `N, K`.
-    pub predictions: Tensor,
-}
-
-/// Trains `network` on one batch: images `N, H, W, C` and labels `N`.
+/// Trains `network` on one batch: images `N, H, W, C` and labels `N`; its loss and metrics go to the tally.
 ///
 /// The loss is that of the batch and what the regularizers add to it; what weights are held to, they are in the end. One that is not finite changes nothing, running
-/// statistics included; it is for the caller to look at.
+/// statistics included; it is for the caller to look at. On a GPU, which is not waited for, it is found some steps later,
+/// until which nothing changes.
 pub(super) fn step(
     network: &dyn Forward,
     state: &mut State,
     with_logits: bool,
     images: &Tensor,
     labels: &Tensor,
-) -> Result<Outcome> {
+    tally: &mut Tally,
+) -> Result<Option<Broken>> {
     let compiled = state.compiled.as_mut().expect("checked before the first step");
-    let graph = network.graph();
-    let trained = graph.trained_parameters();
-    let statistics = statistics(&graph, &state.variables)?;
+    let trained = network.graph().trained_parameters();
+    let before = match tally.late() {
+        Some(_) => Vec::new(),
+        None => copies(statistics(network, &state.variables))?,
+    };
     let cx = Context::training(state.seed, state.step);
     let cx = if with_logits { cx.with_logits() } else { cx };
     let ((predictions, loss), tape) = kernels::record(|| {
@@ -49,22 +45,38 @@ pub(super) fn step(
         Ok((predictions, penalties.into_iter().try_fold(loss, |loss, penalty| loss + penalty)?))
     })?;
     let gradients = gradients(&state.variables, tape.backward(&loss)?);
-    let loss = loss.to_dtype(DType::F64)?.to_scalar()?;
-    if f64::is_finite(loss) {
-        compiled.updater.apply(&gradients)?;
-        constrain_all(&trained, &state.variables)?;
+    let predictions = predictions.detach();
+    if let Some(late) = tally.late() {
+        late.note_loss(&loss, labels.elem_count())?;
+        compiled.updater.apply(&gradients, late.guard())?;
+        constrain_all(&trained, &state.variables, late.guard())?;
+        late.settle()?;
         state.step += 1;
-    } else {
-        statistics.iter().try_for_each(|(variable, before)| variable.set(before))?;
+        return tally.note_metrics(compiled, &predictions, labels);
     }
-    Ok(Outcome { loss, predictions: predictions.detach() })
+    let loss = loss.to_dtype(DType::F64)?.to_scalar()?;
+    if !f64::is_finite(loss) {
+        before.iter().try_for_each(|(variable, before)| variable.set(before))?;
+        return Ok(Some(Broken { loss, step: tally.steps(), vain: 0 }));
+    }
+    compiled.updater.apply(&gradients, None)?;
+    constrain_all(&trained, &state.variables, None)?;
+    state.step += 1;
+    tally.add(compiled, loss, &predictions, labels)?;
+    Ok(None)
 }
 
-/// The running statistics of a network, and copies of what they are.
-fn statistics<'a>(graph: &Graph, variables: &'a [(String, Var)]) -> Result<Vec<(&'a Var, Tensor)>> {
-    let names = graph.parameters().into_iter().filter(|(_, parameter)| parameter.is_statistic).map(|(name, _)| name);
-    let variable = |name: String| variables.iter().find(|(other, _)| *other == name).map(|(_, variable)| variable);
-    names.filter_map(variable).map(|variable| Ok((variable, variable.copy()?))).collect()
+/// The running statistics of a network.
+pub(super) fn statistics(network: &dyn Forward, variables: &[(String, Var)]) -> Vec<Var> {
+    let parameters = network.graph().parameters();
+    let names = parameters.into_iter().filter(|(_, parameter)| parameter.is_statistic).map(|(name, _)| name);
+    let variable = |name: String| variables.iter().find(|(other, _)| *other == name).map(|(_, variable)| variable.clone());
+    names.filter_map(variable).collect()
+}
+
+/// Variables and copies of what they are.
+fn copies(variables: Vec<Var>) -> Result<Vec<(Var, Tensor)>> {
+    variables.into_iter().map(|variable| Ok((variable.clone(), variable.copy()?))).collect()
 }
 
 /// The gradients of the variables that have one, in the order of the variables.

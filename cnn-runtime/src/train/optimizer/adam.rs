@@ -2,6 +2,7 @@
 
 use super::Optimizer;
 use super::in_place::{self, Rule, cast};
+use crate::gpu::Argument;
 use candle_core::{Result, Tensor, Var};
 use num_traits::Float;
 
@@ -40,9 +41,11 @@ impl Optimizer for Adam {
     }
 
     fn update(&self, step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
-        let correction = |beta: f64| 1. - beta.powf(step as f64);
-        let alpha = self.learning_rate * correction(self.beta_2).sqrt() / correction(self.beta_1);
-        in_place::apply(&Step { alpha, settings: *self }, variable, gradient, slots)
+        in_place::apply(&Step::of(self, step), variable, gradient, slots, None)
+    }
+
+    fn update_if_finite(&self, guard: &Tensor, step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
+        in_place::apply(&Step::of(self, step), variable, gradient, slots, Some(guard))
     }
 }
 
@@ -52,7 +55,20 @@ struct Step {
     settings: Adam,
 }
 
+impl Step {
+    fn of(settings: &Adam, step: u64) -> Self {
+        let correction = |beta: f64| 1. - beta.powf(step as f64);
+        let alpha = settings.learning_rate * correction(settings.beta_2).sqrt() / correction(settings.beta_1);
+        Self { alpha, settings: *settings }
+    }
+}
+
 impl Rule for Step {
+    fn kernel(&self) -> (&'static str, Vec<Argument<'static>>) {
+        let Adam { beta_1, beta_2, epsilon, .. } = self.settings;
+        ("adam", [self.alpha, 1. - beta_1, 1. - beta_2, epsilon].map(Argument::from).into())
+    }
+
     fn update<T: Float>(&self, weights: &mut [T], gradients: &[T], slots: &mut [&mut [T]]) {
         let [first_moments, second_moments] = slots else { unreachable!("Adam has two slots") };
         let (alpha, epsilon) = (cast::<T>(self.alpha), cast::<T>(self.settings.epsilon));

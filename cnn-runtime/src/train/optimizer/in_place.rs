@@ -1,6 +1,7 @@
 //! One pass over a variable, its gradient and its slots, that changes the variable and the slots where they are.
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use crate::gpu::{Argument, Gpu, Kernel, Work, write_to};
+use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use num_traits::Float;
 use rayon::prelude::*;
 use std::sync::Mutex;
@@ -9,11 +10,38 @@ use std::sync::Mutex;
 pub(super) trait Rule: Sync {
     /// Moves `weights`, some elements of a variable; `gradients` and each of `slots` are of the same elements.
     fn update<T: Float>(&self, weights: &mut [T], gradients: &[T], slots: &mut [&mut [T]]);
+
+    /// The kernel in `cuda/optimizer.cu` that does so on a GPU, and its last arguments.
+    fn kernel(&self) -> (&'static str, Vec<Argument<'static>>);
 }
 
-/// Applies `rule` to every element.
-pub(super) fn apply(rule: &impl Rule, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
-    variable.inplace_op2(&gradient.contiguous()?, &Update { rule, slots })
+/// Applies `rule` to every element; on a GPU, not if `guard` is there and not a finite number.
+pub(super) fn apply(rule: &impl Rule, variable: &Var, gradient: &Tensor, slots: &Tensor, guard: Option<&Tensor>) -> Result<()> {
+    let gradient = gradient.contiguous()?;
+    match Gpu::of(variable.device()) {
+        Some(gpu) => on_gpu(gpu, rule, variable, &gradient, slots, guard),
+        None => variable.inplace_op2(&gradient, &Update { rule, slots }),
+    }
+}
+
+fn on_gpu(gpu: Gpu, rule: &impl Rule, variable: &Var, gradient: &Tensor, slots: &Tensor, guard: Option<&Tensor>) -> Result<()> {
+    let (dtype, count) = (variable.dtype(), variable.elem_count());
+    let is_one = |other: &Tensor| other.dtype() == dtype;
+    if !matches!(dtype, DType::F32 | DType::F64) || !is_one(gradient) || !is_one(slots) || !guard.is_none_or(is_one) {
+        bail!("an optimizer updates variables of f32 or f64 by gradients and slots of their type")
+    }
+    if gradient.elem_count() != count || slots.elem_count() % count.max(1) != 0 {
+        bail!("an optimizer updates {:?} by a gradient {:?} and slots {:?}", variable.dims(), gradient.dims(), slots.dims())
+    }
+    let written = if slots.elem_count() == 0 { vec![variable.as_tensor()] } else { vec![variable.as_tensor(), slots] };
+    write_to(&written, &mut |lent| {
+        let mut arguments: Vec<Argument> = lent;
+        let (name, settings) = rule.kernel();
+        arguments.extend([Argument::from(gradient), Argument::from(guard), Argument::from(count)]);
+        arguments.extend(settings);
+        // SAFETY: it reads `count` gradients, and changes as many weights and as many of each slot, which the rule's kernel has.
+        unsafe { gpu.launch(&Kernel::new("optimizer", name, dtype), Work::Each(count), &mut arguments) }
+    })
 }
 
 /// Has the variable to change and its gradient to read, and goes on to borrow the slots.

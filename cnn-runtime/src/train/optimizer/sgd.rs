@@ -2,6 +2,7 @@
 
 use super::Optimizer;
 use super::in_place::{self, Rule, cast};
+use crate::gpu::Argument;
 use candle_core::{Result, Tensor, Var};
 use num_traits::Float;
 
@@ -37,11 +38,25 @@ impl Optimizer for SGD {
     }
 
     fn update(&self, _step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
-        in_place::apply(self, variable, gradient, slots)
+        in_place::apply(self, variable, gradient, slots, None)
+    }
+
+    fn update_if_finite(&self, guard: &Tensor, _step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
+        in_place::apply(self, variable, gradient, slots, Some(guard))
     }
 }
 
 impl Rule for SGD {
+    fn kernel(&self) -> (&'static str, Vec<Argument<'static>>) {
+        match self.momentum == 0. {
+            true => ("sgd", vec![self.learning_rate.into()]),
+            false => {
+                let nesterov = i32::from(self.nesterov);
+                ("momentum", vec![self.learning_rate.into(), self.momentum.into(), nesterov.into()])
+            }
+        }
+    }
+
     fn update<T: Float>(&self, weights: &mut [T], gradients: &[T], slots: &mut [&mut [T]]) {
         let (rate, momentum) = (cast::<T>(self.learning_rate), cast::<T>(self.momentum));
         let Some(velocities) = slots.first_mut() else {
