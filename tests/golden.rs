@@ -6,13 +6,12 @@
 
 mod support;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var};
 use cnn_runtime::spec::{Activation, Dim, Layer, Parameter, Shape, Value};
 use cnn_runtime::train::{Loss, SparseCategoricalCrossentropy, constrain};
 use cnn_runtime::{Context, Seed};
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
-use support::Subject;
+use support::{Subject, device, folder};
 
 const TOLERANCE: f32 = 1e-5;
 
@@ -195,10 +194,10 @@ fn compare(file: &str) {
 
 /// The cases of a file; there is at least one.
 fn read(file: &str) -> Vec<Case> {
-    let manifest = std::fs::read_to_string(folder().join(format!("{file}.json"))).expect("a manifest");
+    let manifest = std::fs::read_to_string(folder("golden").join(format!("{file}.json"))).expect("a manifest");
     let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("a manifest in JSON");
     let tensors =
-        candle_core::safetensors::load(folder().join(format!("{file}.safetensors")), &Device::Cpu).expect("its tensors");
+        candle_core::safetensors::load(folder("golden").join(format!("{file}.safetensors")), &device()).expect("its tensors");
     let cases = manifest["cases"].as_array().expect("a list of cases");
     assert!(!cases.is_empty(), "`{file}.json` has no cases");
     cases.iter().map(|case| read_case(case, &tensors)).collect()
@@ -220,10 +219,6 @@ fn read_case(case: &serde_json::Value, tensors: &HashMap<String, Tensor>) -> Cas
         tensors: own.map(|(what, tensor)| (what.to_string(), tensor.clone())).collect(),
         name,
     }
-}
-
-fn folder() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "..", "tests", "golden"].iter().collect()
 }
 
 /// A value of JSON as one written in a model.
@@ -275,7 +270,7 @@ fn every_activation_has_reference_values() {
 
 #[test]
 fn every_file_is_compared() {
-    let entries = std::fs::read_dir(folder()).expect("the folder of reference values");
+    let entries = std::fs::read_dir(folder("golden")).expect("the folder of reference values");
     let names = entries.map(|entry| entry.expect("an entry of the folder").path());
     let manifests = names.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let found: BTreeSet<_> = manifests.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect();

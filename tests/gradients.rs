@@ -12,12 +12,12 @@ mod norm;
 mod spatial;
 mod support;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use cnn_runtime::spec::{self, Activation, Axes, Conv2D, Dense, Layer, Padding, ReLU, Shape};
 use cnn_runtime::{Context, Seed};
 use rand::RngExt;
 use rand::seq::SliceRandom;
-use support::{Subject, as_input};
+use support::{Subject, as_input, device};
 
 /// The step of the differences: their error is of the order of its square, and of 1e-16 divided by it.
 const STEP: f64 = 1e-5;
@@ -351,7 +351,7 @@ fn check_in((layer, shape): Case, cx: &Context) -> Result<()> {
             let moved = |step: f64| {
                 let mut values = values.clone();
                 values[element] += step;
-                variable.set(&Tensor::from_vec(values, variable.dims(), &Device::Cpu)?)?;
+                variable.set(&Tensor::from_vec(values, variable.dims(), &device())?)?;
                 objective()
             };
             Result::Ok((moved(STEP)? - moved(-STEP)?) / (2.0 * STEP))
@@ -361,7 +361,7 @@ fn check_in((layer, shape): Case, cx: &Context) -> Result<()> {
             let close = (found - expected).abs() <= TOLERANCE * expected.abs().max(1.0);
             assert!(close, "{layer:?} on {shape:?}: the gradient of {name}, element {element}, is {found}, expected {expected}");
         }
-        variable.set(&Tensor::from_vec(values, variable.dims(), &Device::Cpu)?)?;
+        variable.set(&Tensor::from_vec(values, variable.dims(), &device())?)?;
     }
     Ok(())
 }
@@ -408,7 +408,7 @@ fn pieces_of_large_batches_add_up() -> Result<()> {
 fn random(purpose: &str, dims: &[usize]) -> Tensor {
     let mut random = Seed(0).stream(purpose, 0);
     let values: Vec<f64> = (0..dims.iter().product()).map(|_| random.random_range(-1.0..1.0)).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("as many values as the sizes say")
+    Tensor::from_vec(values, dims, &device()).expect("as many values as the sizes say")
 }
 
 /// Numbers within ±4 in random order: no two of them close, so that no maximum is in doubt, and none close to a multiple
@@ -421,16 +421,16 @@ fn spread(dims: &[usize]) -> Result<Tensor> {
     let mut values: Vec<f64> =
         values.map(|x| if (2.0 * x - (2.0 * x).round()).abs() < margin { x + margin } else { x }).collect();
     values.shuffle(&mut Seed(0).stream("spread", 0));
-    Tensor::from_vec(values, dims, &Device::Cpu)
+    Tensor::from_vec(values, dims, &device())
 }
 
 fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
-    Tensor::from_slice(values, dims, &Device::Cpu).expect("as many values as the sizes say")
+    Tensor::from_slice(values, dims, &device()).expect("as many values as the sizes say")
 }
 
 /// The gradients of the sum of the layer's output, with every parameter set to `parameters`.
 fn gradients_of_sum(layer: Layer, xs: &Tensor, parameters: f64) -> Result<Vec<Vec<f64>>> {
-    let constant = |dims: &[usize]| Tensor::full(parameters, dims, &Device::Cpu).expect("a constant of any size");
+    let constant = |dims: &[usize]| Tensor::full(parameters, dims, &device()).expect("a constant of any size");
     let subject = Subject::new(layer, xs, |parameter| constant(parameter.dims()))?;
     let upstream = subject.output(&CX)?.ones_like()?;
     subject.gradients(&upstream, &CX)?.into_iter().map(|(_, gradient)| gradient.flatten_all()?.to_vec1()).collect()

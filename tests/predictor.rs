@@ -1,10 +1,15 @@
 //! What a predictor says is what its model says, however the batch is cut, for networks of every structure.
 
+#[path = "support/device.rs"]
+#[allow(dead_code, reason = "there are no expected numbers in files")]
+mod device;
+
 use cnn_runtime::candle_core;
 use cnn_runtime::layers::CustomLayer;
 use cnn_runtime::prelude::*;
 use cnn_runtime::spec::{Inferred, Operand, ShapeError, rules};
 use cnn_runtime::zoo;
+use device::device;
 
 /// Sets every variable to numbers of its own, running statistics too, so that no scale is 1 and no shift 0.
 fn stir<N: Network>(model: &Model<N>) -> Result<()> {
@@ -26,11 +31,11 @@ fn stir<N: Network>(model: &Model<N>) -> Result<()> {
 
 /// That the predictor of a model of `N` agrees with the network itself on batches of these numbers of images.
 fn agrees<N: Network>(image: &[usize], batches: &[usize]) -> Result<()> {
-    let model = Model::<N>::new(&Device::Cpu, Seed(7))?;
+    let model = Model::<N>::new(&device(), Seed(7))?;
     stir(&model)?;
     let predictor = model.predictor()?;
     for &batch in batches {
-        let images = Tensor::rand(-1f32, 1., [&[batch], image].concat(), &Device::Cpu)?;
+        let images = Tensor::rand(-1f32, 1., [&[batch], image].concat(), &device())?;
         let expected = model.call(std::slice::from_ref(&images), &Context::inference())?.swap_remove(0);
         let found = predictor.predict(&images)?;
         assert_eq!(found.dims(), expected.dims());
@@ -159,8 +164,8 @@ fn of_layers_of_ones_own() -> Result<()> {
 
 #[test]
 fn keeps_the_weights_it_was_made_with() -> Result<()> {
-    let model = zoo::LeNet5::new(&Device::Cpu, Seed(1))?;
-    let images = Tensor::rand(0f32, 1., (3, 32, 32, 1), &Device::Cpu)?;
+    let model = zoo::LeNet5::new(&device(), Seed(1))?;
+    let images = Tensor::rand(0f32, 1., (3, 32, 32, 1), &device())?;
     let predictor = model.predictor()?;
     let before = predictor.predict(&images)?.to_vec2::<f32>()?;
     stir(&model)?;
@@ -172,9 +177,8 @@ fn keeps_the_weights_it_was_made_with() -> Result<()> {
 
 #[test]
 fn says_what_does_not_fit() -> Result<()> {
-    let predictor = zoo::LeNet5::new(&Device::Cpu, Seed(1))?.predictor()?;
-    let error =
-        |dims: &[usize]| predictor.predict(&Tensor::zeros(dims, DType::F32, &Device::Cpu).unwrap()).unwrap_err().to_string();
+    let predictor = zoo::LeNet5::new(&device(), Seed(1))?.predictor()?;
+    let error = |dims: &[usize]| predictor.predict(&Tensor::zeros(dims, DType::F32, &device()).unwrap()).unwrap_err().to_string();
     assert!(error(&[5, 32, 30, 1]).contains("takes a batch of N×32×32×1, found 5×32×30×1"), "{}", error(&[5, 32, 30, 1]));
     assert_eq!(error(&[0, 32, 32, 1]), "there are no images to predict");
     Ok(())

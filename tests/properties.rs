@@ -6,7 +6,7 @@
 
 mod support;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use cnn_runtime::spec::{
     Activation, AveragePooling2D, Axes, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense,
     DepthwiseConv1D, DepthwiseConv2D, Dim, Dropout, FillMode, GlobalAveragePooling2D, GlobalMaxPooling2D, Initializer, Kind,
@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use rand::RngExt;
-use support::{Subject, apply, as_input, infer, merges};
+use support::{Subject, apply, as_input, device, infer, merges};
 
 /// How many cases are tried of a property for which a layer must run, and of one that is a sum alone.
 const RUNS: u32 = 64;
@@ -121,7 +121,7 @@ fn batch_of(shape: &Shape, batch: usize) -> Vec<usize> {
 fn random(purpose: &str, dims: &[usize]) -> Tensor {
     let mut random = Seed(0).stream(purpose, 0);
     let values: Vec<f32> = (0..dims.iter().product()).map(|_| random.random_range(-1.0..1.0)).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("as many values as the sizes say")
+    Tensor::from_vec(values, dims, &device()).expect("as many values as the sizes say")
 }
 
 fn subject(layer: Layer, dims: &[usize]) -> Result<Subject> {
@@ -677,8 +677,7 @@ fn the_number_of_threads_changes_no_initial_weight() -> Result<()> {
         let initializer = Initializer::from_word(word).expect("one of its words");
         let layer = Dense::new(100).kernel_initializer(initializer);
         let inferred = infer(Layer::Dense(layer), Shape::new([130])).map_err(candle_core::Error::wrap)?;
-        let draw =
-            |seed| Weights::fresh(Seed(seed), DType::F32, &Device::Cpu).pp("dense").get(&inferred.parameters.as_slice()[0]);
+        let draw = |seed| Weights::fresh(Seed(seed), DType::F32, &device()).pp("dense").get(&inferred.parameters.as_slice()[0]);
         let values = |threads, seed| on_threads(threads, || draw(seed))?.flatten_all()?.to_vec1::<f32>();
         assert_eq!(values(1, 5)?, values(2, 5)?, "{word}");
         assert_eq!(values(1, 5)? == values(1, 6)?, ["zeros", "ones"].contains(word), "{word}");

@@ -5,10 +5,13 @@
 //! the reference, relative to the largest of their kind. In one network every kernel is regularized, in the other weights are held and outputs
 //! regularized, so that a penalty that is left out, or added where Keras adds none, is seen.
 
+#[path = "support/device.rs"]
+mod device;
+
 use candle_core::{DType, Tensor};
 use cnn_runtime::prelude::*;
+use device::{device, folder};
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -50,11 +53,11 @@ struct Reference {
 
 impl Reference {
     fn read(network: &str) -> Result<Self> {
-        let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "tests", "training"].iter().collect();
+        let folder = folder("training");
         let manifest = std::fs::read_to_string(folder.join(format!("{network}.json"))).expect("a manifest");
         Ok(Self {
             manifest: serde_json::from_str(&manifest).expect("a manifest in JSON"),
-            tensors: candle_core::safetensors::load(folder.join(format!("{network}.safetensors")), &Device::Cpu)?,
+            tensors: candle_core::safetensors::load(folder.join(format!("{network}.safetensors")), &device())?,
         })
     }
 
@@ -70,7 +73,7 @@ impl Reference {
 
     /// The network with the weights that every run starts from.
     fn model<N: Network>(&self) -> Result<Model<N>> {
-        let model = Model::<N>::new(&Device::Cpu, Seed(1))?;
+        let model = Model::<N>::new(&device(), Seed(1))?;
         for (name, variable) in model.variables() {
             variable.set(&self.tensors[&format!("initial/{name}")])?;
         }
@@ -114,7 +117,7 @@ fn trains_as_keras_does<N: Network>(network: &str, run: &str, optimizer: impl Op
     let indices: Vec<usize> = (0..train.len()).collect();
     let mut steps = expected["steps"].as_array().expect("a list of steps").iter();
     for batch in (0..epochs).flat_map(|_| indices.chunks(batch_size)) {
-        let (images, labels) = train.batch(batch, &Device::Cpu)?;
+        let (images, labels) = train.batch(batch, &device())?;
         let found = stepped.train_on_batch(&images, &labels)?;
         let expected = numbers(steps.next().expect("as many steps"));
         assert_close(&format!("{run}: loss, accuracy"), &[found.loss(), found["accuracy"]], &expected);
@@ -190,10 +193,10 @@ model! {
 
 /// The variables of a new model after some steps.
 fn trained<N: Network>() -> Result<Vec<Vec<f32>>> {
-    let mut model = Model::<N>::new(&Device::Cpu, Seed(3))?;
+    let mut model = Model::<N>::new(&device(), Seed(3))?;
     model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
-    let xs = Tensor::arange(0f32, 8. * 84., &Device::Cpu)?.sin()?.reshape((8, 6, 7, 2))?;
-    let labels = Tensor::from_iter((0..8u32).map(|index| index % 3), &Device::Cpu)?;
+    let xs = Tensor::arange(0f32, 8. * 84., &device())?.sin()?.reshape((8, 6, 7, 2))?;
+    let labels = Tensor::from_iter((0..8u32).map(|index| index % 3), &device())?;
     for _ in 0..5 {
         model.train_on_batch(&xs, &labels)?;
     }

@@ -1,12 +1,14 @@
 // Batches of a data set that is on the device.
 #include "kernel.h"
 
-// Image `order[i]` of bytes, or `i` without an order, as numbers from 0 to 1.
+// Bytes as numbers from 0 to 1.
+KERNEL(numbers_of_bytes, Write<Real> numbers, Read<unsigned char> bytes, Index count) {
+    EACH(i, count) numbers[i] = Real(bytes[i]) / Real(255);
+}
+
+// Image `order[i]` of bytes, as numbers from 0 to 1.
 KERNEL(images_of_bytes, Write<Real> images, Read<unsigned char> pixels, Read<unsigned> order, Index count, Index length) {
-    EACH(i, count * length) {
-        Index image = i / length;
-        images[i] = Real(pixels[order ? Index(order[image]) * length + i % length : i]) / Real(255);
-    }
+    EACH(i, count * length) images[i] = Real(pixels[Index(order[i / length]) * length + i % length]) / Real(255);
 }
 
 KERNEL(images_of_numbers, Write<Real> images, Read<Real> pixels, Read<unsigned> order, Index count, Index length) {

@@ -14,7 +14,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// A tensor operation failed.
     #[error("{0}")]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+
+    /// A GPU cannot be used, or not for this.
+    #[error("{problem}\n  note: {source}\n  help: {help}")]
+    Gpu {
+        /// What is wrong with it.
+        problem: &'static str,
+        /// A fix.
+        help: &'static str,
+        /// What its driver or its libraries say.
+        source: candle_core::Error,
+    },
 
     /// The operating system refused a file.
     #[error("cannot {action} `{}`: {source}", path.display())]
@@ -97,6 +108,51 @@ impl From<ShapeError> for Error {
     }
 }
 
+/// What drivers and libraries say of a GPU: the words in their errors, what is wrong, and what helps.
+const GPU: [([&str; 3], &str, &str); 6] = [
+    (
+        ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"],
+        "the GPU has no memory left",
+        "train with a smaller `batch_size`, and see with `nvidia-smi` what else is on it",
+    ),
+    (
+        ["CUDA_ERROR_NO_DEVICE", "CUDA_ERROR_INVALID_DEVICE", "CUDA_ERROR_DEVICE_UNAVAILABLE"],
+        "there is no such GPU to use",
+        "see with `nvidia-smi` which there are; `Device::Cpu` needs none",
+    ),
+    (
+        ["CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "CUDA_ERROR_STUB_LIBRARY", "CUDA_ERROR_INSUFFICIENT_DRIVER"],
+        "the GPU has no driver, or an old one",
+        "install NVIDIA's driver for CUDA 13 or later",
+    ),
+    (
+        ["CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "CUDA_ERROR_NOT_INITIALIZED", "CUDA_ERROR_SYSTEM_NOT_READY"],
+        "the driver of the GPU is older than this program, or not ready",
+        "update the driver, or build with the CUDA toolkit that goes with it",
+    ),
+    (
+        ["CUDA_ERROR_NO_BINARY_FOR_GPU", "CUDA_ERROR_INVALID_PTX", "CUDA_ERROR_INVALID_SOURCE"],
+        "this program was built for GPUs of another architecture",
+        "build it with `CUDA_COMPUTE_CAP` set to the one at hand, which `nvidia-smi --query-gpu=compute_cap --format=csv` tells",
+    ),
+    (
+        ["CUDA_ERROR_ILLEGAL_ADDRESS", "CUDA_ERROR_LAUNCH_FAILED", "CUDA_ERROR_ECC_UNCORRECTABLE"],
+        "the GPU was lost in the middle of its work",
+        "start the program anew from the last checkpoint; `nvidia-smi` and the system's log say more of the GPU",
+    ),
+];
+
+impl From<candle_core::Error> for Error {
+    fn from(source: candle_core::Error) -> Self {
+        let text = source.to_string();
+        let is_told = |(words, ..): &&([&str; 3], &'static str, &'static str)| words.iter().any(|word| text.contains(word));
+        match GPU.iter().find(is_told) {
+            Some((_, problem, help)) => Error::Gpu { problem, help, source },
+            None => Error::Candle(source),
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
         Error::File { path: path.into(), problem: problem.into() }
@@ -125,4 +181,23 @@ pub(crate) fn sizes(dims: &[usize]) -> String {
         return "a scalar".into();
     }
     dims.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_driver_says_is_told_in_words() {
+        let error = |text: &str| Error::from(candle_core::Error::Cuda(text.into())).to_string();
+        let text = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+        let expected = format!(
+            "the GPU has no memory left\n  note: {text}\n  help: train with a smaller `batch_size`, and see with `nvidia-smi` what else is on it"
+        );
+        assert_eq!(error(text), expected);
+        assert!(
+            error("DriverError(CUDA_ERROR_NO_BINARY_FOR_GPU, \"\")").starts_with("this program was built for GPUs of another")
+        );
+        assert_eq!(error("something else"), "something else");
+    }
 }

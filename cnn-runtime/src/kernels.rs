@@ -62,7 +62,7 @@ mod warp;
 mod weighted;
 
 pub(crate) use activation::{activate, elu, leaky_relu, relu, softmax, threshold};
-pub(crate) use batch::{gather, images_of_bytes};
+pub(crate) use batch::{gather, numbers_of_bytes};
 pub(crate) use conv::conv;
 pub(crate) use cross_entropy::sparse_softmax_cross_entropy;
 pub(crate) use dense::dense;

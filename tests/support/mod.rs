@@ -1,10 +1,14 @@
 //! What the tests of numbers share: any layer of the language, built with tensors of the test's choice and run, and the
 //! gradients it gives. A new layer is one more name in the list.
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+mod device;
+
+use candle_core::{DType, Result, Tensor, Var};
 use candle_nn::VarBuilder;
 use cnn_runtime::spec::{Dim, Inferred, Layer, Operand, Parameter, Shape, ShapeError};
 use cnn_runtime::{Context, Weights, layers};
+#[allow(unused_imports, reason = "not every test that shares this uses all of it")]
+pub use device::{device, folder};
 use std::collections::HashMap;
 
 /// Builds `$layer` for examples of `$shape` and applies it to `$xs`.
@@ -30,7 +34,7 @@ macro_rules! merge {
 /// Applies a layer that merges tensors to several batches; `None` if `layer` takes one.
 pub fn merged(layer: Layer, xs: &[&Tensor], cx: &Context) -> Result<Option<Tensor>> {
     let shapes: Vec<Shape> = xs.iter().map(|xs| shape_of(xs)).collect();
-    let weights = Weights::from_var_builder(VarBuilder::from_tensors(HashMap::new(), DType::F32, &Device::Cpu));
+    let weights = Weights::from_var_builder(VarBuilder::from_tensors(HashMap::new(), DType::F32, &device()));
     merge! {
         layer, &shapes, &weights, xs, cx;
         Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot,
@@ -50,7 +54,7 @@ pub fn apply(layer: Layer, parameters: &HashMap<String, Tensor>, xs: &Tensor, cx
         let turned = (0..xs.rank()).try_fold(xs.contiguous()?, |turned, axis| turned.flip(&[axis]))?;
         return Ok(merged(layer, &[xs, &turned], cx)?.expect("a layer that merges"));
     }
-    let builder = VarBuilder::from_tensors(parameters.clone(), xs.dtype(), &Device::Cpu);
+    let builder = VarBuilder::from_tensors(parameters.clone(), xs.dtype(), xs.device());
     apply! {
         layer, shape_of(xs), &Weights::from_var_builder(builder), xs, cx;
         Input, Conv2D, MaxPooling2D, AveragePooling2D, GlobalMaxPooling2D, GlobalAveragePooling2D, Flatten, Dense, Dropout,

@@ -67,12 +67,13 @@ impl Staged {
         let count = self.labels.len();
         let labels = Tensor::from_vec(self.labels, count, device)?;
         let [height, width, channels] = self.shape;
+        let shape = (count, height, width, channels);
         let images = match self.pixels {
             Pixels::U8(bytes) => {
                 let length = bytes.len();
-                kernels::images_of_bytes(&Tensor::from_vec(bytes, length, device)?, count, self.shape)?
+                kernels::numbers_of_bytes(&Tensor::from_vec(bytes, length, device)?, shape)?
             }
-            Pixels::F32(values) => Tensor::from_vec(values, (count, height, width, channels), device)?,
+            Pixels::F32(values) => Tensor::from_vec(values, shape, device)?,
         };
         Ok((images, labels))
     }

@@ -1,7 +1,7 @@
 //! Batches on a GPU: images and labels of a data set that is there, and bytes that become numbers.
 
 use crate::gpu::{Gpu, Kernel, Work, arguments, no_path, tensor};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Shape, Tensor};
 
 const FAMILY: &str = "batch";
 
@@ -14,22 +14,24 @@ pub(crate) fn gather(pixels: &Tensor, labels: &Tensor, which: &Tensor, shape: [u
     let kernel = Kernel::new(FAMILY, "labels", DType::F32);
     // SAFETY: it reads `count` indices and the labels there, and writes as many.
     unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut found, labels, which, count]) }?;
-    Ok((images(gpu, pixels, Some(which), count, shape)?, tensor(found, count)))
-}
-
-/// `count` images, `N, H, W, C` of numbers from 0 to 1, of bytes on a GPU.
-pub(crate) fn images_of_bytes(bytes: &Tensor, count: usize, shape: [usize; 3]) -> Result<Tensor> {
-    let gpu = Gpu::of(bytes.device()).ok_or_else(|| no_path("images"))?;
-    images(gpu, bytes, None, count, shape)
-}
-
-fn images(gpu: Gpu, pixels: &Tensor, which: Option<&Tensor>, count: usize, shape: [usize; 3]) -> Result<Tensor> {
     let length: usize = shape.iter().product();
     let name = if pixels.dtype() == DType::U8 { "images_of_bytes" } else { "images_of_numbers" };
     let mut images = gpu.empty(DType::F32, count * length)?;
     let kernel = Kernel::new(FAMILY, name, DType::F32);
-    // SAFETY: it writes `count` images of `length` values and reads as many, each where an index says if there are some.
-    unsafe { gpu.launch(&kernel, Work::Each(count * length), arguments![&mut images, pixels, which, count, length]) }?;
+    let arguments = arguments![&mut images, pixels, which, count, length];
+    // SAFETY: it reads `count` indices and the images of `length` values there, and writes as many.
+    unsafe { gpu.launch(&kernel, Work::Each(count * length), arguments) }?;
     let [height, width, channels] = shape;
-    Ok(tensor(images, (count, height, width, channels)))
+    Ok((tensor(images, (count, height, width, channels)), tensor(found, count)))
+}
+
+/// Numbers from 0 to 1, of this shape, of bytes on a GPU.
+pub(crate) fn numbers_of_bytes(bytes: &Tensor, shape: impl Into<Shape>) -> Result<Tensor> {
+    let gpu = Gpu::of(bytes.device()).ok_or_else(|| no_path("images"))?;
+    let count = bytes.elem_count();
+    let mut numbers = gpu.empty(DType::F32, count)?;
+    let kernel = Kernel::new(FAMILY, "numbers_of_bytes", DType::F32);
+    // SAFETY: it reads `count` bytes and writes as many numbers.
+    unsafe { gpu.launch(&kernel, Work::Each(count), arguments![&mut numbers, bytes, count]) }?;
+    Ok(tensor(numbers, shape))
 }

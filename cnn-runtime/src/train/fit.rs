@@ -401,7 +401,10 @@ mod tests {
     #[test]
     fn a_loss_that_is_no_number_stops_before_it_does_harm() {
         let mut diverging = model(SGD::new(1e30));
-        let message = diverging.fit(&blobs(64), quiet(3)).unwrap_err().to_string();
+        let error = diverging.fit(&blobs(64), quiet(3)).unwrap_err();
+        let Error::NotFinite { epoch, step, .. } = error else { panic!("{error}") };
+        assert_eq!(diverging.state.step as usize, (epoch - 1) * 2 + step - 1);
+        let message = error.to_string();
         assert!(message.starts_with("the loss became ") && message.ends_with("use a smaller `learning_rate`"), "{message}");
         assert!(bits(&diverging).iter().all(|bits| f32::from_bits(*bits).is_finite()));
 
@@ -412,6 +415,37 @@ mod tests {
         let message = model.fit(&broken, quiet(1)).unwrap_err().to_string();
         let expected = "the loss became NaN in epoch 1 at step 1; the weights are those before this step\n  note: the images of this batch hold values that are not finite\n  help: clean the data";
         assert_eq!(message, expected);
-        assert_eq!(bits(&model), before);
+        assert_eq!((bits(&model), model.state.step), (before, 0));
+    }
+
+    /// On a GPU, such a loss is found when others have followed it.
+    #[test]
+    fn steps_after_a_loss_that_is_no_number_change_nothing() {
+        let data = |count: usize, broken: bool| {
+            let pixel = |at: usize| if broken && at / 12 == count - 1 { f32::INFINITY } else { (at % 5) as f32 / 5. };
+            let pixels: Vec<f32> = (0..count * 12).map(pixel).collect();
+            Dataset::new(pixels, [2, 3, 2], (0..count as u32).map(|label| label % 3).collect()).unwrap()
+        };
+        let loss = SparseCategoricalCrossentropy { from_logits: true };
+        let trained = |data: &[Dataset]| {
+            let mut model = Model::<Other>::new(&Device::Cpu, Seed(7)).unwrap();
+            model.compile(SGD { momentum: 0.9, ..SGD::new(0.1) }, loss, []);
+            let fit = quiet(1).batch_size(1).shuffle(false);
+            let results: Vec<_> = data.iter().map(|data| model.fit(data, fit)).collect();
+            (bits(&model), model.state.step, results)
+        };
+        // 70 steps, more than are read at once; the last of the first 67 breaks.
+        let broken = {
+            let (whole, part) = (data(70, false), data(67, true));
+            let pixels = |data: &Dataset| data.batch(&(0..data.len()).collect::<Vec<_>>(), &Device::Cpu).unwrap().0;
+            let rest = pixels(&whole).narrow(0, 67, 3).unwrap();
+            let all = Tensor::cat(&[pixels(&part), rest], 0).unwrap();
+            Dataset::from_tensors(&all, &Tensor::from_slice(whole.labels(), 70, &Device::Cpu).unwrap()).unwrap()
+        };
+        let (weights, steps, results) = trained(&[broken]);
+        let error = results[0].as_ref().unwrap_err().to_string();
+        assert!(error.starts_with("the loss became NaN in epoch 1 at step 67; the weights are those before"), "{error}");
+        let (expected, expected_steps, _) = trained(&[data(66, false)]);
+        assert_eq!((weights, steps), (expected, expected_steps));
     }
 }

@@ -8,7 +8,7 @@ pub(super) const LATE: usize = 64;
 
 /// Losses and metrics on a GPU that nobody has read.
 pub(super) struct Late {
-    /// A row for each step, of its loss and its metrics.
+    /// A row for each step, of its loss and the sums of its metrics over its examples.
     notes: Tensor,
     /// The examples of each step that has been noted and not read.
     examples: Vec<usize>,
@@ -95,17 +95,25 @@ fn note(kernel: &'static str, written: &[&Tensor], value: &Tensor, at: usize) ->
     })
 }
 
+/// Whether a scalar is a finite number; waits for it.
+pub(super) fn is_finite(guard: &Tensor) -> Result<bool> {
+    Ok(guard.to_dtype(DType::F64)?.to_scalar::<f64>()?.is_finite())
+}
+
 /// What a step has made of a tensor stays, and becomes what was before the next, if `guard` is a finite number; else it is
 /// what it was before.
 ///
 /// # Errors
-/// If the tensors are of different sizes or types.
+/// If the tensors are of different sizes or types, or have no axis.
 pub(super) fn settle(now: &Tensor, before: &Tensor, guard: &Tensor) -> Result<()> {
     let count = now.elem_count();
     if count != before.elem_count() || now.dtype() != before.dtype() {
         candle_core::bail!("{before:?} cannot be what {now:?} was");
     }
-    let Some(gpu) = Gpu::of(now.device()) else { candle_core::bail!("only a GPU's steps settle late") };
+    let Some(gpu) = Gpu::of(now.device()) else {
+        let [from, to] = if is_finite(guard)? { [now, before] } else { [before, now] };
+        return to.slice_set(&from.detach().copy()?, 0, 0);
+    };
     let guard = guard.to_dtype(now.dtype())?;
     write_to(&[now, before], &mut |lent| {
         let mut arguments: Vec<Argument> = lent;
@@ -115,7 +123,7 @@ pub(super) fn settle(now: &Tensor, before: &Tensor, guard: &Tensor) -> Result<()
     })
 }
 
-/// The share of `predictions`, `N, …, K`, whose largest value, the first of equals, is that of their label, `N, …` of u32: a
+/// The number of `predictions`, `N, …, K`, whose largest value, the first of equals, is that of their label, `N, …` of u32: a
 /// scalar on the device.
 pub(super) fn accuracy(gpu: Gpu, predictions: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let (predictions, labels) = (predictions.detach().contiguous()?, labels.contiguous()?);
@@ -132,6 +140,6 @@ pub(super) fn accuracy(gpu: Gpu, predictions: &Tensor, labels: &Tensor) -> Resul
     let arguments = crate::gpu::arguments![&mut hits, &predictions, &labels, rows, *width];
     // SAFETY: it reads `rows` rows of `width` values and as many labels, and writes as many values.
     unsafe { gpu.launch(&kernel, work, arguments) }?;
-    let hits = crate::kernels::total_on_gpu(gpu, &tensor(hits, rows), 1.0 / rows as f64)?;
+    let hits = crate::kernels::total_on_gpu(gpu, &tensor(hits, rows), 1.0)?;
     Ok(tensor(hits, ()))
 }

@@ -34,7 +34,7 @@ impl Metric {
         }
     }
 
-    /// As [`compute`](Self::compute), a scalar on the GPU where the predictions are, which nothing waits for.
+    /// Its sum over a batch, a scalar on the GPU where the predictions are, which nothing waits for.
     pub(super) fn on_gpu(self, predictions: &Tensor, labels: &Tensor) -> Result<Tensor> {
         let Some(gpu) = Gpu::of(predictions.device()) else { candle_core::bail!("only a GPU's metrics are read late") };
         match self {

@@ -109,6 +109,45 @@ pub(super) mod tests {
         (0..steps).map(|step| (0..length).map(|i| ((i * 7 + step * 3) as f64).sin()).collect()).collect()
     }
 
+    /// Gradient descent in candle's own operations, which counts its steps in its slot.
+    struct Plain;
+
+    impl Optimizer for Plain {
+        fn slots(&self) -> &'static [&'static str] {
+            &["steps"]
+        }
+
+        fn update(&self, _step: u64, variable: &Var, gradient: &Tensor, slots: &Tensor) -> Result<()> {
+            variable.set(&(variable.as_tensor() - gradient)?)?;
+            slots.slice_set(&(slots.copy()? + 1.)?, 0, 0)
+        }
+    }
+
+    #[test]
+    fn a_guard_that_is_no_finite_number_keeps_weights_and_slots() {
+        let sgd = SGD::new(0.1);
+        let all: [Box<dyn Optimizer>; 4] =
+            [Box::new(Plain), Box::new(Adam::new(0.1)), Box::new(sgd), Box::new(SGD { momentum: 0.9, ..sgd })];
+        for optimizer in all {
+            let variable = Var::new(&[[1f32, -2.], [3., 4.]], &Device::Cpu).unwrap();
+            let slots = Tensor::full(0.5f32, (optimizer.slots().len(), 2, 2), &Device::Cpu).unwrap();
+            let state = || [variable.flatten_all().unwrap(), slots.flatten_all().unwrap()].map(|t| t.to_vec1::<f32>().unwrap());
+            let before = state();
+            let gradient = Tensor::ones((2, 2), DType::F32, &Device::Cpu).unwrap();
+            let update = |guard: f32| {
+                let guard = Tensor::new(guard, &Device::Cpu).unwrap();
+                optimizer.update_if_finite(&guard, 1, &variable, &gradient, &slots).unwrap();
+            };
+            update(f32::NAN);
+            update(f32::INFINITY);
+            assert_eq!(state(), before);
+            update(7.);
+            let after = state();
+            assert!(after[0].iter().zip(&before[0]).all(|(a, b)| a < b), "{after:?}");
+            assert_eq!(after[1] == before[1], slots.elem_count() == 0);
+        }
+    }
+
     #[test]
     fn every_variable_has_slots_of_its_own() {
         let var = || Var::zeros(2, DType::F32, &Device::Cpu).unwrap();

@@ -86,10 +86,11 @@ impl Tally {
         let Some(late) = &mut self.late else { return Ok(None) };
         let (rows, is_guarded) = (late.read()?, late.guard().is_some());
         let count = rows.len();
-        for (index, (values, examples)) in rows.into_iter().enumerate() {
+        for (index, (mut values, examples)) in rows.into_iter().enumerate() {
             if is_guarded && !values[0].is_finite() {
                 return Ok(Some(Broken { loss: values[0], step: self.steps, vain: (count - index) as u64 }));
             }
+            values[1..].iter_mut().for_each(|sum| *sum /= examples as f64);
             self.count(&values, examples);
         }
         Ok(None)

@@ -1,5 +1,6 @@
 //! One pass over a variable, its gradient and its slots, that changes the variable and the slots where they are.
 
+use super::super::late::is_finite;
 use crate::gpu::{Argument, Gpu, Kernel, Work, write_to};
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use num_traits::Float;
@@ -15,12 +16,13 @@ pub(super) trait Rule: Sync {
     fn kernel(&self) -> (&'static str, Vec<Argument<'static>>);
 }
 
-/// Applies `rule` to every element; on a GPU, not if `guard` is there and not a finite number.
+/// Applies `rule` to every element, but not if `guard` is there and not a finite number.
 pub(super) fn apply(rule: &impl Rule, variable: &Var, gradient: &Tensor, slots: &Tensor, guard: Option<&Tensor>) -> Result<()> {
     let gradient = gradient.contiguous()?;
     match Gpu::of(variable.device()) {
         Some(gpu) => on_gpu(gpu, rule, variable, &gradient, slots, guard),
-        None => variable.inplace_op2(&gradient, &Update { rule, slots }),
+        None if guard.map_or(Ok(true), is_finite)? => variable.inplace_op2(&gradient, &Update { rule, slots }),
+        None => Ok(()),
     }
 }
 
@@ -30,7 +32,7 @@ fn on_gpu(gpu: Gpu, rule: &impl Rule, variable: &Var, gradient: &Tensor, slots: 
     if !matches!(dtype, DType::F32 | DType::F64) || !is_one(gradient) || !is_one(slots) || !guard.is_none_or(is_one) {
         bail!("an optimizer updates variables of f32 or f64 by gradients and slots of their type")
     }
-    if gradient.elem_count() != count || slots.elem_count() % count.max(1) != 0 {
+    if gradient.elem_count() != count || !slots.elem_count().is_multiple_of(count.max(1)) {
         bail!("an optimizer updates {:?} by a gradient {:?} and slots {:?}", variable.dims(), gradient.dims(), slots.dims())
     }
     let written = if slots.elem_count() == 0 { vec![variable.as_tensor()] } else { vec![variable.as_tensor(), slots] };
