@@ -130,7 +130,7 @@ pub(super) mod tests {
             [Box::new(Plain), Box::new(Adam::new(0.1)), Box::new(sgd), Box::new(SGD { momentum: 0.9, ..sgd })];
         for optimizer in all {
             let variable = Var::new(&[[1f32, -2.], [3., 4.]], &Device::Cpu).unwrap();
-            let slots = Tensor::full(0.5f32, (optimizer.slots().len(), 2, 2), &Device::Cpu).unwrap();
+            let slots = Tensor::zeros((optimizer.slots().len(), 2, 2), DType::F32, &Device::Cpu).unwrap();
             let state = || [variable.flatten_all().unwrap(), slots.flatten_all().unwrap()].map(|t| t.to_vec1::<f32>().unwrap());
             let before = state();
             let gradient = Tensor::ones((2, 2), DType::F32, &Device::Cpu).unwrap();
