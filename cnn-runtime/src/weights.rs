@@ -66,14 +66,6 @@ impl<'a> Weights<'a> {
         &self.path
     }
 
-    /// The device its tensors are on.
-    pub(crate) fn device(&self) -> &Device {
-        match &self.source {
-            Source::Fresh { device, .. } => device,
-            Source::Given(builder) => builder.device(),
-        }
-    }
-
     /// The tensor of a parameter, in the layout of checkpoints; without a gradient if it is frozen or a statistic.
     ///
     /// # Errors
