@@ -9,7 +9,6 @@ use crate::layers::{Function, function, weights_of};
 use crate::spec::{Activation, BatchNormalization, Graph, Layer, Stage};
 use crate::{Weights, spec};
 use candle_core::{Result, Tensor};
-use rayon::prelude::*;
 
 /// What is done, in order, to predict.
 pub(crate) struct Plan {
@@ -83,6 +82,10 @@ impl Plan {
             };
         }
         self.check(xs)?;
+        // One of two threads is this one, so that none has to be woken where batches follow each other.
+        if rayon::current_num_threads() == 2 {
+            return kernels::in_pairs(|| self.predict_batch(xs, batch));
+        }
         // On a thread of the pool, which goes from step to step without being woken.
         rayon::scope(|_| self.predict_batch(xs, batch))
     }
@@ -92,15 +95,18 @@ impl Plan {
         let (head, tail) = self.steps.split_at(self.tail);
         let output = self.outputs[0];
         let left = tail.first().map_or(output, |step| step.inputs[0]);
-        let groups: Vec<usize> = (0..batch).step_by(images).collect();
         let through_head = |first: usize| {
             let group = xs.narrow(0, first, images.min(batch - first))?;
             let mut tensors = self.no_tensors();
             kernels::alone(|| run(head, &[group], &mut tensors))?;
             Ok(tensors[left].take().expect("it is kept"))
         };
+        let mut parts: Vec<Result<Option<Tensor>>> = (0..batch.div_ceil(images)).map(|_| Ok(None)).collect();
+        kernels::for_each(parts.iter_mut().enumerate().collect(), |(number, part)| {
+            *part = through_head(number * images).map(Some);
+        });
+        let parts = parts.into_iter().map(|part| Ok(part?.expect("each group has been through"))).collect::<Result<Vec<_>>>()?;
         let mut tensors = self.no_tensors();
-        let parts = groups.into_par_iter().map(through_head).collect::<Result<Vec<Tensor>>>()?;
         tensors[left] = Some(Tensor::cat(&parts, 0)?);
         run(tail, &[], &mut tensors)?;
         Ok(tensors[output].take().expect("an output is kept"))

@@ -61,7 +61,7 @@ pub(super) fn is_in_pool() -> bool {
 
 /// Calls `work` with each item, on several threads if several share this one's work. A helper begins with the last, so that it has
 /// about the same items each time, and what they read is still in its cache.
-pub(super) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
+pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
     match THREADS.get() {
         Threads::All => items.into_par_iter().for_each(work),
         Threads::Two if items.len() > 1 => {
