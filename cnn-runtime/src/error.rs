@@ -1,5 +1,6 @@
 //! Everything that can go wrong at run time, each error with what was expected, what came, and where.
 
+use crate::gpu::{self, Trouble};
 use crate::spec::ShapeError;
 use std::fmt;
 use std::io;
@@ -108,46 +109,10 @@ impl From<ShapeError> for Error {
     }
 }
 
-/// What drivers and libraries say of a GPU: the words in their errors, what is wrong, and what helps.
-const GPU: [([&str; 3], &str, &str); 6] = [
-    (
-        ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"],
-        "the GPU has no memory left",
-        "train with a smaller `batch_size`, and see with `nvidia-smi` what else is on it",
-    ),
-    (
-        ["CUDA_ERROR_NO_DEVICE", "CUDA_ERROR_INVALID_DEVICE", "CUDA_ERROR_DEVICE_UNAVAILABLE"],
-        "there is no such GPU to use",
-        "see with `nvidia-smi` which there are; `Device::Cpu` needs none",
-    ),
-    (
-        ["CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "CUDA_ERROR_STUB_LIBRARY", "CUDA_ERROR_INSUFFICIENT_DRIVER"],
-        "the GPU has no driver, or an old one",
-        "install NVIDIA's driver for CUDA 13 or later",
-    ),
-    (
-        ["CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "CUDA_ERROR_NOT_INITIALIZED", "CUDA_ERROR_SYSTEM_NOT_READY"],
-        "the driver of the GPU is older than this program, or not ready",
-        "update the driver, or build with the CUDA toolkit that goes with it",
-    ),
-    (
-        ["CUDA_ERROR_NO_BINARY_FOR_GPU", "CUDA_ERROR_INVALID_PTX", "CUDA_ERROR_INVALID_SOURCE"],
-        "this program was built for GPUs of another architecture",
-        "build it with `CUDA_COMPUTE_CAP` set to the one at hand, which `nvidia-smi --query-gpu=compute_cap --format=csv` tells",
-    ),
-    (
-        ["CUDA_ERROR_ILLEGAL_ADDRESS", "CUDA_ERROR_LAUNCH_FAILED", "CUDA_ERROR_ECC_UNCORRECTABLE"],
-        "the GPU was lost in the middle of its work",
-        "start the program anew from the last checkpoint; `nvidia-smi` and the system's log say more of the GPU",
-    ),
-];
-
 impl From<candle_core::Error> for Error {
     fn from(source: candle_core::Error) -> Self {
-        let text = source.to_string();
-        let is_told = |(words, ..): &&([&str; 3], &'static str, &'static str)| words.iter().any(|word| text.contains(word));
-        match GPU.iter().find(is_told) {
-            Some((_, problem, help)) => Error::Gpu { problem, help, source },
+        match gpu::trouble(&source.to_string()) {
+            Some(Trouble { problem, help, .. }) => Error::Gpu { problem, help, source },
             None => Error::Candle(source),
         }
     }

@@ -13,10 +13,12 @@ mod cudnn;
 mod emulated;
 mod factor;
 mod lend;
+mod trouble;
 mod window;
 
 pub(crate) use argument::{Argument, Geometry, arguments};
 pub(crate) use lend::write_to;
+pub(crate) use trouble::{Trouble, trouble};
 pub(crate) use window::{Window, on_three_axes};
 
 use crate::Precision;
