@@ -4,7 +4,7 @@
 //! whose patches stay in a core's cache. The gradients are products over the same patches:
 //! `patchesᵀ·grad` for the weights and `grad·weightsᵀ`, scattered back, for the input.
 
-use super::activation::{finish_on_gpu, undo_on_gpu};
+use super::activation::finish_on_gpu;
 use super::depthwise::depthwise_of;
 use super::few_channels::FewChannels;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
@@ -17,7 +17,6 @@ use super::tile_conv::TileConv;
 use super::tile_scatter;
 use super::weighted::{
     self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, undo_activation,
-    undo_activation_of_all,
 };
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
@@ -189,7 +188,10 @@ impl<const N: usize> Conv<N> {
         for start in rows.clone().step_by(self.block_rows()) {
             let block = start..rows.end.min(start + self.block_rows());
             let range = block.start * self.filters..block.end * self.filters;
-            let grad = undo_activation(self.ends_in, &ys[range.clone()], &grad[range], &mut before);
+            let grad = match self.ends_in {
+                Activation::Linear => &grad[range],
+                activation => undo_activation(activation, &ys[range.clone()], &grad[range], &mut before),
+            };
             add_rows(&mut bias, grad);
             for group in 0..self.groups {
                 let part = group * len * filters..(group + 1) * len * filters;
@@ -373,24 +375,25 @@ impl<const N: usize> Weighted for Conv<N> {
         }
     }
 
+    fn apart(&self, of_weights_alone: bool) -> Option<(Activation, Self)> {
+        // Vectors undo it block by block, which costs less where nothing else reads the gradient.
+        let is_undone = self.ends_in == Activation::Linear || (of_weights_alone && self.on_tiles().is_none());
+        (!is_undone).then_some((self.ends_in, Self { ends_in: Activation::Linear, ..*self }))
+    }
+
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let tiled = self.on_tiles().filter(|_| T::singles(xs).is_some());
-        if tiled.is_none() && !wants_input {
-            return self.backward_on_vectors(xs, weight, ys, grad, false);
-        }
-        let mut scratch = Vec::new();
-        let before = undo_activation_of_all(self.ends_in, ys, grad, &mut scratch);
-        let input = if wants_input { self.input_gradient_on_tiles(weight, before) } else { None };
-        let mut found = match (tiled, T::singles(xs), T::singles(before)) {
-            (Some(tiled), Some(xs), Some(before)) => {
-                let (weight, bias) = tiled.weight_gradient(xs, before);
+        let input = if wants_input { self.input_gradient_on_tiles(weight, grad) } else { None };
+        let mut found = match (tiled, T::singles(xs), T::singles(grad)) {
+            (Some(tiled), Some(xs), Some(grad)) => {
+                let (weight, bias) = tiled.weight_gradient(xs, grad);
                 Gradients { input: Vec::new(), weight: T::from_singles(weight), bias: T::from_singles(bias) }
             }
             _ => self.backward_on_vectors(xs, weight, ys, grad, wants_input && input.is_none()),
         };
         found.input = match input {
             Some(input) => input,
-            None if wants_input && found.input.is_empty() => self.input_gradient(weight, before, |_| {}),
+            None if wants_input && found.input.is_empty() => self.input_gradient(weight, grad, |_| {}),
             None => found.input,
         };
         found
@@ -403,12 +406,11 @@ impl<const N: usize> Weighted for Conv<N> {
     }
 
     fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
-        let Kept { xs, weight, ys } = tensors;
-        let grad = undo_on_gpu(gpu, self.ends_in, ys, grad)?;
-        let input = wants.input.then(|| self.input_gradient_on_gpu(gpu, weight, &grad)).transpose()?;
+        let Kept { xs, weight, .. } = tensors;
+        let input = wants.input.then(|| self.input_gradient_on_gpu(gpu, weight, grad)).transpose()?;
         Ok(TensorGradients {
             input: input.map(|input| tensor(input, xs.shape())),
-            weight: self.weight_gradient_on_gpu(gpu, xs, &grad)?,
+            weight: self.weight_gradient_on_gpu(gpu, xs, grad)?,
             bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad.reshape(((), self.filters))?)).transpose()?,
         })
     }

@@ -1,12 +1,12 @@
 //! Fully connected layers: one matrix product, with bias and activation in the same pass.
 
-use super::activation::{finish_on_gpu, undo_on_gpu};
+use super::activation::finish_on_gpu;
 use super::fill::in_chunks;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
 use super::sums::column_sums_on_gpu;
 use super::tile_matrix::{Right, pays, product};
-use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, finish, undo_activation};
+use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, finish};
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
 use crate::spec::Activation;
@@ -84,9 +84,11 @@ impl Weighted for Dense {
         ys
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
-        let mut scratch = Vec::new();
-        let grad = undo_activation(self.ends_in, ys, grad, &mut scratch);
+    fn apart(&self, _of_weights_alone: bool) -> Option<(Activation, Self)> {
+        (self.ends_in != Activation::Linear).then_some((self.ends_in, Self { ends_in: Activation::Linear, ..*self }))
+    }
+
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         if let (true, Some(xs), Some(weight), Some(grad)) =
             (self.pays_on_tiles(), T::singles(xs), T::singles(weight), T::singles(grad))
         {
@@ -115,12 +117,11 @@ impl Weighted for Dense {
     }
 
     fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
-        let grad = undo_on_gpu(gpu, self.ends_in, tensors.ys, grad)?;
-        let input = wants.input.then(|| gpu.matmul(&grad, tensors.weight, self.precision)).transpose()?;
+        let input = wants.input.then(|| gpu.matmul(grad, tensors.weight, self.precision)).transpose()?;
         Ok(TensorGradients {
             input: input.map(|input| tensor(input, tensors.xs.shape())),
             weight: tensor(gpu.matmul(&grad.t()?, tensors.xs, self.precision)?, tensors.weight.shape()),
-            bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad)).transpose()?,
+            bias: wants.bias.then(|| column_sums_on_gpu(gpu, grad)).transpose()?,
         })
     }
 }

@@ -3,14 +3,14 @@
 //! Candle's own additions, products and concatenations have right backward passes; what decides between tensors, maximum
 //! and minimum, has one here, which shares the gradient between equals.
 
-use super::activation::{activate, sums_on_gpu, undo_on_gpu};
+use super::activation::{activate, sums_on_gpu};
 use super::computed::Computed;
 use super::fill::in_chunks;
 use super::op::{dispatch, expect_reals, kept, with_slices};
 use super::real::Real;
 use super::simd::simd;
 use super::tape;
-use super::weighted::{finish, undo_activation_of_all};
+use super::weighted::{before_activation, finish};
 use crate::gpu::{Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::Activation;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, DType, Layout, Result, Shape, Storage, Tensor};
@@ -60,24 +60,6 @@ fn sums(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Storage> {
     match Gpu::of(a.device()) {
         Some(gpu) => sums_on_gpu(gpu, a, b, activation),
         None => dispatch!(a.dtype(), "Add", on_cpu(a, b, activation)),
-    }
-}
-
-/// The gradient before an activation that gave `ys`, from that after it.
-fn before_activation(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
-    fn on_cpu<T: Real>(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        let mut before = Vec::new();
-        with_slices([ys, grad], "Add", |[ys, grad]: [&[T]; 2]| {
-            undo_activation_of_all(activation, ys, grad, &mut before);
-        })?;
-        Tensor::from_vec(before, grad.shape(), grad.device())
-    }
-    if activation == Activation::Linear {
-        return Ok(grad.clone());
-    }
-    match Gpu::of(grad.device()) {
-        Some(gpu) => undo_on_gpu(gpu, activation, ys, grad),
-        None => dispatch!(grad.dtype(), "Add", on_cpu(activation, ys, grad)),
     }
 }
 
@@ -174,7 +156,7 @@ impl Choice {
         }
         tape::note(&[&a, &b], values, shape, |_| {
             let (a, b) = (a.detach(), b.detach());
-            Ok(Box::new(move |grad| Ok(self.gradients(&a, &b, grad)?.map(Some).into())))
+            Ok(Box::new(move |grad| Ok(self.gradients(&a, &b, &grad)?.map(Some).into())))
         })
     }
 

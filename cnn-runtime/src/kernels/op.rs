@@ -136,7 +136,7 @@ fn note(xs: Tensor, op: impl Unary, values: Storage, shape: Shape) -> Result<Ten
     let before = xs.shape().clone();
     tape::note(&[&xs], values, shape, |ys| {
         let (xs, ys) = (kept(&xs, op.reads_input())?, kept(ys, op.reads_output())?);
-        Ok(Box::new(move |grad| Ok(vec![Some(gradient(&op, &xs, &ys, grad, &before)?)])))
+        Ok(Box::new(move |grad| Ok(vec![Some(gradient(&op, &xs, &ys, &grad, &before)?)])))
     })
 }
 

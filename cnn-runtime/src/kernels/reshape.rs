@@ -19,7 +19,7 @@ pub(crate) fn reshape(xs: &Tensor, shape: &[usize]) -> Result<Tensor> {
     }
     let xs = xs.contiguous()?;
     let before = xs.shape().clone();
-    let backward = |grad: &Tensor| Ok(vec![Some(grad.reshape(before)?)]);
+    let backward = |grad: Tensor| Ok(vec![Some(grad.reshape(before)?)]);
     tape::note(&[&xs], copy(&xs)?, shape.into(), |_| Ok(Box::new(backward)))
 }
 

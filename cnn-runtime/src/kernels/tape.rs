@@ -21,8 +21,8 @@ pub(crate) struct Tape {
     bridged: HashSet<TensorId>,
 }
 
-/// The gradients of an operation's inputs from that of its output, and from what it has kept of them.
-pub(crate) type Backward = Box<dyn FnOnce(&Tensor) -> Result<Vec<Option<Tensor>>>>;
+/// The gradients of an operation's inputs from that of its output, which it may free, and from what it has kept of them.
+pub(crate) type Backward = Box<dyn FnOnce(Tensor) -> Result<Vec<Option<Tensor>>>>;
 
 enum Step {
     /// One of this crate's operations, of inputs of which some have gradients.
@@ -94,7 +94,7 @@ impl Tape {
             match step {
                 Step::Operation { inputs, output, backward } => {
                     let Some(gradient) = gradients.take(output) else { continue };
-                    for (input, gradient) in inputs.into_iter().zip(backward(&gradient)?) {
+                    for (input, gradient) in inputs.into_iter().zip(backward(gradient)?) {
                         if let (Some(input), Some(gradient)) = (input, gradient) {
                             gradients.add(input, gradient)?;
                         }

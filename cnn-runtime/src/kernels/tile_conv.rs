@@ -362,7 +362,7 @@ mod tests {
     use crate::kernels::conv::Conv;
     use crate::kernels::real::Real;
     use crate::kernels::share::alone;
-    use crate::kernels::weighted::Weighted;
+    use crate::kernels::weighted::{Weighted, backward_of_all};
     use crate::spec::{Activation, Conv1D, Conv2D, Convolution, Padding};
 
     /// Numbers between −1 and 1 that no short sum repeats.
@@ -399,7 +399,7 @@ mod tests {
         };
         let vectors = on_vectors(&conv, &xs, &weight, &bias);
         near(&conv.forward(&xs, &weight, Some(&bias)), &vectors, &exact, "output");
-        let found = conv.backward(&xs, &weight, &rounded, &grad, true);
+        let found = backward_of_all(&conv, [&xs, &weight, &rounded, &grad]);
         let vectors = conv.backward_on_vectors(&xs, &weight, &rounded, &grad, true);
         near(&found.weight, &vectors.weight, &gradients.weight, "weight gradient");
         near(&found.bias, &vectors.bias, &gradients.bias, "bias gradient");

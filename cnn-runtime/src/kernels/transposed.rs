@@ -3,14 +3,12 @@
 //! Its output is the gradient of a convolution's input, the gradient of its input that convolution's output, and the gradient
 //! of its weights the same product with the roles of image and gradient exchanged.
 
-use super::activation::{finish_on_gpu, undo_on_gpu};
+use super::activation::finish_on_gpu;
 use super::conv::Conv;
 use super::patches::{Geometry, operand};
 use super::real::Real;
 use super::sums::column_sums_on_gpu;
-use super::weighted::{
-    self, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish, undo_activation,
-};
+use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish};
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
 use crate::spec::{Activation, TransposedConvolution};
@@ -63,14 +61,15 @@ impl<const N: usize> Weighted for Transposed<N> {
         self.conv.input_gradient(weight, xs, |ys| finish(ys, self.filters(), bias.unwrap_or_default(), self.ends_in))
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
-        let mut before = Vec::new();
-        let grad = undo_activation(self.ends_in, ys, grad, &mut before);
+    fn apart(&self, _of_weights_alone: bool) -> Option<(Activation, Self)> {
+        (self.ends_in != Activation::Linear).then_some((self.ends_in, Self { conv: self.conv, ends_in: Activation::Linear }))
+    }
+
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let mut bias = vec![T::zero(); self.filters()];
         add_rows(&mut bias, grad);
         let input = if wants_input { self.conv.forward(grad, weight, None) } else { Vec::new() };
-        // The convolution ends in no activation, so that what is taken for its output does not matter.
-        let Gradients { weight, .. } = self.conv.backward(grad, weight, xs, xs, false);
+        let Gradients { weight, .. } = self.conv.backward(grad, weight, &[], xs, false);
         Gradients { input, weight, bias }
     }
 
@@ -81,12 +80,11 @@ impl<const N: usize> Weighted for Transposed<N> {
     }
 
     fn backward_on_gpu(&self, gpu: Gpu, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
-        let Kept { xs, weight, ys } = tensors;
-        let grad = undo_on_gpu(gpu, self.ends_in, ys, grad)?;
-        let input = wants.input.then(|| self.conv.values_on_gpu(gpu, &grad, weight)).transpose()?;
+        let Kept { xs, weight, .. } = tensors;
+        let input = wants.input.then(|| self.conv.values_on_gpu(gpu, grad, weight)).transpose()?;
         Ok(TensorGradients {
             input: input.map(|input| tensor(input, xs.shape())),
-            weight: self.conv.weight_gradient_on_gpu(gpu, &grad, xs)?,
+            weight: self.conv.weight_gradient_on_gpu(gpu, grad, xs)?,
             bias: wants.bias.then(|| column_sums_on_gpu(gpu, &grad.reshape(((), self.filters()))?)).transpose()?,
         })
     }

@@ -1,6 +1,6 @@
 //! Operations with weights and perhaps a bias, that may end in an activation: what convolutions and dense layers share.
 
-use super::activation::{activate, slope, slope_follows_from_output, value};
+use super::activation::{activate, slope, slope_follows_from_output, undo_on_gpu, value};
 use super::computed::Computed;
 use super::fill::in_chunks;
 use super::op::{dispatch, expect_reals, kept, with_slices};
@@ -12,7 +12,7 @@ use crate::spec::{Activation, Inferred, ShapeError};
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor};
 
 /// An operation of an input, weights and perhaps a bias, as functions over slices, and over tensors on a GPU.
-pub(crate) trait Weighted: Send + Sync + 'static {
+pub(crate) trait Weighted: Sized + Send + Sync + 'static {
     /// Its name in messages.
     const NAME: &'static str;
 
@@ -38,6 +38,14 @@ pub(crate) trait Weighted: Send + Sync + 'static {
     /// Whether its backward pass reads the output, which is then kept for it.
     fn reads_output(&self) -> bool {
         true
+    }
+
+    /// The activation it ends in and it without, if that is undone before its backward pass and not by it.
+    ///
+    /// Neither the output nor the gradient after the activation is then in memory beside the gradient of the input.
+    /// `of_weights_alone` says that the pass, on the CPU, is asked for no gradient of the input.
+    fn apart(&self, _of_weights_alone: bool) -> Option<(Activation, Self)> {
+        None
     }
 }
 
@@ -124,8 +132,7 @@ fn note(xs: Tensor, weight: Tensor, bias: Option<Tensor>, op: impl Weighted, val
     tape::note(&inputs, values, op.shape(), |ys| {
         let (xs, weight, ys) = (xs.detach(), weight.detach(), kept(ys, op.reads_output())?);
         Ok(Box::new(move |grad| {
-            let TensorGradients { input, weight, bias } =
-                gradients(&op, Kept { xs: &xs, weight: &weight, ys: &ys }, grad, wants)?;
+            let TensorGradients { input, weight, bias } = gradients(&op, [&xs, &weight], ys, grad, wants)?;
             Ok(vec![input, Some(weight), bias])
         }))
     })
@@ -192,7 +199,7 @@ simd! {
 
 simd! {
     /// Turns the gradient after an activation whose output was `ys` into that before it.
-    fn before_activation<T: Real>(activation: Activation, ys: &[T], grad: &mut [T]) {
+    fn undo<T: Real>(activation: Activation, ys: &[T], grad: &mut [T]) {
         match activation {
             Activation::Linear => {}
             Activation::Relu => grad.iter_mut().zip(ys).for_each(|(g, y)| *g *= slope(Activation::Relu, *y, *y)),
@@ -217,31 +224,34 @@ pub(crate) fn undo_activation<'a, T: Real>(activation: Activation, ys: &[T], gra
     }
     scratch.clear();
     scratch.extend_from_slice(grad);
-    before_activation(activation, ys, scratch);
+    undo(activation, ys, scratch);
     scratch
 }
 
-/// As [`undo_activation`], of so many values that threads share them.
-pub(crate) fn undo_activation_of_all<'a, T: Real>(
-    activation: Activation,
-    ys: &[T],
-    grad: &'a [T],
-    scratch: &'a mut Vec<T>,
-) -> &'a [T] {
-    const CHUNK: usize = 4 * 1024;
-    if activation == Activation::Linear {
-        return grad;
+/// The gradient before an activation whose output was `ys`, from that after it, wherever they are.
+pub(crate) fn before_activation(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    fn on_cpu<T: Real>(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        const CHUNK: usize = 4 * 1024;
+        let before = with_slices([ys, grad], activation.word(), |[ys, grad]: [&[T]; 2]| {
+            in_chunks(grad.len(), CHUNK, |number, before| {
+                let part = number * CHUNK..number * CHUNK + before.len();
+                before.copy_from_slice(&grad[part.clone()]);
+                undo(activation, &ys[part], before);
+            })
+        })?;
+        Tensor::from_vec(before, grad.shape(), grad.device())
     }
-    *scratch = in_chunks(grad.len(), CHUNK, |number, before| {
-        let part = number * CHUNK..number * CHUNK + before.len();
-        before.copy_from_slice(&grad[part.clone()]);
-        before_activation(activation, &ys[part], before);
-    });
-    scratch
+    if activation == Activation::Linear {
+        return Ok(grad.clone());
+    }
+    match Gpu::of(grad.device()) {
+        Some(gpu) => undo_on_gpu(gpu, activation, ys, grad),
+        None => dispatch!(grad.dtype(), activation.word(), on_cpu(activation, ys, grad)),
+    }
 }
 
 /// The gradients of the inputs of `op`; none for the input when nothing before it is trained.
-fn gradients<W: Weighted>(op: &W, tensors: Kept, grad: &Tensor, wants: Wants) -> Result<TensorGradients> {
+fn gradients<W: Weighted>(op: &W, inputs: [&Tensor; 2], ys: Tensor, grad: Tensor, wants: Wants) -> Result<TensorGradients> {
     fn on_cpu<T: Real>(op: &impl Weighted, name: &str, tensors: [&Tensor; 4], wants: Wants) -> Result<TensorGradients> {
         let [xs, weight, ..] = tensors;
         let found = with_slices(tensors, name, |[x, w, y, g]: [&[T]; 4]| op.backward(x, w, y, g, wants.input))?;
@@ -252,12 +262,19 @@ fn gradients<W: Weighted>(op: &W, tensors: Kept, grad: &Tensor, wants: Wants) ->
             bias: wants.bias.then(|| Tensor::from_vec(found.bias, biases, device)).transpose()?,
         })
     }
-    let grad = grad.contiguous()?;
-    if let Some(gpu) = Gpu::of(grad.device()) {
-        expect_reals([tensors.xs, &grad], W::NAME)?;
-        return op.backward_on_gpu(gpu, tensors, &grad, wants);
+    let gpu = Gpu::of(inputs[0].device());
+    if let Some((activation, op)) = op.apart(gpu.is_none() && !wants.input) {
+        let (before, unread) = (before_activation(activation, &ys, &grad.contiguous()?)?, kept(&ys, false)?);
+        drop((ys, grad));
+        return gradients(&op, inputs, unread, before, wants);
     }
-    dispatch!(grad.dtype(), W::NAME, on_cpu(op, W::NAME, [tensors.xs, tensors.weight, tensors.ys, &grad], wants))
+    let grad = grad.contiguous()?;
+    let [xs, weight] = inputs;
+    if let Some(gpu) = gpu {
+        expect_reals([xs, &grad], W::NAME)?;
+        return op.backward_on_gpu(gpu, Kept { xs, weight, ys: &ys }, &grad, wants);
+    }
+    dispatch!(grad.dtype(), W::NAME, on_cpu(op, W::NAME, [xs, weight, &ys, &grad], wants))
 }
 
 /// An operation in candle's graph.
@@ -270,7 +287,7 @@ impl<W: Weighted> Operation<W> {
     fn gradients(&self, xs: &Tensor, weight: &Tensor, ys: &Tensor, grad: &Tensor, bias: bool) -> Result<TensorGradients> {
         let wants = Wants { input: xs.track_op(), bias };
         let (xs, weight, ys) = (xs.detach(), weight.detach(), ys.detach());
-        gradients(&self.op, Kept { xs: &xs, weight: &weight, ys: &ys }, &grad.detach(), wants)
+        gradients(&self.op, [&xs, &weight], ys, grad.detach(), wants)
     }
 }
 
@@ -335,6 +352,15 @@ impl<W: Weighted> CustomOp3 for Operation<W> {
     }
 }
 
+/// The gradients of `op` over slices, whoever undoes its activation.
+#[cfg(test)]
+pub(crate) fn backward_of_all<T: Real>(op: &impl Weighted, [xs, weight, ys, grad]: [&[T]; 4]) -> Gradients<T> {
+    match op.apart(false) {
+        Some((activation, op)) => op.backward(xs, weight, &[], undo_activation(activation, ys, grad, &mut Vec::new()), true),
+        None => op.backward(xs, weight, ys, grad, true),
+    }
+}
+
 #[cfg(all(test, feature = "emulated-cuda"))]
 pub(crate) mod on_gpu {
     //! What an operation computes on a GPU beside what it computes over slices.
@@ -351,7 +377,12 @@ pub(crate) mod on_gpu {
         let ys = tensor(ys, op.shape());
         expect_close(&values(&ys), &expected, W::NAME);
         let grad = numbers(ys.dims(), 7);
-        let expected = op.backward(&values(&xs), &values(&weight), &expected, &values(&grad), true);
+        let expected = backward_of_all(op, [&values(&xs), &values(&weight), &expected, &values(&grad)]);
+        let apart = op.apart(false);
+        let (op, grad) = match &apart {
+            Some((activation, op)) => (op, undo_on_gpu(gpu, *activation, &ys, &grad).expect(W::NAME)),
+            None => (op, grad),
+        };
         let wants = Wants { input: true, bias: bias.is_some() };
         let kept = Kept { xs: &xs, weight: &weight, ys: &ys };
         let found = op.backward_on_gpu(gpu, kept, &grad, wants).expect(W::NAME);
