@@ -4,7 +4,7 @@ use candle_core::WithDType;
 use std::iter::Sum;
 
 /// A real number type of the kernels: `f32` to train with, `f64` to check gradients with.
-pub(crate) trait Real: WithDType + num_traits::Float + Sum {
+pub(crate) trait Real: WithDType + Default + num_traits::Float + Sum {
     /// The error function.
     fn erf(self) -> Self;
 

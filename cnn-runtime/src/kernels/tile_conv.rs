@@ -3,6 +3,7 @@
 //! The output is computed slab by slab: the pieces of what a slab sees are the left matrix of its product with the weights,
 //! in place. The weight gradient is the product of the slab's gradients, each filter's a row, with pairs of those rows.
 
+use super::fill::in_chunks;
 use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
 use super::share::{for_each, is_in_pool, threads};
@@ -290,15 +291,12 @@ impl TileConv {
     /// The sums of a row for each filter as `F, C, KH, KW`.
     fn unpack(&self, sums: &[f32]) -> Vec<f32> {
         let (channels, taps, columns) = (self.geometry.channels, self.geometry.taps(), self.window(SIDE));
-        let mut weight = vec![0.0; self.filters * channels * taps];
-        for (weight, sums) in weight.chunks_exact_mut(channels * taps).zip(sums.chunks_exact(columns)) {
-            for (k, value) in sums.iter().enumerate() {
-                if let Some(number) = number_at(&self.geometry, SIDE, k) {
-                    weight[number % channels * taps + number / channels] = *value;
-                }
-            }
-        }
-        weight
+        let place = |k| number_at(&self.geometry, SIDE, k).map(|number| (k, number % channels * taps + number / channels));
+        let places: Vec<(usize, usize)> = (0..columns).filter_map(place).collect();
+        in_chunks(self.filters * channels * taps, channels * taps, |filter, weight| {
+            let sums = &sums[filter * columns..][..columns];
+            places.iter().for_each(|(k, place)| weight[*place] = sums[*k]);
+        })
     }
 
     /// Lays the gradient of a slab out as left tiles with a row for each filter: nothing where a row is no pixel.

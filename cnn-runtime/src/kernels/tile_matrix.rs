@@ -1,11 +1,11 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
+use super::fill::in_chunks_of_least;
 use super::share::{for_each, threads};
 use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use super::weighted::Ending;
 use crate::Precision;
-use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -31,9 +31,28 @@ impl<T: Copy + Default> Aligned<T> {
     }
 }
 
+/// A cache line of numbers.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+struct Line([u16; Line::LEN]);
+
+impl Line {
+    const LEN: usize = 64 / size_of::<u16>();
+
+    fn numbers(lines: &[Self]) -> &[u16] {
+        // SAFETY: a line is so many numbers and nothing else, without a gap to the next.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * Self::LEN) }
+    }
+
+    fn numbers_mut(lines: &mut [Self]) -> &mut [u16] {
+        // SAFETY: as above; the lines are borrowed for as long as their numbers.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * Self::LEN) }
+    }
+}
+
 /// A right matrix, packed: for each 16 columns the tiles of all its rows.
 pub(super) struct Right {
-    tiles: Aligned<u16>,
+    tiles: Vec<Line>,
     precision: Precision,
     /// Numbers in the tiles of 16 columns.
     len: usize,
@@ -48,28 +67,26 @@ impl Right {
         [rows, columns]: [usize; 2],
         values: &[f32],
         stride: usize,
-        start: impl Fn(usize) -> Option<usize> + Sync,
+        start: impl Fn(usize) -> Option<usize>,
     ) -> Self {
+        /// Tiles that one thread packs sooner than it wakes another.
+        const LEAST: usize = 16;
         let (depths, strips) = (rows.div_ceil(DEPTH), columns.div_ceil(SIDE));
-        let mut tiles = Aligned::default();
+        let starts: Vec<Option<usize>> = (0..rows).map(start).collect();
         let of_depth = precision.pieces() * TILE;
-        tiles.take(strips * depths * of_depth).par_chunks_mut(of_depth).with_min_len(16).enumerate().for_each(|(at, tiles)| {
+        let lines = of_depth / Line::LEN;
+        let tiles = in_chunks_of_least(LEAST * lines, strips * depths * lines, lines, |at, tiles| {
             let (first_column, first_row) = (at / depths * SIDE, at % depths * DEPTH);
-            let mut paired = [0.0; TILE];
-            for row in 0..DEPTH.min(rows - first_row) {
-                let Some(start) = start(first_row + row) else { continue };
-                let columns = values[start + first_column * stride..].iter().step_by(stride).take(columns - first_column);
-                let places = paired[row / 2 * DEPTH + row % 2..].iter_mut().step_by(2).take(SIDE);
-                places.zip(columns).for_each(|(place, value)| *place = *value);
-            }
-            split(&paired, tiles, TILE);
+            let starts = &starts[first_row..rows.min(first_row + DEPTH)];
+            let columns = first_column..columns.min(first_column + SIDE);
+            split(paired(values, stride, starts, columns).as_flattened().as_flattened(), Line::numbers_mut(tiles), TILE);
         });
         Self { tiles, precision, len: depths * of_depth, columns }
     }
 
     /// The tiles of columns from `16·strip` on.
     pub(super) fn strip(&self, strip: usize) -> &[u16] {
-        &self.tiles.first((strip + 1) * self.len)[strip * self.len..]
+        &Line::numbers(&self.tiles)[strip * self.len..][..self.len]
     }
 
     /// The bytes of its tiles.
@@ -81,6 +98,35 @@ impl Right {
     pub(super) fn strips(&self) -> usize {
         self.columns.div_ceil(SIDE)
     }
+}
+
+/// Up to 32 rows of some columns, up to 16, in the order of a tile: beside each number the one below it. See [`Right::pack`].
+fn paired(values: &[f32], stride: usize, starts: &[Option<usize>], columns: Range<usize>) -> [[[f32; 2]; SIDE]; DEPTH / 2] {
+    let mut paired = [[[0.0; 2]; SIDE]; DEPTH / 2];
+    let follow = |start: usize| starts.len() == DEPTH && starts.iter().copied().eq((start..start + DEPTH).map(Some));
+    if let Some(first) = starts[0].filter(|start| follow(*start)) {
+        for (at, column) in columns.enumerate() {
+            let (pairs, _) = values[first + column * stride..][..DEPTH].as_chunks();
+            paired.iter_mut().zip(pairs).for_each(|(row, pair)| row[at] = *pair);
+        }
+        return paired;
+    }
+    for (starts, paired) in starts.chunks(2).zip(&mut paired) {
+        match *starts {
+            [Some(upper), Some(lower)] if stride == 1 => {
+                let pairs = values[upper..][columns.clone()].iter().zip(&values[lower..][columns.clone()]);
+                paired.iter_mut().zip(pairs).for_each(|(pair, (upper, lower))| *pair = [*upper, *lower]);
+            }
+            _ => {
+                for (place, start) in starts.iter().enumerate().filter_map(|(place, start)| Some((place, (*start)?))) {
+                    let column = columns.start * stride..(columns.end - 1) * stride + 1;
+                    let column = values[start..][column].iter().step_by(stride);
+                    paired.iter_mut().zip(column).for_each(|(pair, value)| pair[place] = *value);
+                }
+            }
+        }
+    }
+    paired
 }
 
 /// Tiles of rows of a left matrix: rows of a tile are `pitch` apart, planes `plane`.

@@ -37,8 +37,6 @@ unsafe impl Send for Output {}
 // SAFETY: as above.
 unsafe impl Sync for Output {}
 
-impl Output {}
-
 /// Writes some `columns`, up to 16, of rows of a product with what `ending` says of bias, what is added, and a rectifier: the first
 /// row from `first` on, and the others `pitch` values apart.
 ///

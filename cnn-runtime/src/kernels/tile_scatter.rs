@@ -28,9 +28,10 @@ pub(super) fn input_gradient<const N: usize>(
     if !pays(geometry.batch * pixels, filters, patch) {
         return None;
     }
+    let places: Vec<usize> = (0..patch).map(|at| at % channels * taps + at / channels).collect();
     let by_tap = in_chunks(weight.len(), patch, |filter, to| {
         let from = &weight[filter * patch..][..patch];
-        to.iter_mut().enumerate().for_each(|(at, to)| *to = from[at % channels * taps + at / channels]);
+        to.iter_mut().zip(&places).for_each(|(to, place)| *to = from[*place]);
     });
     let turned = Right::pack(precision, [filters, patch], &by_tap, 1, |filter| Some(filter * patch));
     let (image_len, images) = (geometry.image_len(), ROWS.div_ceil(pixels));
