@@ -86,7 +86,7 @@ pub(crate) use prelu::prelu;
 pub(crate) use prepared::{PreparedConv, PreparedDense};
 pub(crate) use resample::{Taps, resample};
 pub(crate) use reshape::reshape;
-pub(crate) use share::{alone, for_each, in_pairs};
+pub(crate) use share::{alone, for_each, in_pairs, in_pool};
 pub(crate) use sums::total_on_gpu;
 pub(crate) use tape::{Gradients, is_recording, record};
 pub(crate) use transposed::conv_transpose;

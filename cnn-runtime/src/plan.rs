@@ -86,8 +86,7 @@ impl Plan {
         if rayon::current_num_threads() == 2 {
             return kernels::in_pairs(|| self.predict_batch(xs, batch));
         }
-        // On a thread of the pool, which goes from step to step without being woken.
-        rayon::scope(|_| self.predict_batch(xs, batch))
+        kernels::in_pool(xs.device(), || self.predict_batch(xs, batch))
     }
 
     fn predict_batch(&self, xs: &Tensor, batch: usize) -> Result<Tensor> {

@@ -4,11 +4,14 @@
 //! image, a [helper](super::helper) that is awake takes half of each layer.
 
 use super::helper;
+use candle_core::Device;
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Threads {
@@ -22,6 +25,53 @@ enum Threads {
 
 thread_local! {
     static THREADS: Cell<Threads> = const { Cell::new(Threads::All) };
+}
+
+/// Runs `work`, the operations of a pass over tensors on `device`, on a thread of the pool: it goes from one to the next, where
+/// a thread that is not of the pool would go to sleep during each. Some others stay awake meanwhile.
+///
+/// With a GPU it stays on this thread, as candle gives every thread a queue of work of its own there.
+pub(crate) fn in_pool<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
+    /// Threads that stay awake: of more, few have a part of a layer so small that waking one takes as long.
+    const AWAKE: usize = 4;
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    if !device.is_cpu() {
+        return work();
+    }
+    let is_done = AtomicBool::new(false);
+    rayon::scope(|scope| {
+        let _done = Done(&is_done);
+        let this = rayon::current_thread_index();
+        for _ in 1..rayon::current_num_threads().min(AWAKE) {
+            let is_done = &is_done;
+            scope.spawn(move |_| stay_awake(this, is_done));
+        }
+        work()
+    })
+}
+
+/// Takes what thread `caller` shares until it `is_done`, or there has been nothing for a while.
+///
+/// That it ends by itself matters: rayon may call it on a thread that waits for a part of the very work it is to take.
+fn stay_awake(caller: Option<usize>, is_done: &AtomicBool) {
+    const PATIENCE: Duration = Duration::from_millis(1);
+    if rayon::current_thread_index() == caller {
+        return;
+    }
+    let mut idle_since = Instant::now();
+    while !is_done.load(Ordering::Acquire) {
+        if rayon::yield_now() == Some(rayon::Yield::Executed) {
+            idle_since = Instant::now();
+        } else if idle_since.elapsed() > PATIENCE {
+            return;
+        }
+        std::hint::spin_loop();
+    }
 }
 
 /// Runs `work`, in which this thread asks no other for help with convolutions, products and what else is cut in chunks.
@@ -117,6 +167,21 @@ mod tests {
         });
         assert!(std::panic::catch_unwind(|| alone(|| panic!("broken"))).is_err());
         assert!(is_in_pool());
+    }
+
+    #[test]
+    fn passes_of_several_threads_and_within_each_other_end() {
+        let pass = || in_pool(&Device::Cpu, || (0..1000usize).into_par_iter().map(|i| i % 7).sum::<usize>());
+        let expected = pass();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    (0..200).for_each(|_| assert_eq!(in_pool(&Device::Cpu, || rayon::join(pass, pass)), (expected, expected)))
+                });
+            }
+        });
+        assert!(std::panic::catch_unwind(|| in_pool(&Device::Cpu, || panic!("broken"))).is_err());
+        assert_eq!(pass(), expected);
     }
 
     #[test]

@@ -37,18 +37,16 @@ thread_local! {
 
 /// Runs `pass` on a tape, and gives what it gives with the tape.
 pub(crate) fn record<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Tape)> {
-    struct Stop;
-    impl Drop for Stop {
+    /// Goes on with the tape of another pass, which this thread may have been in the middle of, waiting for others.
+    struct Restore(Option<Tape>);
+    impl Drop for Restore {
         fn drop(&mut self) {
-            RECORDING.set(None);
+            RECORDING.set(self.0.take());
         }
     }
-    let stop = Stop;
-    RECORDING.set(Some(Tape::default()));
+    let _restore = Restore(RECORDING.replace(Some(Tape::default())));
     let result = pass()?;
-    let tape = RECORDING.take().expect("nothing else ends a recording");
-    drop(stop);
-    Ok((result, tape))
+    Ok((result, RECORDING.take().expect("nothing else ends a recording")))
 }
 
 /// Whether operations on `device` are to be noted on a tape.
@@ -193,6 +191,18 @@ mod tests {
     fn a_pass_that_fails_leaves_no_tape_behind() {
         assert!(record(|| -> Result<()> { candle_core::bail!("broken") }).is_err());
         assert!(!is_recording(&Device::Cpu));
+    }
+
+    #[test]
+    fn a_pass_in_the_middle_of_another_has_a_tape_of_its_own() {
+        let xs = Var::ones((1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let pass = || kernels::activate(&xs, Activation::Relu);
+        let steps = record(|| {
+            pass()?;
+            assert_eq!(record(pass)?.1.steps.len(), 1);
+            pass()
+        });
+        assert_eq!(steps.unwrap().1.steps.len(), 2);
     }
 
     #[test]

@@ -12,14 +12,14 @@ thread_local! {
 
 /// Runs `pass`, and gives what it gives with the sum of what the layers in it add to the loss; `None` if none does.
 pub(crate) fn collect<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Option<Tensor>)> {
-    struct Stop;
-    impl Drop for Stop {
+    /// Goes on collecting for another pass, which this thread may have been in the middle of, waiting for others.
+    struct Restore(Option<Vec<Tensor>>);
+    impl Drop for Restore {
         fn drop(&mut self) {
-            COLLECTED.set(None);
+            COLLECTED.set(self.0.take());
         }
     }
-    let _stop = Stop;
-    COLLECTED.set(Some(Vec::new()));
+    let _restore = Restore(COLLECTED.replace(Some(Vec::new())));
     let result = pass()?;
     let mut penalties = COLLECTED.take().unwrap_or_default().into_iter();
     let Some(first) = penalties.next() else { return Ok((result, None)) };
@@ -45,6 +45,20 @@ pub(super) fn regularized(ys: Tensor, regularizer: Option<Regularizer>, activati
 mod tests {
     use super::*;
     use candle_core::Device;
+
+    #[test]
+    fn a_pass_in_the_middle_of_another_collects_for_itself() {
+        let cx = Context::inference();
+        let xs = Tensor::new(&[[1f32, 3.]], &Device::Cpu).unwrap();
+        let pass = || regularized(xs.clone(), L2, Activation::Linear, &cx);
+        let penalty = |collected: Result<(Tensor, Option<Tensor>)>| collected.unwrap().1.unwrap().to_scalar::<f32>().unwrap();
+        let outer = collect(|| {
+            pass()?;
+            assert_eq!(penalty(collect(pass)), 5.0);
+            pass()
+        });
+        assert_eq!(penalty(outer), 10.0);
+    }
 
     const L2: Option<Regularizer> = Some(Regularizer::new(0.0, 0.5));
 

@@ -7,7 +7,7 @@ use super::tally::Tally;
 use super::{BATCH_SIZE, progress};
 use crate::data::{Dataset, Feed, Kind, known};
 use crate::model::{Forward, State};
-use crate::{Context, Model, Network, Result, layers, spec};
+use crate::{Context, Model, Network, Result, kernels, layers, spec};
 use candle_core::DType;
 use std::fmt;
 use std::ops::Index;
@@ -87,10 +87,12 @@ pub(super) fn evaluate(
     let cx = if checked.with_logits { cx.with_logits() } else { cx };
     let penalty = penalty(&network.graph().trained_parameters(), &state.variables)?;
     let penalty: f64 = penalty.map_or(Ok(0.0), |penalty| penalty.to_dtype(DType::F64)?.to_scalar())?;
+    let precision = state.precision;
     let mut tally = Tally::measuring(compiled, &state.device, penalty)?;
     let order: Vec<usize> = (0..feed.len()).collect();
     feed.each_batch(&order, batch_size, |_, images, labels| {
-        let (predictions, of_outputs) = state.precision.during(|| layers::collect(|| network.forward(&images, &cx)))?;
+        let pass = || precision.during(|| layers::collect(|| network.forward(&images, &cx)));
+        let (predictions, of_outputs) = kernels::in_pool(images.device(), pass)?;
         let predictions = predictions.detach();
         let loss = compiled.loss.compute(&predictions, &labels)?;
         let loss = of_outputs.map_or(Ok(loss.clone()), |of_outputs| loss + of_outputs)?;

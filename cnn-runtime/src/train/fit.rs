@@ -8,7 +8,7 @@ use super::tally::{Broken, Tally};
 use super::{BATCH_SIZE, History, Verbose};
 use crate::data::{Any, Dataset, Feed, Kind, known};
 use crate::model::{Forward, State};
-use crate::{Error, Model, Network, Result, spec};
+use crate::{Error, Model, Network, Result, kernels, spec};
 use candle_core::{DType, Device, Tensor};
 use rand::seq::SliceRandom;
 use std::fmt;
@@ -146,7 +146,9 @@ impl<N: Network> Model<N> {
         compile::check_labels(&N::GRAPH, labels)?;
         let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
         let mut tally = training_tally(&self.network, &self.state)?;
-        let broken = step(&self.network, &mut self.state, checked.with_logits, images, labels, &mut tally)?;
+        let broken = kernels::in_pool(images.device(), || {
+            step(&self.network, &mut self.state, checked.with_logits, images, labels, &mut tally)
+        })?;
         match broken.map_or_else(|| tally.read(), |broken| Ok(Some(broken)))? {
             Some(broken) => Err(give_up(&mut self.state, &broken, step_of, images)?),
             None => Ok(Evaluation::of(&tally.means)),
@@ -201,7 +203,8 @@ fn train_epoch(
         }
     };
     feed.each_batch(&order, fit.batch_size, |_, images, labels| {
-        let broken = step(network, state, checked.with_logits, &images, &labels, &mut tally)?;
+        let broken =
+            kernels::in_pool(images.device(), || step(network, state, checked.with_logits, &images, &labels, &mut tally))?;
         look_at(broken, state)?;
         let is_due = progress.is_due();
         if is_due {

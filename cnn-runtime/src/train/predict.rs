@@ -3,7 +3,7 @@
 use super::BATCH_SIZE;
 use crate::data::Images;
 use crate::model::Forward;
-use crate::{Context, Error, Model, Network, Result, spec};
+use crate::{Context, Error, Model, Network, Result, kernels, spec};
 use candle_core::{D, Tensor};
 use std::ops::Range;
 
@@ -43,7 +43,8 @@ fn predict(network: &dyn Forward, count: usize, images: &dyn Fn(Range<usize>) ->
     let mut outputs = Vec::new();
     for start in (0..count).step_by(BATCH_SIZE) {
         let batch = images(start..count.min(start + BATCH_SIZE))?;
-        outputs.push(network.forward(&batch, &Context::inference())?.detach());
+        let output = kernels::in_pool(batch.device(), || network.forward(&batch, &Context::inference()))?;
+        outputs.push(output.detach());
     }
     Ok(Tensor::cat(&outputs, 0)?)
 }
