@@ -4,10 +4,10 @@
 //! tensors stay in a core's cache; each goes through the convolutions on one thread, so that threads never wait for each other.
 //! Dense layers, whose weights outweigh their inputs, take the batch as one again.
 
+use crate::Weights;
 use crate::kernels::{self, PreparedConv, PreparedDense};
 use crate::layers::{Function, function, weights_of};
 use crate::spec::{Activation, BatchNormalization, Graph, Layer, Stage};
-use crate::{Weights, spec};
 use candle_core::{Result, Tensor};
 
 /// What is done, in order, to predict.
@@ -59,9 +59,8 @@ impl Plan {
         let is_dense = |index: &usize| matches!(graph.nodes[stages[*index].node].layer, Layer::Dense(_));
         let tail = (1..steps.len()).filter(is_dense).find(|index| left_before(&steps, *index) == steps[*index].inputs);
         let tail = tail.unwrap_or(steps.len());
-        let values = |node: &spec::Node| node.shape.dims().iter().map(|dim| dim.known()).product::<Option<usize>>();
-        let largest = graph.nodes.iter().map(values).collect::<Option<Vec<usize>>>().and_then(|values| values.into_iter().max());
-        Ok(Some(Self { steps, outputs: graph.outputs.to_vec(), tail, largest, macs: graph.macs() }))
+        let (largest, macs) = (graph.largest_tensor(), graph.macs());
+        Ok(Some(Self { steps, outputs: graph.outputs.to_vec(), tail, largest, macs }))
     }
 
     /// The first output for a batch, the only input.
@@ -86,7 +85,7 @@ impl Plan {
         if rayon::current_num_threads() == 2 {
             return kernels::in_pairs(|| self.predict_batch(xs, batch));
         }
-        kernels::in_pool(xs.device(), || self.predict_batch(xs, batch))
+        kernels::in_pool(xs, self.largest, || self.predict_batch(xs, batch))
     }
 
     fn predict_batch(&self, xs: &Tensor, batch: usize) -> Result<Tensor> {

@@ -112,6 +112,12 @@ impl Graph {
         (0..self.nodes.len()).map(|index| self.inferred(index).ok()?.macs).sum()
     }
 
+    /// Values in the largest tensor of one example, or `None` while a size is unknown.
+    pub fn largest_tensor(&self) -> Option<usize> {
+        let values = |node: &Node| node.shape.dims().iter().map(|dim| dim.known()).product::<Option<usize>>();
+        self.nodes.iter().map(values).try_fold(0, |largest, values| Some(largest.max(values?)))
+    }
+
     /// The receptive field of every node.
     pub fn receptive_fields(&self) -> Vec<Field> {
         self.fields().into_iter().map(|(field, _)| field).collect()

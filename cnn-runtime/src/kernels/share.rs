@@ -4,7 +4,7 @@
 //! image, a [helper](super::helper) that is awake takes half of each layer.
 
 use super::helper;
-use candle_core::Device;
+use candle_core::Tensor;
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -27,11 +27,14 @@ thread_local! {
     static THREADS: Cell<Threads> = const { Cell::new(Threads::All) };
 }
 
-/// Runs `work`, the operations of a pass over tensors on `device`, on a thread of the pool: it goes from one to the next, where
-/// a thread that is not of the pool would go to sleep during each. Some others stay awake meanwhile.
+/// Runs `work`, the operations of a pass over the batch `xs`, on a thread of the pool: it goes from one to the next, where a
+/// thread that is not of the pool would go to sleep during each. Some others stay awake meanwhile.
 ///
-/// With a GPU it stays on this thread, as candle gives every thread a queue of work of its own there.
-pub(crate) fn in_pool<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
+/// It stays on this thread for a GPU, as candle gives every thread a queue of work of its own there, and where the `largest`
+/// tensor of one example is not known, or so large that being woken does not matter: allocators have less room for threads than for a process.
+pub(crate) fn in_pool<R: Send>(xs: &Tensor, largest: Option<usize>, work: impl FnOnce() -> R + Send) -> R {
+    /// Values in the largest tensor of a pass that is worth it; glibc's heaps of threads are of 64 MiB.
+    const LARGE: usize = 4 << 20;
     /// Threads that stay awake: of more, few have a part of a layer so small that waking one takes as long.
     const AWAKE: usize = 4;
     struct Done<'a>(&'a AtomicBool);
@@ -40,7 +43,8 @@ pub(crate) fn in_pool<R: Send>(device: &Device, work: impl FnOnce() -> R + Send)
             self.0.store(true, Ordering::Release);
         }
     }
-    if !device.is_cpu() {
+    let batch = xs.dims().first().copied().unwrap_or(1);
+    if !xs.device().is_cpu() || largest.is_none_or(|largest| largest.saturating_mul(batch) > LARGE) {
         return work();
     }
     let is_done = AtomicBool::new(false);
@@ -157,6 +161,8 @@ pub(super) unsafe fn new_in_chunks<T: Send, S: Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::{DType, Device};
+    use std::panic::AssertUnwindSafe;
 
     #[test]
     fn a_thread_is_alone_until_its_work_is_done_even_if_it_fails() {
@@ -171,17 +177,25 @@ mod tests {
 
     #[test]
     fn passes_of_several_threads_and_within_each_other_end() {
-        let pass = || in_pool(&Device::Cpu, || (0..1000usize).into_par_iter().map(|i| i % 7).sum::<usize>());
+        let xs = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+        let pass = || in_pool(&xs, Some(3), || (0..1000usize).into_par_iter().map(|i| i % 7).sum::<usize>());
         let expected = pass();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    (0..200).for_each(|_| assert_eq!(in_pool(&Device::Cpu, || rayon::join(pass, pass)), (expected, expected)))
+                    (0..200).for_each(|_| assert_eq!(in_pool(&xs, Some(3), || rayon::join(pass, pass)), (expected, expected)))
                 });
             }
         });
-        assert!(std::panic::catch_unwind(|| in_pool(&Device::Cpu, || panic!("broken"))).is_err());
+        assert!(std::panic::catch_unwind(AssertUnwindSafe(|| in_pool(&xs, Some(3), || panic!("broken")))).is_err());
         assert_eq!(pass(), expected);
+    }
+
+    #[test]
+    fn passes_over_large_or_unknown_tensors_stay_where_they_are() {
+        let xs = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+        let is_in_pool = |largest| in_pool(&xs, largest, || rayon::current_thread_index().is_some());
+        assert_eq!([Some(3), Some(1 << 21), Some(usize::MAX), None].map(is_in_pool), [true, true, false, false]);
     }
 
     #[test]

@@ -67,6 +67,8 @@ impl<N: Network> Model<N> {
 pub(super) struct Checked {
     /// Whether the loss is computed from logits the network would have put through `softmax`.
     pub with_logits: bool,
+    /// Values in the largest tensor of one image, if its size is known.
+    pub largest: Option<usize>,
 }
 
 /// Checks that `method` can be called: that the model is compiled and fits its loss and every data set.
@@ -76,7 +78,7 @@ pub(super) fn check(method: &'static str, network: &dyn Forward, state: &State, 
     for data in data {
         check_data(method, &graph, data)?;
     }
-    Ok(Checked { with_logits: compiled.loss.takes_logits(&graph)? })
+    Ok(Checked { with_logits: compiled.loss.takes_logits(&graph)?, largest: graph.largest_tensor() })
 }
 
 fn check_data(method: &str, graph: &Graph, data: &Dataset) -> Result<()> {

@@ -92,7 +92,7 @@ pub(super) fn evaluate(
     let order: Vec<usize> = (0..feed.len()).collect();
     feed.each_batch(&order, batch_size, |_, images, labels| {
         let pass = || precision.during(|| layers::collect(|| network.forward(&images, &cx)));
-        let (predictions, of_outputs) = kernels::in_pool(images.device(), pass)?;
+        let (predictions, of_outputs) = kernels::in_pool(&images, checked.largest, pass)?;
         let predictions = predictions.detach();
         let loss = compiled.loss.compute(&predictions, &labels)?;
         let loss = of_outputs.map_or(Ok(loss.clone()), |of_outputs| loss + of_outputs)?;

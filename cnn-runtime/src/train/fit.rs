@@ -146,7 +146,7 @@ impl<N: Network> Model<N> {
         compile::check_labels(&N::GRAPH, labels)?;
         let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
         let mut tally = training_tally(&self.network, &self.state)?;
-        let broken = kernels::in_pool(images.device(), || {
+        let broken = kernels::in_pool(images, checked.largest, || {
             step(&self.network, &mut self.state, checked.with_logits, images, labels, &mut tally)
         })?;
         match broken.map_or_else(|| tally.read(), |broken| Ok(Some(broken)))? {
@@ -203,8 +203,9 @@ fn train_epoch(
         }
     };
     feed.each_batch(&order, fit.batch_size, |_, images, labels| {
-        let broken =
-            kernels::in_pool(images.device(), || step(network, state, checked.with_logits, &images, &labels, &mut tally))?;
+        let broken = kernels::in_pool(&images, checked.largest, || {
+            step(network, state, checked.with_logits, &images, &labels, &mut tally)
+        })?;
         look_at(broken, state)?;
         let is_due = progress.is_due();
         if is_due {

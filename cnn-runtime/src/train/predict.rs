@@ -40,10 +40,10 @@ fn predict(network: &dyn Forward, count: usize, images: &dyn Fn(Range<usize>) ->
     if count == 0 {
         return Err(Error::Data("there are no images to predict".into()));
     }
-    let mut outputs = Vec::new();
+    let (mut outputs, largest) = (Vec::new(), network.graph().largest_tensor());
     for start in (0..count).step_by(BATCH_SIZE) {
         let batch = images(start..count.min(start + BATCH_SIZE))?;
-        let output = kernels::in_pool(batch.device(), || network.forward(&batch, &Context::inference()))?;
+        let output = kernels::in_pool(&batch, largest, || network.forward(&batch, &Context::inference()))?;
         outputs.push(output.detach());
     }
     Ok(Tensor::cat(&outputs, 0)?)
