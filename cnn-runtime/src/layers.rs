@@ -105,6 +105,8 @@ use activity::regularized;
 pub use custom::{Custom, CustomLayer, own};
 
 /// A layer that a network's graph describes.
+// Of what people write, only a type in a model's place can lack it.
+#[diagnostic::on_unimplemented(message = "`{Self}` is no model")]
 pub trait FromSpec: Sized {
     /// The layer that `spec` says, for inputs of these shapes, with tensors from `weights`.
     ///

@@ -215,7 +215,13 @@ impl<'a> Writer<'a> {
             (false, false) | (true, true) => quote_spanned!(Span::mixed_site()=> cx),
         };
         let layer = self.layer(self.graph.nodes[node].layer, scope);
-        quote_spanned!(Span::mixed_site()=> #layer.forward(#inputs, #cx))
+        let span = match described {
+            // A type that is no model is blamed where it is named.
+            Described::Model => Span::mixed_site().located_at(self.graph.layer(node).kind.span()),
+            _ => Span::mixed_site(),
+        };
+        let forward = Ident::new("forward", span);
+        quote_spanned!(Span::mixed_site()=> #layer.#forward(#inputs, #cx))
     }
 
     /// Where a layer is found.
