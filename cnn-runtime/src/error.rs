@@ -163,6 +163,8 @@ mod tests {
         assert!(
             error("DriverError(CUDA_ERROR_NO_BINARY_FOR_GPU, \"\")").starts_with("this program was built for GPUs of another")
         );
+        let without = Error::from(candle_core::Error::NotCompiledWithCudaSupport).to_string();
+        assert!(without.starts_with("this program was built without CUDA"), "{without}");
         assert_eq!(error("something else"), "something else");
     }
 }

@@ -53,6 +53,14 @@ impl<'a> Weights<'a> {
         self.frozen
     }
 
+    /// The type of the tensors.
+    pub(crate) fn dtype(&self) -> DType {
+        match &self.source {
+            Source::Fresh { dtype, .. } => *dtype,
+            Source::Given(builder) => builder.dtype(),
+        }
+    }
+
     /// Where the tensors are.
     pub(crate) fn device(&self) -> &Device {
         match &self.source {

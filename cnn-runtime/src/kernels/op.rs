@@ -35,6 +35,10 @@ pub(crate) fn with_slices<T: Real, R, const N: usize>(
     name: &str,
     with: impl FnOnce([&[T]; N]) -> R,
 ) -> Result<R> {
+    if let Some(other) = tensors.iter().find(|tensor| tensor.dtype() != T::DTYPE) {
+        let (ours, found) = (T::DTYPE.as_str(), other.dtype().as_str());
+        candle_core::bail!("`{name}` takes tensors of one type, found {found} beside {ours}");
+    }
     let storages = tensors.map(Tensor::storage_and_layout);
     let mut slices: [&[T]; N] = [&[]; N];
     for (slot, (storage, layout)) in slices.iter_mut().zip(&storages) {

@@ -143,6 +143,9 @@ impl<N: Network> Model<N> {
     /// If the model is not compiled, does not fit the batch, or the loss is no longer finite.
     pub fn train_on_batch(&mut self, images: &Tensor, labels: &Tensor) -> Result<Evaluation> {
         let checked = compile::check("train_on_batch", &self.network, &self.state, &[])?;
+        if images.dims().first() == Some(&0) {
+            return Err(Error::Data("there are no images to train on".into()));
+        }
         compile::check_labels(&N::GRAPH, labels)?;
         let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
         let mut tally = training_tally(&self.network, &self.state)?;
@@ -340,6 +343,8 @@ mod tests {
         let (images, labels) = blobs(2).batch(&[0, 1], &Device::Cpu).unwrap();
         let error = by_hand.train_on_batch(&images, &labels.affine(5., 0.).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "label 5 of image 1 is not below the number of classes, 3");
+        let (images, labels) = (images.narrow(0, 0, 0).unwrap(), labels.narrow(0, 0, 0).unwrap());
+        assert_eq!(by_hand.train_on_batch(&images, &labels).unwrap_err().to_string(), "there are no images to train on");
     }
 
     #[test]
