@@ -247,7 +247,8 @@ fn qualified(tokens: TokenStream, span: Span, constants: &Constants) -> TokenStr
     qualified
 }
 
-/// A line of documentation each: the tokens `#` and `[doc = "…"]`. As text, they are not comments, of which rust-analyzer keeps a slash.
+/// A line of documentation each: the tokens `#` and `[doc = "…"]`. As text, they are not comments, of which rust-analyzer
+/// keeps a slash.
 pub fn docs(lines: impl Iterator<Item = String>) -> TokenStream {
     let comment = |line: String| match line.is_empty() {
         true => "#[doc=\"\"]".to_string(),

@@ -100,8 +100,10 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::array::from_fn;
 
-pub(crate) use activity::collect;
+#[cfg(test)]
+pub(crate) use activity::is_collecting;
 use activity::regularized;
+pub(crate) use activity::{collect, uncollected};
 pub use custom::{Custom, CustomLayer, own};
 
 /// A layer that a network's graph describes.

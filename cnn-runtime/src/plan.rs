@@ -7,6 +7,7 @@
 use crate::Weights;
 use crate::kernels::{self, PreparedConv, PreparedDense};
 use crate::layers::{Function, function, weights_of};
+use crate::pass::in_pool;
 use crate::spec::{Activation, BatchNormalization, Graph, Layer, Stage};
 use candle_core::{Result, Tensor};
 
@@ -85,7 +86,7 @@ impl Plan {
         if rayon::current_num_threads() == 2 {
             return kernels::in_pairs(|| self.predict_batch(xs, batch));
         }
-        kernels::in_pool(xs, self.largest, || self.predict_batch(xs, batch))
+        in_pool(xs, self.largest, || self.predict_batch(xs, batch))
     }
 
     fn predict_batch(&self, xs: &Tensor, batch: usize) -> Result<Tensor> {

@@ -4,14 +4,11 @@
 //! image, a [helper](super::helper) that is awake takes half of each layer.
 
 use super::helper;
-use candle_core::Tensor;
 use rayon::prelude::*;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Threads {
@@ -27,55 +24,9 @@ thread_local! {
     static THREADS: Cell<Threads> = const { Cell::new(Threads::All) };
 }
 
-/// Runs `work`, the operations of a pass over the batch `xs`, on a thread of the pool: it goes from one to the next, where a
-/// thread that is not of the pool would go to sleep during each. Some others stay awake meanwhile.
-///
-/// It stays on this thread for a GPU, as candle gives every thread a queue of work of its own there, and where the `largest`
-/// tensor of one example is not known, or so large that being woken does not matter: allocators have less room for threads than for a process.
-pub(crate) fn in_pool<R: Send>(xs: &Tensor, largest: Option<usize>, work: impl FnOnce() -> R + Send) -> R {
-    /// Values in the largest tensor of a pass that is worth it; glibc's heaps of threads are of 64 MiB.
-    const LARGE: usize = 4 << 20;
-    /// Threads that stay awake: of more, few have a part of a layer so small that waking one takes as long.
-    const AWAKE: usize = 4;
-    struct Done<'a>(&'a AtomicBool);
-    impl Drop for Done<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Release);
-        }
-    }
-    let batch = xs.dims().first().copied().unwrap_or(1);
-    if !xs.device().is_cpu() || largest.is_none_or(|largest| largest.saturating_mul(batch) > LARGE) {
-        return work();
-    }
-    let is_done = AtomicBool::new(false);
-    rayon::scope(|scope| {
-        let _done = Done(&is_done);
-        let this = rayon::current_thread_index();
-        for _ in 1..rayon::current_num_threads().min(AWAKE) {
-            let is_done = &is_done;
-            scope.spawn(move |_| stay_awake(this, is_done));
-        }
-        work()
-    })
-}
-
-/// Takes what thread `caller` shares until it `is_done`, or there has been nothing for a while.
-///
-/// That it ends by itself matters: rayon may call it on a thread that waits for a part of the very work it is to take.
-fn stay_awake(caller: Option<usize>, is_done: &AtomicBool) {
-    const PATIENCE: Duration = Duration::from_millis(1);
-    if rayon::current_thread_index() == caller {
-        return;
-    }
-    let mut idle_since = Instant::now();
-    while !is_done.load(Ordering::Acquire) {
-        if rayon::yield_now() == Some(rayon::Yield::Executed) {
-            idle_since = Instant::now();
-        } else if idle_since.elapsed() > PATIENCE {
-            return;
-        }
-        std::hint::spin_loop();
-    }
+/// Runs `work`, which all threads of the pool share.
+pub(crate) fn together<R>(work: impl FnOnce() -> R) -> R {
+    with(Threads::All, work)
 }
 
 /// Runs `work`, in which this thread asks no other for help with convolutions, products and what else is cut in chunks.
@@ -161,8 +112,6 @@ pub(super) unsafe fn new_in_chunks<T: Send, S: Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device};
-    use std::panic::AssertUnwindSafe;
 
     #[test]
     fn a_thread_is_alone_until_its_work_is_done_even_if_it_fails() {
@@ -173,29 +122,6 @@ mod tests {
         });
         assert!(std::panic::catch_unwind(|| alone(|| panic!("broken"))).is_err());
         assert!(is_in_pool());
-    }
-
-    #[test]
-    fn passes_of_several_threads_and_within_each_other_end() {
-        let xs = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
-        let pass = || in_pool(&xs, Some(3), || (0..1000usize).into_par_iter().map(|i| i % 7).sum::<usize>());
-        let expected = pass();
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    (0..200).for_each(|_| assert_eq!(in_pool(&xs, Some(3), || rayon::join(pass, pass)), (expected, expected)))
-                });
-            }
-        });
-        assert!(std::panic::catch_unwind(AssertUnwindSafe(|| in_pool(&xs, Some(3), || panic!("broken")))).is_err());
-        assert_eq!(pass(), expected);
-    }
-
-    #[test]
-    fn passes_over_large_or_unknown_tensors_stay_where_they_are() {
-        let xs = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
-        let is_in_pool = |largest| in_pool(&xs, largest, || rayon::current_thread_index().is_some());
-        assert_eq!([Some(3), Some(1 << 21), Some(usize::MAX), None].map(is_in_pool), [true, true, false, false]);
     }
 
     #[test]

@@ -35,15 +35,23 @@ thread_local! {
     static RECORDING: RefCell<Option<Tape>> = const { RefCell::new(None) };
 }
 
+/// Goes on with the tape of another pass, which this thread may have been in the middle of, waiting for others.
+struct Restore(Option<Tape>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        RECORDING.set(self.0.take());
+    }
+}
+
+/// Runs `work`, none of which is noted on a tape.
+pub(crate) fn unrecorded<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(RECORDING.replace(None));
+    work()
+}
+
 /// Runs `pass` on a tape, and gives what it gives with the tape.
 pub(crate) fn record<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Tape)> {
-    /// Goes on with the tape of another pass, which this thread may have been in the middle of, waiting for others.
-    struct Restore(Option<Tape>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            RECORDING.set(self.0.take());
-        }
-    }
     let _restore = Restore(RECORDING.replace(Some(Tape::default())));
     let result = pass()?;
     Ok((result, RECORDING.take().expect("nothing else ends a recording")))

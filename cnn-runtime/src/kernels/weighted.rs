@@ -22,7 +22,8 @@ pub(crate) trait Weighted: Sized + Send + Sync + 'static {
     /// Its output.
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T>;
 
-    /// Its gradients, from the gradient `grad` of its output `ys`, which may be empty if it does not read it.
+    /// Its gradients, from the gradient `grad` of its output `ys`, which may be empty if it does not read it. An operation that
+    /// is [`apart`](Self::apart) from its activation is not asked for them, but what it is apart from it.
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T>;
 
     /// As [`forward`](Self::forward), on a GPU. The tensors lie row by row and have no gradients.

@@ -10,15 +10,28 @@ thread_local! {
     static COLLECTED: RefCell<Option<Vec<Tensor>>> = const { RefCell::new(None) };
 }
 
+/// Goes on collecting for another pass, which this thread may have been in the middle of, waiting for others.
+struct Restore(Option<Vec<Tensor>>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        COLLECTED.set(self.0.take());
+    }
+}
+
+/// Runs `work`, of which nothing is collected.
+pub(crate) fn uncollected<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(COLLECTED.replace(None));
+    work()
+}
+
+/// Whether a pass is running of which something may be collected.
+pub(crate) fn is_collecting() -> bool {
+    COLLECTED.with_borrow(Option::is_some)
+}
+
 /// Runs `pass`, and gives what it gives with the sum of what the layers in it add to the loss; `None` if none does.
 pub(crate) fn collect<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Option<Tensor>)> {
-    /// Goes on collecting for another pass, which this thread may have been in the middle of, waiting for others.
-    struct Restore(Option<Vec<Tensor>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            COLLECTED.set(self.0.take());
-        }
-    }
     let _restore = Restore(COLLECTED.replace(Some(Vec::new())));
     let result = pass()?;
     let mut penalties = COLLECTED.take().unwrap_or_default().into_iter();
@@ -29,7 +42,7 @@ pub(crate) fn collect<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Option<
 /// The output `ys` of a layer that ends in `activation`, with what its values add to the loss: the penalty of the batch,
 /// divided by its examples, as in Keras.
 pub(super) fn regularized(ys: Tensor, regularizer: Option<Regularizer>, activation: Activation, cx: &Context) -> Result<Tensor> {
-    let Some(Regularizer { l1, l2 }) = regularizer.filter(|_| COLLECTED.with_borrow(Option::is_some)) else { return Ok(ys) };
+    let Some(Regularizer { l1, l2 }) = regularizer.filter(|_| is_collecting()) else { return Ok(ys) };
     let examples = ys.dims().first().copied().unwrap_or(1).max(1) as f64;
     let share = Regularizer::new(l1 / examples, l2 / examples);
     // A closing `softmax` may have been left to the loss.

@@ -89,7 +89,7 @@ use std::sync::Arc;
 pub trait CustomLayer: Send + Sync + 'static {
     /// What the layer makes of a batch of each of its inputs, `N, …`, channels last.
     ///
-    /// `tensors` are those that the rule names, in its order.
+    /// `tensors` are those that the rule names, in its order. It may be called on another thread than `fit` or `predict` was.
     ///
     /// # Errors
     /// If an operation fails.
