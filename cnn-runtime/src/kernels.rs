@@ -87,6 +87,7 @@ pub(crate) use prepared::{PreparedConv, PreparedDense};
 pub(crate) use resample::{Taps, resample};
 pub(crate) use reshape::reshape;
 pub(crate) use share::{alone, for_each, in_pairs, together};
+pub(crate) use simd::arch;
 pub(crate) use sums::total_on_gpu;
 pub(crate) use tape::{Gradients, is_recording, record, unrecorded};
 pub(crate) use transposed::conv_transpose;

@@ -5,7 +5,7 @@ use super::fill::in_chunks;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
 use super::sums::column_sums_on_gpu;
-use super::tile_matrix::{Right, pays, product};
+use super::tile_matrix::{Unpacked, pays, product_unpacked};
 use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, finish};
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
@@ -48,12 +48,11 @@ impl Dense {
     /// The gradients, from that of the output before the activation.
     fn backward_on_tiles<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
         let &Self { batch, features, units, precision, .. } = self;
-        let turned = in_chunks(grad.len(), batch, |unit, column| {
-            column.iter_mut().zip(grad[unit..].iter().step_by(units)).for_each(|(to, from)| *to = *from);
-        });
+        let turned = transpose(grad, units);
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let times = |lhs: &[f32], depth: usize, rhs: &[f32]| {
-            product(lhs, depth, &Right::pack(precision, [depth, features], rhs, 1, |row| Some(row * features)), ending)
+            let rhs = Unpacked::new(precision, [depth, features], rhs, 1, |row| Some(row * features));
+            product_unpacked(lhs, depth, &rhs, ending)
         };
         let of_weight = times(&turned, batch, xs);
         let input = if wants_input { times(grad, units, weight) } else { Vec::new() };
@@ -61,6 +60,19 @@ impl Dense {
         add_rows(&mut bias, grad);
         Gradients { input: T::from_singles(input), weight: T::from_singles(of_weight), bias: T::from_singles(bias) }
     }
+}
+
+/// A matrix of so many columns, column by column.
+fn transpose(values: &[f32], columns: usize) -> Vec<f32> {
+    /// Columns at a time: what lies in one cache line.
+    const SIDE: usize = 16;
+    let rows = values.len() / columns;
+    in_chunks(values.len(), SIDE * rows, |number, to| {
+        for (at, row) in values.chunks_exact(columns).enumerate() {
+            let from = row[number * SIDE..].iter().take(SIDE);
+            to[at..].iter_mut().step_by(rows).zip(from).for_each(|(to, from)| *to = *from);
+        }
+    })
 }
 
 impl Weighted for Dense {
@@ -72,9 +84,9 @@ impl Weighted for Dense {
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         if let (true, Some(xs), Some(weight)) = (self.pays_on_tiles(), T::singles(xs), T::singles(weight)) {
-            let right = Right::pack(self.precision, [self.features, self.units], weight, self.features, Some);
+            let right = Unpacked::new(self.precision, [self.features, self.units], weight, self.features, Some);
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
-            return T::from_singles(product(xs, self.features, &right, ending));
+            return T::from_singles(product_unpacked(xs, self.features, &right, ending));
         }
         let mut ys = vec![T::zero(); self.batch * self.units];
         let xs = Matrix::new(xs, self.batch, self.features);

@@ -5,7 +5,7 @@ use super::few_rows::{self, Columns};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
-use super::tile_matrix::{Right, fills, product};
+use super::tile_matrix::{Right, Unpacked, fills, product};
 use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::{Activation, Convolution};
@@ -95,7 +95,7 @@ impl PreparedDense {
             other => candle_core::bail!("`Dense` takes a batch of N×{features}, found {other:?}"),
         };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
-            let right = || Right::pack(self.precision, [features, units], &self.weight, features, Some);
+            let right = || Unpacked::new(self.precision, [features, units], &self.weight, features, Some).pack();
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
             if batch <= few_rows::ROWS {
                 let at = |feature: usize, unit: usize| self.weight[unit * features + feature];

@@ -7,7 +7,7 @@ use super::isa::{self, Isa};
 use pulp::Arch;
 
 /// The best vectors of this processor that are allowed.
-pub(super) fn arch() -> Arch {
+pub(crate) fn arch() -> Arch {
     match isa::allowed() {
         Isa::Baseline => Arch::Scalar,
         #[cfg(target_arch = "x86_64")]

@@ -9,7 +9,7 @@ use super::pieces::sum_over_pieces;
 use super::share::{for_each, is_in_pool, threads};
 use super::simd::simd;
 use super::tile_images::Group;
-use super::tile_matrix::{Aligned, Left, Right, clear, starts};
+use super::tile_matrix::{Aligned, Left, Right, Unpacked, clear, starts};
 use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tile_slab::{Slab, number_at, runs};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles, available};
@@ -119,17 +119,21 @@ impl TileConv {
     /// The weights `F, C, KH, KW` as a right matrix, in the order of windows.
     pub(super) fn pack(&self, weight: &[f32]) -> Right {
         let (channels, taps) = (self.geometry.channels, self.geometry.taps());
-        Right::pack(self.precision, [self.window(DEPTH), self.filters], weight, channels * taps, |k| {
-            number_at(&self.geometry, DEPTH, k).map(|number| number % channels * taps + number / channels)
-        })
+        let start = |number: usize| number % channels * taps + number / channels;
+        self.pack_by(weight, self.filters, channels * taps, start)
     }
 
     /// The weights `F, C, KH, KW` of the convolution whose input gradient this one computes.
     pub(super) fn pack_turned(&self, weight: &[f32]) -> Right {
         let (filters, channels, taps) = (self.geometry.channels, self.filters, self.geometry.taps());
-        Right::pack(self.precision, [self.window(DEPTH), channels], weight, taps, |k| {
-            number_at(&self.geometry, DEPTH, k).map(|number| number % filters * channels * taps + taps - 1 - number / filters)
-        })
+        let start = |number: usize| number % filters * channels * taps + taps - 1 - number / filters;
+        self.pack_by(weight, channels, taps, start)
+    }
+
+    /// The weights as a right matrix whose row for each number of a window begins at `start`.
+    fn pack_by(&self, weight: &[f32], columns: usize, stride: usize, start: impl Fn(usize) -> usize) -> Right {
+        let start = |k: usize| number_at(&self.geometry, DEPTH, k).map(&start);
+        Unpacked::new(self.precision, [self.window(DEPTH), columns], weight, stride, start).pack()
     }
 
     /// The output for all images.
@@ -238,7 +242,10 @@ impl TileConv {
     pub(super) fn weight_gradient(&self, xs: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
         // How sums are cut follows from the shapes alone.
         let slabs = self.slabs((self.geometry.batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS));
-        let (rows, columns) = (self.filters.next_multiple_of(SIDE), self.window(SIDE));
+        let (strips, columns) = (self.filters.div_ceil(SIDE), self.window(SIDE));
+        // Of several slabs each thread has some; of one, each has some filters.
+        let at_once = if slabs.len() == 1 { strips.div_ceil(threads()).next_multiple_of(2) } else { strips };
+        let rows = strips * SIDE;
         let Gradients { weight, bias, .. } = sum_over_pieces(slabs.len(), [rows * columns, self.filters], None, |numbers, _| {
             let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);
             for slab in &slabs[numbers] {
@@ -249,23 +256,35 @@ impl TileConv {
                     add_rows(&mut of_part, part);
                     add_rows(&mut bias, &of_part);
                 }
-                SCRATCH.with_borrow_mut(|scratch| self.add_weight_gradient(xs, grad, slab, scratch, &mut weight));
+                for_each(weight.chunks_mut(at_once * SIDE * columns).enumerate().collect(), |(number, sums)| {
+                    let first = number * at_once;
+                    let strips = first..strips.min(first + at_once);
+                    SCRATCH.with_borrow_mut(|scratch| self.add_weight_gradient(xs, grad, slab, strips, scratch, sums));
+                });
             }
             (weight, bias)
         });
         (self.unpack(&weight), bias)
     }
 
-    /// Adds the gradient of the weights over the pixels of a slab to `sums`, a row for each filter.
-    fn add_weight_gradient(&self, xs: &[f32], grad: &[f32], slab: &Slab, scratch: &mut Scratch, sums: &mut [f32]) {
+    /// Adds the gradient of the weights over the pixels of a slab to `sums`, a row for each filter of some strips.
+    fn add_weight_gradient(
+        &self,
+        xs: &[f32],
+        grad: &[f32],
+        slab: &Slab,
+        strips: Range<usize>,
+        scratch: &mut Scratch,
+        sums: &mut [f32],
+    ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let (columns, rows, planes) = (self.window(SIDE), slab.rows().next_multiple_of(DEPTH), self.precision.pieces());
         let Scratch { pieces, pairs, grad_pieces, grad_tiles } = scratch;
         let (pieces, pairs) = (slab.split(xs, self.precision, pieces), pairs.take(planes * slab.plane));
         pair(pieces, slab.pitch(), pairs);
-        self.transpose_grad(&tiles, grad, slab, [grad_pieces, grad_tiles]);
         let of_strip = rows / DEPTH * planes * TILE;
-        let grad_tiles = grad_tiles.take(self.filters.div_ceil(SIDE) * of_strip);
+        let grad_tiles = grad_tiles.take(strips.len() * of_strip);
+        self.transpose_grad(&tiles, grad, slab, strips, grad_pieces, grad_tiles);
         let (starts, pitch) = (slab.steps(SIDE), 2 * slab.pitch());
         let mut block = Block::default();
         for (grads, sums) in grad_tiles.chunks(2 * of_strip).zip(sums.chunks_mut(2 * SIDE * columns)) {
@@ -299,14 +318,21 @@ impl TileConv {
         })
     }
 
-    /// Lays the gradient of a slab out as left tiles with a row for each filter: nothing where a row is no pixel.
-    fn transpose_grad(&self, tiles: &Tiles, grad: &[f32], slab: &Slab, scratch: [&mut Aligned<u16>; 2]) {
-        let [pieces, grad_tiles] = scratch;
+    /// Lays the gradient of a slab out as left tiles with a row for each filter of some strips: nothing where a row is no pixel.
+    fn transpose_grad(
+        &self,
+        tiles: &Tiles,
+        grad: &[f32],
+        slab: &Slab,
+        strips: Range<usize>,
+        scratch: &mut Aligned<u16>,
+        laid_out: &mut [u16],
+    ) {
         let (width, filters, padded) = (self.geometry.output[1], self.filters, self.filters.next_multiple_of(SIDE));
         let rows = slab.rows().next_multiple_of(DEPTH);
         let plane = rows * padded;
         let planes = self.precision.pieces();
-        let pieces = pieces.take(planes * plane);
+        let pieces = scratch.take(planes * plane);
         let mut end = 0;
         for (row, grad) in slab.line_rows().zip(grad.chunks_exact(width * filters)) {
             clear(pieces, plane, end..row * padded);
@@ -321,10 +347,9 @@ impl TileConv {
             }
         }
         clear(pieces, plane, end..plane);
-        let (depths, strips) = (rows / DEPTH, padded / SIDE);
-        let laid_out = grad_tiles.take(strips * depths * planes * TILE);
+        let depths = rows / DEPTH;
         for (number, tile) in laid_out.chunks_exact_mut(TILE).enumerate() {
-            let (strip, depth, piece) = (number / planes / depths, number / planes % depths, number % planes);
+            let (strip, depth, piece) = (strips.start + number / planes / depths, number / planes % depths, number % planes);
             let from = &pieces[piece * plane + depth * DEPTH * padded + strip * SIDE..];
             tiles.transpose(from, padded, tile);
         }
@@ -475,6 +500,8 @@ mod tests {
             }
         }
         agrees(Conv2D::new(32, [3, 3]).convolution(), &[40, 5, 5, 64]);
+        // One slab, of whose weight gradient each thread has some filters.
+        agrees(Conv2D::new(72, [3, 3]).strides([2, 2]).convolution(), &[20, 6, 6, 64]);
         for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [0, 2]])] {
             for (size, strides) in [(3, [1, 1]), (3, [2, 2]), (1, [2, 2]), (4, [3, 1])] {
                 let conv = Conv2D::new(24, [size, size]).strides(strides).padding(padding);

@@ -1,7 +1,7 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
 use super::fill::in_chunks_of_least;
-use super::share::{for_each, threads};
+use super::share::{alone, for_each, threads};
 use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use super::weighted::Ending;
@@ -59,31 +59,59 @@ pub(super) struct Right {
     pub(super) columns: usize,
 }
 
-impl Right {
-    /// Packs the matrix of so many rows and columns whose row `k` starts at `start(k)` in `values`, if it is not 0, and has its
-    /// columns `stride` apart.
-    pub(super) fn pack(
+/// A right matrix as it lies among other values.
+pub(super) struct Unpacked<'a> {
+    precision: Precision,
+    values: &'a [f32],
+    /// Where each row starts, unless it is 0.
+    starts: Vec<Option<usize>>,
+    /// From one column to the next.
+    stride: usize,
+    columns: usize,
+}
+
+impl<'a> Unpacked<'a> {
+    /// The matrix of so many rows and columns whose row `k` starts at `start(k)` in `values`, if it is not 0, and has its columns
+    /// `stride` apart.
+    pub(super) fn new(
         precision: Precision,
         [rows, columns]: [usize; 2],
-        values: &[f32],
+        values: &'a [f32],
         stride: usize,
         start: impl Fn(usize) -> Option<usize>,
     ) -> Self {
-        /// Tiles that one thread packs sooner than it wakes another.
-        const LEAST: usize = 16;
-        let (depths, strips) = (rows.div_ceil(DEPTH), columns.div_ceil(SIDE));
-        let starts: Vec<Option<usize>> = (0..rows).map(start).collect();
-        let of_depth = precision.pieces() * TILE;
-        let lines = of_depth / Line::LEN;
-        let tiles = in_chunks_of_least(LEAST * lines, strips * depths * lines, lines, |at, tiles| {
-            let (first_column, first_row) = (at / depths * SIDE, at % depths * DEPTH);
-            let starts = &starts[first_row..rows.min(first_row + DEPTH)];
-            let columns = first_column..columns.min(first_column + SIDE);
-            split(paired(values, stride, starts, columns).as_flattened().as_flattened(), Line::numbers_mut(tiles), TILE);
-        });
-        Self { tiles, precision, len: depths * of_depth, columns }
+        Self { precision, values, starts: (0..rows).map(start).collect(), stride, columns }
     }
 
+    /// The matrix in the order in which tiles read it.
+    pub(super) fn pack(&self) -> Right {
+        self.pack_strips(0..self.strips())
+    }
+
+    fn strips(&self) -> usize {
+        self.columns.div_ceil(SIDE)
+    }
+
+    /// Some strips of it, each of 16 columns, as a matrix.
+    fn pack_strips(&self, strips: Range<usize>) -> Right {
+        /// Tiles that one thread packs sooner than it wakes another.
+        const LEAST: usize = 16;
+        let depths = self.starts.len().div_ceil(DEPTH);
+        let of_depth = self.precision.pieces() * TILE;
+        let lines = of_depth / Line::LEN;
+        let tiles = in_chunks_of_least(LEAST * lines, strips.len() * depths * lines, lines, |at, tiles| {
+            let (first_column, first_row) = ((strips.start + at / depths) * SIDE, at % depths * DEPTH);
+            let starts = &self.starts[first_row..self.starts.len().min(first_row + DEPTH)];
+            let columns = first_column..self.columns.min(first_column + SIDE);
+            let paired = paired(self.values, self.stride, starts, columns);
+            split(paired.as_flattened().as_flattened(), Line::numbers_mut(tiles), TILE);
+        });
+        let columns = self.columns.min(strips.end * SIDE) - strips.start * SIDE;
+        Right { tiles, precision: self.precision, len: depths * of_depth, columns }
+    }
+}
+
+impl Right {
     /// The tiles of columns from `16·strip` on.
     pub(super) fn strip(&self, strip: usize) -> &[u16] {
         &Line::numbers(&self.tiles)[strip * self.len..][..self.len]
@@ -100,7 +128,7 @@ impl Right {
     }
 }
 
-/// Up to 32 rows of some columns, up to 16, in the order of a tile: beside each number the one below it. See [`Right::pack`].
+/// Up to 32 rows of some columns, up to 16, in the order of a tile: beside each number the one below it. See [`Unpacked::new`].
 fn paired(values: &[f32], stride: usize, starts: &[Option<usize>], columns: Range<usize>) -> [[[f32; 2]; SIDE]; DEPTH / 2] {
     let mut paired = [[[0.0; 2]; SIDE]; DEPTH / 2];
     let follow = |start: usize| starts.len() == DEPTH && starts.iter().copied().eq((start..start + DEPTH).map(Some));
@@ -200,36 +228,89 @@ pub(super) fn pays(rows: usize, depth: usize, columns: usize) -> bool {
     fills(rows, depth) && rows * depth * columns >= PRODUCTS
 }
 
-/// The product of a matrix with `right`, both row by row, and what is to become of it.
+/// The least rows that a thread computes, unless there are fewer.
+const ROWS: usize = 128;
+
+/// Whether threads share the columns of a product, of which there are so many strips, and not its rows.
 ///
-/// Threads share its rows, or, where they are few, its columns: weights then pass by once, and those of a thread stay in its
-/// cache.
+/// Weights then pass by once, and those of a thread stay in its cache.
+fn is_shared_by_columns(rows: usize, strips: usize) -> bool {
+    rows <= 4 * ROWS && strips >= 2 * threads()
+}
+
+/// The product of a matrix, row by row, with `right`, and what is to become of it.
 pub(super) fn product(lhs: &[f32], depth: usize, right: &Right, ending: Ending<f32>) -> Vec<f32> {
-    const ROWS: usize = 128;
-    const FEW: usize = 4 * ROWS;
     let (rows, columns, strips) = (lhs.len() / depth, right.columns, right.strips());
-    let in_columns = rows <= FEW && strips >= 2 * threads();
-    let (of_rows, of_strips) = if in_columns { (rows, strips.div_ceil(threads())) } else { (ROWS, strips) };
+    let (of_rows, of_strips) =
+        if is_shared_by_columns(rows, strips) { (rows, strips.div_ceil(threads())) } else { (ROWS, strips) };
     let firsts = (0..rows).step_by(of_rows.max(1)).flat_map(|row| (0..strips).step_by(of_strips).map(move |strip| (row, strip)));
+    in_parts([rows, columns], ending, firsts.collect(), |(first, strip), out| {
+        let rows = first..rows.min(first + of_rows);
+        multiply(lhs, depth, rows, right, strip..strips.min(strip + of_strips), 0, out);
+    })
+}
+
+/// As [`product`] with a matrix that is used once.
+///
+/// Where threads share its columns, each packs its own, and has them in its cache when it multiplies by them.
+pub(super) fn product_unpacked(lhs: &[f32], depth: usize, right: &Unpacked, ending: Ending<f32>) -> Vec<f32> {
+    let (rows, columns, strips) = (lhs.len() / depth, right.columns, right.strips());
+    if !is_shared_by_columns(rows, strips) {
+        return product(lhs, depth, &right.pack(), ending);
+    }
+    let of_strips = strips.div_ceil(threads());
+    in_parts([rows, columns], ending, (0..strips).step_by(of_strips).collect(), |first, out| {
+        let own = alone(|| right.pack_strips(first..strips.min(first + of_strips)));
+        multiply(lhs, depth, 0..rows, &own, 0..own.strips(), first * SIDE, out);
+    })
+}
+
+/// Where threads write the parts of a product of so many rows and columns.
+#[derive(Clone, Copy)]
+struct Product<'a> {
+    columns: usize,
+    ending: Ending<'a, f32>,
+    out: Output,
+}
+
+/// A product of so many rows and columns, whose parts, which together are all of it, threads write by `write`.
+fn in_parts<P: Send>(
+    [rows, columns]: [usize; 2],
+    ending: Ending<f32>,
+    parts: Vec<P>,
+    write: impl Fn(P, Product) + Send + Sync,
+) -> Vec<f32> {
     let mut ys = Vec::with_capacity(rows * columns);
     let out = Output(ys.as_mut_ptr());
-    for_each(firsts.collect(), |(first, strip)| {
-        let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let (rows, strips) = (of_rows.min(rows - first), strip..strips.min(strip + of_strips));
-        SCRATCH.with_borrow_mut(|pieces| {
-            let left = left(&lhs[first * depth..][..rows * depth], depth, right.precision, pieces);
-            left.product(&tiles, right, strips, |tile, column, lines| {
-                let lines = &lines[..lines.len().min(rows - tile * SIDE)];
-                let at = (first + tile * SIDE) * columns;
-                // SAFETY: these are columns of rows that the product has, and no other part has both.
-                unsafe { write_rows(lines, column..columns.min(column + SIDE), ending, columns, at, out) };
-            });
-        });
-    });
+    for_each(parts, |part| write(part, Product { columns, ending, out }));
     // SAFETY: the parts have all these values, and each has been written.
     unsafe { ys.set_len(rows * columns) };
     activate_rest(ending.activation, &mut ys);
     ys
+}
+
+/// Writes some rows of a product, in the columns of some strips of `right`, whose first column is the product's `first_column`.
+fn multiply(
+    lhs: &[f32],
+    depth: usize,
+    rows: Range<usize>,
+    right: &Right,
+    strips: Range<usize>,
+    first_column: usize,
+    product: Product,
+) {
+    let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
+    let Product { columns, ending, out } = product;
+    SCRATCH.with_borrow_mut(|pieces| {
+        let left = left(&lhs[rows.start * depth..rows.end * depth], depth, right.precision, pieces);
+        left.product(&tiles, right, strips, |tile, column, lines| {
+            let lines = &lines[..lines.len().min(rows.len() - tile * SIDE)];
+            let at = (rows.start + tile * SIDE) * columns;
+            let (start, end) = (first_column + column, first_column + right.columns.min(column + SIDE));
+            // SAFETY: these are columns of rows that the product has, and no other part has both.
+            unsafe { write_rows(lines, start..end, ending, columns, at, out) };
+        });
+    });
 }
 
 /// Splits the rows of a matrix of `columns` columns, as a left one.

@@ -3,12 +3,13 @@
 
 use super::fill::in_chunks;
 use super::patches::{Geometry, scatter};
-use super::tile_matrix::{Aligned, Right, left, pays};
+use super::share::threads;
+use super::tile_matrix::{Aligned, Unpacked, left, pays};
 use super::tiles::Tiles;
 use crate::Precision;
 use std::cell::RefCell;
 
-/// The least rows of the product that a thread computes at a time.
+/// Rows of the product that a thread computes at a time, unless there are few: so many that the weights pass by seldom.
 const ROWS: usize = 256;
 
 thread_local! {
@@ -33,8 +34,9 @@ pub(super) fn input_gradient<const N: usize>(
         let from = &weight[filter * patch..][..patch];
         to.iter_mut().zip(&places).for_each(|(to, place)| *to = from[*place]);
     });
-    let turned = Right::pack(precision, [filters, patch], &by_tap, 1, |filter| Some(filter * patch));
-    let (image_len, images) = (geometry.image_len(), ROWS.div_ceil(pixels));
+    let turned = Unpacked::new(precision, [filters, patch], &by_tap, 1, |filter| Some(filter * patch)).pack();
+    let rows = (geometry.batch * pixels).div_ceil(threads()).clamp(ROWS / 4, ROWS);
+    let (image_len, images) = (geometry.image_len(), rows.div_ceil(pixels));
     Some(in_chunks(geometry.batch * image_len, images * image_len, |number, input| {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let grad = &grad[number * images * pixels * filters..][..input.len() / image_len * pixels * filters];

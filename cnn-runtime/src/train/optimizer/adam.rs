@@ -69,6 +69,7 @@ impl Rule for Step {
         ("adam", [self.alpha, 1. - beta_1, 1. - beta_2, epsilon].map(Argument::from).into())
     }
 
+    #[inline(always)]
     fn update<T: Float>(&self, weights: &mut [T], gradients: &[T], slots: &mut [&mut [T]]) {
         let [first_moments, second_moments] = slots else { unreachable!("Adam has two slots") };
         let (alpha, epsilon) = (cast::<T>(self.alpha), cast::<T>(self.settings.epsilon));

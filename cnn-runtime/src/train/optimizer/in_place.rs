@@ -2,6 +2,7 @@
 
 use super::super::late::is_finite;
 use crate::gpu::{Argument, Gpu, Kernel, Work, write_to};
+use crate::kernels;
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use num_traits::Float;
 use rayon::prelude::*;
@@ -103,11 +104,13 @@ impl<R: Rule> InplaceOp1 for UpdateWithSlots<'_, R> {
 
 /// Lets threads share the elements; each is computed by itself, so their number changes no bit.
 fn in_pieces<T: Float + Send + Sync>(rule: &impl Rule, weights: &mut [T], gradients: &[T], slots: &mut [T]) {
-    const PIECE: usize = 16 * 1024;
+    const PIECE: usize = 4 * 1024;
     let mut slots: Vec<_> = slots.chunks_mut(weights.len().max(1)).map(|slot| slot.chunks_mut(PIECE)).collect();
     let mut next_of_slots = || slots.iter_mut().map(|pieces| pieces.next().expect("as long as the variable")).collect::<Vec<_>>();
     let pieces: Vec<_> = weights.chunks_mut(PIECE).zip(gradients.chunks(PIECE)).map(|(w, g)| (w, g, next_of_slots())).collect();
-    pieces.into_par_iter().for_each(|(weights, gradients, mut slots)| rule.update(weights, gradients, &mut slots));
+    pieces.into_par_iter().for_each(|(weights, gradients, mut slots)| {
+        kernels::arch().dispatch(|| rule.update(weights, gradients, &mut slots));
+    });
 }
 
 /// A setting in the type of the tensors.

@@ -57,6 +57,7 @@ impl Rule for SGD {
         }
     }
 
+    #[inline(always)]
     fn update<T: Float>(&self, weights: &mut [T], gradients: &[T], slots: &mut [&mut [T]]) {
         let (rate, momentum) = (cast::<T>(self.learning_rate), cast::<T>(self.momentum));
         let Some(velocities) = slots.first_mut() else {
