@@ -5,6 +5,7 @@ use crate::common::COMMON;
 use crate::custom;
 use crate::evaluate::{Parameters, constant_called, evaluate, is_in_capitals, misspelled};
 use crate::graph::Constants;
+use crate::offer::Offer;
 use crate::report::{Errors, Mistake, Problem, Result, code, spaced};
 use crate::suggest;
 use cnn_spec as spec;
@@ -47,6 +48,7 @@ pub fn bind(
 ) -> (Vec<Option<Filled>>, Option<Mistake>) {
     let mut binder = Binder { call, table, places: vec![None; table.len()], rest: Vec::new(), keyword: false };
     for argument in arguments {
+        Offer::in_argument(argument, table, parameters).into_iter().for_each(|offer| errors.offer(offer));
         if let Err(error) = binder.place(argument, &is_tensor) {
             errors.push(error);
         }

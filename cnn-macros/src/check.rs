@@ -16,6 +16,7 @@ use crate::evaluate;
 use crate::fallback::{Field, Sketch};
 use crate::graph::{self, Described, Edge, Graph, Node, Source, Step};
 use crate::names::Names;
+use crate::offer::{Known, Offer};
 use crate::report::{Errors, Problem, spaced};
 use crate::suggest;
 use cnn_spec as spec;
@@ -390,6 +391,7 @@ impl<'a> Checker<'a> {
             self.operands(call, target);
             let blocks: Vec<String> = self.blocks.iter().map(|block| block.name.to_string()).collect();
             self.errors.push(unknown_layer(call, &blocks).at(&call.layer));
+            self.offer(&call.layer, Vec::new());
             return None;
         }
         let operands = self.operands(call, target);
@@ -477,9 +479,17 @@ impl<'a> Checker<'a> {
                     .help(suggest::tensor(&name.to_string(), &self.scope.tensors())),
             };
             self.errors.push(problem.at(name));
+            self.offer(name, self.scope.tensors());
         }
         self.use_everything();
         None
+    }
+
+    /// Has editors offer what could stand in the place of `name`: layers, or, of lower case, blocks and these tensors.
+    fn offer(&mut self, name: &Ident, tensors: Vec<String>) {
+        let blocks = self.blocks.iter().map(|block| block.name.to_string()).collect();
+        let is_layer = name.to_string().starts_with(char::is_uppercase);
+        self.errors.offer(Offer::new(name, if is_layer { Known::Layers } else { Known::Bound { tensors, blocks } }));
     }
 
     /// Reports a layer that should have been applied to something, once.

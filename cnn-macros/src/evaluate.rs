@@ -23,7 +23,8 @@ impl Parameters {
         self.0.push((name, value));
     }
 
-    fn get(&self, name: &str) -> Option<&Written> {
+    /// What `name` stands for.
+    pub fn get(&self, name: &str) -> Option<&Written> {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 }

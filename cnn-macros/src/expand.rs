@@ -121,7 +121,7 @@ fn fields(graph: &Graph) -> TokenStream {
         let module = if matches!(layer.layer, Described::Model) { &[] } else { module.as_slice() };
         fields.extend(docs.by_ref().take(2));
         fields.extend([public.clone(), graph.name(layer).field.clone().into(), colon.clone()]);
-        fields.extend(module.iter().cloned().chain([layer.kind.clone().into(), comma.clone()]));
+        fields.extend(module.iter().cloned().chain([layer.of_runtime().into(), comma.clone()]));
     }
     fields
 }
@@ -173,9 +173,10 @@ fn call(name: &str, graph: &Graph) -> TokenStream {
 
 /// The layer as the rule book has it: `spec::Layer::Conv2D(spec::layers::Conv2D::new(32, [3, 3]).strides([2, 2]))`.
 ///
-/// The name of the layer, its arguments and their values keep their places in the source, so that editors can follow them.
+/// The name of the layer, its arguments and their values keep their places in the source, so that editors can follow them: the
+/// name here alone, as editors show everything that stands there.
 fn layer(layer: &Layer) -> TokenStream {
-    let kind = &layer.kind;
+    let (kind, variant) = (&layer.kind, layer.of_runtime());
     let no_constants = Constants::new();
     let (settings, constants) = match &layer.layer {
         Described::Known(layer) => (layer.settings(), &no_constants),
@@ -197,7 +198,7 @@ fn layer(layer: &Layer) -> TokenStream {
             methods.push(quote_spanned!(Span::mixed_site()=> .#method(#value)));
         }
     }
-    quote_spanned!(Span::mixed_site()=> spec::Layer::#kind(spec::layers::#kind::new(#(#required),*) #(#methods)*))
+    quote_spanned!(Span::mixed_site()=> spec::Layer::#variant(spec::layers::#kind::new(#(#required),*) #(#methods)*))
 }
 
 fn shape(shape: &Shape) -> TokenStream {

@@ -170,10 +170,18 @@ impl Layer {
 
     /// Its type.
     pub fn ty(&self) -> TokenStream {
-        let kind = &self.kind;
+        let kind = self.of_runtime();
         match self.layer {
             Described::Model => kind.to_token_stream(),
             _ => quote_spanned!(Span::mixed_site()=> ::cnn_runtime::layers::#kind),
+        }
+    }
+
+    /// Its type's name: without a place in the source, unless it is the user's own, which may not exist.
+    pub fn of_runtime(&self) -> Ident {
+        match self.layer {
+            Described::Model => self.kind.clone(),
+            _ => Ident::new(&self.kind.to_string(), Span::mixed_site()),
         }
     }
 }

@@ -12,6 +12,7 @@ mod expand;
 mod fallback;
 mod graph;
 mod names;
+mod offer;
 mod parse;
 mod report;
 mod suggest;

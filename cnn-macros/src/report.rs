@@ -1,5 +1,6 @@
 //! The collector of errors: every mistake found on the way, each on the tokens it is about.
 
+use crate::offer::Offer;
 #[cfg(test)]
 use proc_macro2::LineColumn;
 use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
@@ -183,6 +184,8 @@ pub struct Errors {
     withdrawn: HashSet<usize>,
     /// The blocks and loop turns being checked, outermost first.
     trace: Vec<String>,
+    /// What editors are to offer where names are not known.
+    offers: Vec<Offer>,
 }
 
 impl Errors {
@@ -212,6 +215,11 @@ impl Errors {
         self.withdrawn.insert(mistake);
     }
 
+    /// Adds what editors are to offer in the place of a name.
+    pub fn offer(&mut self, offer: Offer) {
+        self.offers.push(offer);
+    }
+
     /// How many have been added.
     pub fn len(&self) -> usize {
         self.mistakes.len()
@@ -222,9 +230,9 @@ impl Errors {
         self.mistakes.iter().enumerate().filter(|(number, _)| !self.withdrawn.contains(number)).map(|(_, mistake)| mistake)
     }
 
-    /// A `compile_error!` for each.
+    /// A `compile_error!` for each, and what editors are to offer.
     pub fn to_compile_errors(&self) -> TokenStream {
-        self.iter().map(Mistake::to_compile_error).collect()
+        self.offers.iter().map(Offer::to_code).chain(self.iter().map(Mistake::to_compile_error)).collect()
     }
 }
 

@@ -5,6 +5,7 @@ mod documents;
 mod fuzz;
 mod half_typed;
 mod mistakes;
+mod offers;
 
 use crate::compile;
 use crate::report::Errors;
@@ -248,7 +249,7 @@ fn what_only_the_compiler_knows_is_left_to_it() {
          spec::layers::Conv2D::new((2*F),[3,K]).padding(spec::Padding::Explicit([[PAD;2];2])),)};",
         "spec::Checked::of(&Self::__layer_1,[(\"i\",Some(spec::Shape::new([8,8,3])))])",
         "spec::Checked::of(&spec::Layer::Dense(spec::layers::Dense::new(10)),[(\"x\",Self::__node_1.shape())],)",
-        "iferror.is_about_element(\"kernel_size\",1usize){::cnn_runtime::spec::refuse(&error,\"\");}",
+        "iferror.is_about_element(\"kernel_size\",1usize){refuse(&error,\"\");}",
         "Result<::cnn_runtime::Model<Self>>{let()=Self::__check_1;let()=Self::__check_2;::cnn_runtime::Model::new(device,seed)}",
         "let()=Self::__check_1;let()=Self::__check_2;letinput=spec::Call",
         "calls:[input,conv2d,dense],shapes:[shape_8x8x3,Self::__node_1.shape_or_none(),Self::__node_2.shape_or_none(),],",

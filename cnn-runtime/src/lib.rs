@@ -17,6 +17,7 @@ mod kernels;
 pub mod layers;
 mod model;
 mod network;
+mod offered;
 mod pass;
 mod plan;
 mod precision;

@@ -1,6 +1,7 @@
 //! The arguments of layers: their names, defaults and kinds, and how values written in a model become Rust values.
 
-use crate::{Activation, Constraint, Dim, Initializer, Padding, Regularizer, Shape};
+use crate::activation::Activation;
+use crate::{Constraint, Dim, Initializer, Padding, Regularizer, Shape};
 use std::fmt;
 
 /// One argument of a layer.

@@ -1,9 +1,9 @@
 //! What a convolution is over any number of spatial axes: the rule that `Conv1D`, `Conv2D` and `Conv3D` share.
 
+use crate::activation::Activation;
 use crate::layer::image_of;
 use crate::{
-    Activation, At, Constraint, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding,
-    Text, rules,
+    At, Constraint, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding, Text, rules,
 };
 
 /// A convolution over `N` spatial axes: a filter bank that slides over each of `groups` of the channels.
@@ -132,7 +132,8 @@ macro_rules! convolution {
         axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
         input: $input:literal, shapes: $shapes:literal, $(fixed: $fixed:ident,)?
     }) => {
-        use crate::{Activation, Constraint, Convolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
+        use crate::activation::Activation;
+        use crate::{Constraint, Convolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
 
         $crate::layer::layer! {
             $(#[$doc])*

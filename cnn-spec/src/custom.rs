@@ -1,6 +1,7 @@
 //! A layer of a user's own in a network: what its rule, which this crate does not know, has inferred.
 
-use crate::{Activation, Argument, Checked, Inferred, Kind, Operand, Shape, ShapeError, rules};
+use crate::activation::Activation;
+use crate::{Argument, Checked, Inferred, Kind, Operand, Shape, ShapeError, rules};
 
 /// The rule of a user's own layer, its arguments known.
 pub type Rule = fn(&[Operand]) -> Result<Inferred, ShapeError>;

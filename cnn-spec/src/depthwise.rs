@@ -1,9 +1,9 @@
 //! What convolutions of single channels are: the rules that `DepthwiseConv1D`, `SeparableConv1D` and their siblings share.
 
+use crate::activation::Activation;
 use crate::layer::image_of;
 use crate::{
-    Activation, Constraint, Convolution, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError,
-    Sliding, rules,
+    Constraint, Convolution, Dim, Inferred, Initializer, Operand, Parameter, Parameters, Regularizer, ShapeError, Sliding, rules,
 };
 
 /// A convolution over `N` spatial axes in which each channel has `depth_multiplier` filters of its own.
@@ -141,7 +141,8 @@ macro_rules! depthwise_convolution {
         axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
         input: $input:literal, shapes: $shapes:literal, $(fixed: $fixed:ident,)?
     }) => {
-        use crate::{Activation, Constraint, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
+        use crate::activation::Activation;
+        use crate::{Constraint, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding};
 
         $crate::layer::layer! {
             $(#[$doc])*
@@ -231,10 +232,8 @@ macro_rules! separable_convolution {
         axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, padding: $padding:literal,
         input: $input:literal, shapes: $shapes:literal,
     }) => {
-        use crate::{
-            Activation, Constraint, Convolution, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer,
-            SeparableConvolution, ShapeError, Sliding,
-        };
+        use crate::activation::Activation;
+        use crate::{Constraint, Convolution, DepthwiseConvolution, Inferred, Initializer, Operand, Padding, Regularizer, SeparableConvolution, ShapeError, Sliding};
 
         $crate::layer::layer! {
             $(#[$doc])*

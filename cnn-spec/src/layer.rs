@@ -1,6 +1,7 @@
 //! What every layer has in common: the facts a rule infers, and the declarations that give a layer its arguments.
 
-use crate::{Activation, Dim, Parameters, Shape, Text};
+use crate::activation::Activation;
+use crate::{Dim, Parameters, Shape, Text};
 
 /// What follows from a layer's arguments and the shapes of its inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]

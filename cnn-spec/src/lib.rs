@@ -50,6 +50,7 @@ mod training;
 mod transposed;
 mod window;
 
+// In this crate it is `crate::activation::Activation`: rust-analyzer takes `crate::Activation` for the layer of `layers::*`.
 pub use activation::Activation;
 pub use argument::{Argument, Constant, FromValue, Kind, Refusal, Setting, Value};
 pub use axes::Axes;

@@ -1,6 +1,7 @@
 //! A network as a layer of another: what it takes, and what follows.
 
-use crate::{Activation, At, Dim, Graph, Inferred, Layer, Operand, Shape, ShapeError, Text};
+use crate::activation::Activation;
+use crate::{At, Dim, Graph, Inferred, Layer, Operand, Shape, ShapeError, Text};
 
 impl Graph {
     /// The most layers of a network that can be a layer of another one.

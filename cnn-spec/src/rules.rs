@@ -1,7 +1,8 @@
 //! The rules several layers share, and a layer of one's own may: how many tensors, of which rank, and sizes that must not be 0.
 
+use crate::activation::Activation;
 use crate::error::is_same;
-use crate::{Activation, At, Custom, Dim, Inferred, Layer, Operand, Shape, ShapeError, Text};
+use crate::{At, Custom, Dim, Inferred, Layer, Operand, Shape, ShapeError, Text};
 
 /// The one tensor a layer takes.
 ///

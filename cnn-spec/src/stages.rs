@@ -4,7 +4,8 @@
 //! normalisation, a sum with another branch or an activation, can be done before it is written: a normalisation by known
 //! statistics even goes into the weights (Jacob et al., 2018, section 3.2).
 
-use crate::{Activation, Graph, Layer, ReLU};
+use crate::activation::Activation;
+use crate::{Graph, Layer, ReLU};
 
 /// A layer, and those after it that change its values on their way out: first the normalisation, then the sum, then the
 /// activation.

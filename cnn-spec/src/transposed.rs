@@ -4,11 +4,12 @@
 //! `(N − 1)·S + F` cells. Padding takes cells away from both ends, `output_padding` adds some at the end. It is the gradient of
 //! a convolution by its input (Dumoulin & Visin, 2016).
 
+use crate::activation::Activation;
 use crate::layer::{height_and_width, image_of};
 use crate::window::described;
 use crate::{
-    Activation, At, Constraint, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, Regularizer,
-    ShapeError, Sliding, Text, rules,
+    At, Constraint, Dim, Inferred, Initializer, Operand, Padding, Parameter, Parameters, Reach, Regularizer, ShapeError, Sliding,
+    Text, rules,
 };
 
 /// A transposed convolution over `N` spatial axes.
@@ -202,9 +203,8 @@ macro_rules! transposed_convolution {
         axes: $axes:literal, ones: $ones:expr, kernel: $kernel:literal, of: $of:literal,
         input: $input:literal, shapes: $shapes:literal,
     }) => {
-        use crate::{
-            Activation, Constraint, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding, TransposedConvolution,
-        };
+        use crate::activation::Activation;
+        use crate::{Constraint, Inferred, Initializer, Operand, Padding, Regularizer, ShapeError, Sliding, TransposedConvolution};
 
         $crate::layer::layer! {
             $(#[$doc])*

@@ -222,7 +222,7 @@ fn body(model: &TokenStream, graph: &Graph, index: usize, check: &Check) -> Toke
     let otherwise = refuse(&check.otherwise, place);
     quote_spanned! {Span::mixed_site()=>
         {
-            use ::cnn_runtime::spec;
+            use ::cnn_runtime::spec::{self, refuse};
             if let Some(error) = #model::#name.error() {
                 let error = error.after(#tensor, &[#(#way),*]);
                 #(#blamed)*
@@ -237,11 +237,11 @@ fn refuse(tokens: &TokenStream, place: &str) -> TokenStream {
     let spans: Vec<Span> = tokens.clone().into_iter().map(|token| token.span()).collect();
     let at = |span: Option<&Span>| span.copied().unwrap_or_else(Span::call_site);
     let (first, last) = (at(spans.first()), at(spans.last()));
-    let path = quote_spanned!(first=> ::cnn_runtime::spec::refuse);
+    let function = Ident::new("refuse", first);
     let mut arguments = Group::new(Delimiter::Parenthesis, quote_spanned!(Span::mixed_site()=> &error, #place));
     arguments.set_span(last);
     let arguments = TokenTree::from(arguments);
-    quote_spanned!(Span::mixed_site()=> #path #arguments;)
+    quote_spanned!(Span::mixed_site()=> #function #arguments;)
 }
 
 /// The layers on the way to the first input of node `index`, with their shapes.

@@ -229,10 +229,15 @@ impl<'a> Writer<'a> {
         match &scope.layers {
             Some(parameters) => parameters[&layer].to_token_stream(),
             None => {
-                let field = &self.graph.name(&self.graph.layers[layer]).field;
+                let field = self.field(layer);
                 quote_spanned!(Span::mixed_site()=> self.#field)
             }
         }
+    }
+
+    /// The field of a layer. It has no place in the source, where its declaration is to be found.
+    fn field(&self, layer: usize) -> Ident {
+        Ident::new(&self.graph.name(&self.graph.layers[layer]).field.to_string(), Span::mixed_site())
     }
 
     /// The statements of a block in the place of its call.
@@ -286,10 +291,7 @@ impl<'a> Writer<'a> {
             references.extend((index > 0).then(|| comma.clone()));
             match &scope.layers {
                 Some(parameters) => references.extend([TokenTree::from(parameters[layer].clone())]),
-                None => {
-                    let field = &self.graph.name(&self.graph.layers[*layer]).field;
-                    references.extend(of_self.iter().cloned().chain([field.clone().into()]));
-                }
+                None => references.extend(of_self.iter().cloned().chain([self.field(*layer).into()])),
             }
         }
         if layers.len() == 1 { references } else { TokenTree::from(Group::new(Delimiter::Parenthesis, references)).into() }

@@ -7,7 +7,7 @@ layer! {
     /// An activation function as a layer, as Keras' `Activation("relu")`.
     Activation "activation" {
         /// The function.
-        activation: crate::Activation,
+        activation: crate::activation::Activation,
         ;
     }
 }

@@ -1,9 +1,9 @@
 //! `Dense`: every output weighs every input.
 
+use crate::activation::Activation;
 use crate::layer::layer;
 use crate::{
-    Activation, At, Constraint, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Regularizer, Shape, ShapeError,
-    Text, rules,
+    At, Constraint, Inferred, Initializer, Operand, Parameter, Parameters, Reach, Regularizer, Shape, ShapeError, Text, rules,
 };
 
 layer! {

@@ -1,8 +1,9 @@
 //! `Softmax`: values become probabilities.
 
+use crate::activation::Activation;
 use crate::axes::axis;
 use crate::layer::layer;
-use crate::{Activation, At, Inferred, Operand, Reach, ShapeError, rules};
+use crate::{At, Inferred, Operand, Reach, ShapeError, rules};
 
 layer! {
     /// `e^{xᵢ} / Σ e^{xⱼ}` along one axis, as Keras' `Softmax`.
