@@ -181,9 +181,16 @@ impl Layer {
     pub fn of_runtime(&self) -> Ident {
         match self.layer {
             Described::Model => self.kind.clone(),
-            _ => Ident::new(&self.kind.to_string(), Span::mixed_site()),
+            _ => out_of_place(&self.kind),
         }
     }
+}
+
+/// `name` without its place in the source, where editors then find only the others that have it.
+pub fn out_of_place(name: &Ident) -> Ident {
+    let mut name = name.clone();
+    name.set_span(Span::mixed_site());
+    name
 }
 
 impl Graph {

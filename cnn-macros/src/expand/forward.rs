@@ -1,7 +1,7 @@
 //! `forward`: the statements of the model. A block that is called several times with the same layers in it is a function.
 
 use super::docs;
-use crate::graph::{Block, Described, Graph, Source, Step};
+use crate::graph::{Block, Described, Graph, Source, Step, out_of_place};
 use crate::names::snake;
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -235,9 +235,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The field of a layer. It has no place in the source, where its declaration is to be found.
+    /// The field of a layer, whose declaration alone is to be found in the source.
     fn field(&self, layer: usize) -> Ident {
-        Ident::new(&self.graph.name(&self.graph.layers[layer]).field.to_string(), Span::mixed_site())
+        out_of_place(&self.graph.name(&self.graph.layers[layer]).field)
     }
 
     /// The statements of a block in the place of its call.
