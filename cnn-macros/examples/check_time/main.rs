@@ -1,8 +1,9 @@
 //! What a network in `model!` costs in `cargo check`, beside the same network written by hand for candle.
 //!
 //! `cargo run -p cnn-macros --example check_time` writes the programs beside this file into a crate of their own under
-//! `target/check_time`, in the profile that every new crate has: the macro is not optimised. It checks each program after three
-//! kinds of change, all programs in turn, and prints the least time of each. A number after `--` says how often.
+//! `target/`, in the profile that every new crate has, where the macro is not optimised, and in another as README has
+//! it, where it is. It checks each program after three kinds of change, all programs in turn, and prints the least time of each.
+//! A number after `--` says how often.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,10 @@ const PAIRS: [(&str, [&str; 2]); 3] = [
     ("ResNet-50", [include_str!("resnet50_by_hand.rs"), include_str!("resnet50_in_model.rs")]),
     ("DenseNet-121", [include_str!("densenet121_by_hand.rs"), include_str!("densenet121_in_model.rs")]),
 ];
+
+/// What a crate's manifest may end in.
+const PROFILES: [(&str, &str); 2] =
+    [("the profile of a new crate", ""), ("README's profile", "\n[profile.dev.package.\"*\"]\nopt-level = 3\n")];
 
 const CHANGES: [(&str, Change); 3] =
     [("the program", Change::Program), ("the network", Change::Network), ("everything", Change::Everything)];
@@ -33,23 +38,13 @@ enum Change {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rounds: usize = env::args().nth(1).map_or(Ok(10), |rounds| rounds.parse())?;
-    let programs = Programs::new()?;
-    println!("building what the programs depend on, and checking each {rounds} times");
-    programs.check(None)?;
-    println!("\n{:14} {:12} {:>8} {:>8} {:>6}", "network", "changed", "by hand", "model!", "ratio");
-    for (changed, change) in CHANGES {
-        let mut best = [[Duration::MAX; 2]; PAIRS.len()];
-        for round in 1..=rounds {
-            for (pair, best) in best.iter_mut().enumerate() {
-                for (side, best) in best.iter_mut().enumerate() {
-                    *best = programs.time(pair, side, change, round)?.min(*best);
-                }
-            }
-        }
-        for ((network, _), [by_hand, model]) in PAIRS.iter().zip(best) {
-            let ratio = model.as_secs_f64() / by_hand.as_secs_f64();
-            println!("{network:14} {changed:12} {:>5} ms {:>5} ms {ratio:>6.2}", by_hand.as_millis(), model.as_millis());
-        }
+    for (number, (name, profile)) in PROFILES.iter().enumerate() {
+        let programs = Programs::new(&format!("check_time_{number}"), profile)?;
+        println!("in {name}, building what the programs depend on, and checking each {rounds} times");
+        programs.check(None)?;
+        println!("\n{:14} {:12} {:>8} {:>8} {:>6}", "network", "changed", "by hand", "model!", "ratio");
+        CHANGES.iter().try_for_each(|(changed, change)| programs.compare(changed, *change, rounds))?;
+        println!();
     }
     Ok(())
 }
@@ -60,15 +55,15 @@ struct Programs {
 }
 
 impl Programs {
-    fn new() -> Result<Self, Box<dyn Error>> {
+    fn new(folder: &str, profile: &str) -> Result<Self, Box<dyn Error>> {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("this crate is part of a workspace")?;
-        let directory = workspace.join("target/check_time");
+        let directory = workspace.join("target").join(folder);
         fs::create_dir_all(directory.join("src/bin"))?;
         fs::copy(workspace.join("Cargo.lock"), directory.join("Cargo.lock"))?;
         let runtime = workspace.join("cnn-runtime");
         let manifest = format!(
             "[package]\nname = \"programs\"\nedition = \"2024\"\n\n[dependencies]\ncandle-core = \"0.11.1\"\n\
-             candle-nn = \"0.11.1\"\ncnn-runtime = {{ path = {runtime:?} }}\n\n[workspace]\n"
+             candle-nn = \"0.11.1\"\ncnn-runtime = {{ path = {runtime:?} }}\n\n[workspace]\n{profile}"
         );
         fs::write(directory.join("Cargo.toml"), manifest)?;
         let programs = Self { directory };
@@ -82,6 +77,23 @@ impl Programs {
 
     fn file(&self, pair: usize, side: usize) -> PathBuf {
         self.directory.join("src/bin").join(name(pair, side) + ".rs")
+    }
+
+    /// Prints the least time that each network takes after a change, by hand and in `model!`.
+    fn compare(&self, changed: &str, change: Change, rounds: usize) -> Result<(), Box<dyn Error>> {
+        let mut best = [[Duration::MAX; 2]; PAIRS.len()];
+        for round in 1..=rounds {
+            for (pair, best) in best.iter_mut().enumerate() {
+                for (side, best) in best.iter_mut().enumerate() {
+                    *best = self.time(pair, side, change, round)?.min(*best);
+                }
+            }
+        }
+        for ((network, _), [by_hand, model]) in PAIRS.iter().zip(best) {
+            let ratio = model.as_secs_f64() / by_hand.as_secs_f64();
+            println!("{network:14} {changed:12} {:>5} ms {:>5} ms {ratio:>6.2}", by_hand.as_millis(), model.as_millis());
+        }
+        Ok(())
     }
 
     /// How long it takes to check a program after a change, which differs from round to round.
