@@ -4,8 +4,8 @@
 
 Run it from the project's root after `cargo build --release --example throughput`, with the Python that has the other
 frameworks. `PEERS.py FRAMEWORK MODEL MODE --batch N --seconds S` is to train (`MODE` is `train`) or run (`infer`) a network
-and to print one line of JSON with its `images_per_second`, as `examples/throughput.rs` does. `first` and `scaling` need no
-peers. Absolute figures drift on a machine that does something else as well; ratios of runs that follow each other do less.
+and to print one line of JSON with its `images_per_second`, as `examples/throughput.rs` does; `benches/pytorch.py` is one for
+PyTorch. `first` and `scaling` need no peers. Absolute figures drift on a machine that does something else as well; ratios of runs that follow each other do less.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-NETWORKS = {"lecture": 128, "vgg": 64, "resnet20": 128}
+NETWORKS = {"lecture": 128, "vgg": 64, "resnet20": 128, "resnet50": 64}
 TRAINERS = "torch,torch-cl,torch-compile,torch-cl-compile,keras-tensorflow,keras-torch"
 PREDICTORS = "ort,openvino,torch-cl"
 LARGE = 1024
@@ -96,7 +96,7 @@ class Bench:
 
     def infer(self):
         batches = [(network, each) for network, batch in self.batches() for each in (batch, 1)]
-        self.rates("infer", self.arguments.predictors.split(","), batches)
+        self.rates("infer", self.arguments.predictors.split(","), list(dict.fromkeys(batches)))
 
     def memory(self):
         """The most memory of a training process; what the network takes is that less the same process' at batch 1."""
@@ -145,14 +145,15 @@ class Bench:
                 row(network, mode, batch, *(f"{median(found):,.0f}" for found in rates.values()), f"{median(ratios):.2f}", had)
 
     def batches(self):
-        return [(network, NETWORKS[network]) for network in self.arguments.networks.split(",")]
+        named = [network.split(":") for network in self.arguments.networks.split(",")]
+        return [(network, int(batch[0]) if batch else NETWORKS[network]) for network, *batch in named]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", choices=["train", "infer", "memory", "first", "scaling"])
     parser.add_argument("--peers", metavar="PEERS.py", help="the program that runs the other frameworks")
-    parser.add_argument("--networks", default=",".join(NETWORKS))
+    parser.add_argument("--networks", default="lecture,vgg,resnet20", help="each with `:BATCH` if it is another than its own")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", default="3")
     parser.add_argument("--trainers", default=TRAINERS, help="peers of `train`")

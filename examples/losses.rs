@@ -78,6 +78,7 @@ fn main() -> Result<()> {
 fn train<N: Network>(mut model: Model<N>, arguments: &Arguments) -> Result<()> {
     let (steps, batch) = (arguments.steps as usize, arguments.batch as usize);
     let data = images(steps * batch)?;
+    model.set_precision(Precision::F32);
     model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]);
     for step in 0..steps {
         let indices: Vec<usize> = (step * batch..(step + 1) * batch).collect();

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, ValueEnum};
 use cnn_runtime::candle_nn::{self, Module, Optimizer as _, VarBuilder, VarMap};
 use cnn_runtime::prelude::*;
+use cnn_runtime::zoo;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -99,7 +100,7 @@ struct Arguments {
     #[arg(long, value_enum)]
     device: Option<Processor>,
 
-    /// Images in a batch [default: 64 for vgg, 128 for the others]
+    /// Images in a batch [default: 64 for vgg and resnet50, 128 for the others]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
 
@@ -137,6 +138,9 @@ enum Yardstick {
     Vgg,
     #[value(name = "resnet20")]
     ResNet20,
+    /// The zoo's, of 224×224 images
+    #[value(name = "resnet50")]
+    ResNet50,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -161,6 +165,7 @@ fn main() -> Result<()> {
         Yardstick::Lecture => (128, [28, 28, 1]),
         Yardstick::Vgg => (64, [32, 32, 3]),
         Yardstick::ResNet20 => (128, [32, 32, 3]),
+        Yardstick::ResNet50 => (64, [224, 224, 3]),
     };
     let default_batch = if arguments.mode == Mode::First { 1 } else { default_batch };
     let batch = arguments.batch.unwrap_or(default_batch) as usize;
@@ -177,9 +182,12 @@ fn main() -> Result<()> {
         (Framework::Cnn, Yardstick::Lecture) => ours(Lecture::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Cnn, Yardstick::Vgg) => ours(Vgg::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Cnn, Yardstick::ResNet20) => ours(ResNet20::new(&device, Seed(42))?, &arguments, images, labels)?,
+        (Framework::Cnn, Yardstick::ResNet50) => ours(zoo::ResNet50::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Candle, Yardstick::Lecture) => candles(lecture_in_candle, &arguments, images, labels)?,
         (Framework::Candle, Yardstick::Vgg) => candles(vgg_in_candle, &arguments, images, labels)?,
-        (Framework::Candle, Yardstick::ResNet20) => refuse("`resnet20` is not written in candle's own layers here"),
+        (Framework::Candle, Yardstick::ResNet20 | Yardstick::ResNet50) => {
+            refuse("residual networks are not written in candle's own layers here")
+        }
     };
     let measured = if arguments.mode == Mode::First {
         step()?;

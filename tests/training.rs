@@ -73,12 +73,23 @@ impl Reference {
 
     /// The network with the weights that every run starts from.
     fn model<N: Network>(&self) -> Result<Model<N>> {
-        let model = Model::<N>::new(&device(), Seed(1))?;
+        let model = in_full::<N>(&device(), 1)?;
         for (name, variable) in model.variables() {
             variable.set(&self.tensors[&format!("initial/{name}")])?;
         }
         Ok(model)
     }
+}
+
+/// A new model that multiplies with all bits, so that what it finds is comparable wherever it runs.
+fn in_full<N: Network>(device: &Device, seed: u64) -> Result<Model<N>> {
+    let mut model = Model::<N>::new(device, Seed(seed))?;
+    model.set_precision(Precision::F32);
+    Ok(model)
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f64>> {
+    Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
 fn numbers(values: &serde_json::Value) -> Vec<f64> {
@@ -95,7 +106,6 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64]) {
 
 /// Compares every weight and running statistic with those after a run.
 fn assert_trained<N: Network>(run: &str, model: &Model<N>, reference: &Reference) -> Result<()> {
-    let values = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
     let expected = reference.tensors.keys().filter(|name| name.starts_with(&format!("{run}/"))).count();
     assert_eq!(model.variables().len(), expected);
     for (name, variable) in model.variables() {
@@ -193,7 +203,7 @@ model! {
 
 /// The variables of a new model after some steps.
 fn trained<N: Network>() -> Result<Vec<Vec<f32>>> {
-    let mut model = Model::<N>::new(&device(), Seed(3))?;
+    let mut model = in_full::<N>(&device(), 3)?;
     model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
     let xs = Tensor::arange(0f32, 8. * 84., &device())?.sin()?.reshape((8, 6, 7, 2))?;
     let labels = Tensor::from_iter((0..8u32).map(|index| index % 3), &device())?;
@@ -206,5 +216,29 @@ fn trained<N: Network>() -> Result<Vec<Vec<f32>>> {
 #[test]
 fn a_rectifier_in_the_pass_before_it_changes_no_bit() -> Result<()> {
     assert_eq!(trained::<Rectified>()?, trained::<Activated>()?);
+    Ok(())
+}
+
+#[test]
+fn a_checkpoint_goes_from_one_device_to_another() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a place for the file");
+    let images = Tensor::arange(0f32, 8. * 84., &Device::Cpu)?.sin()?.reshape((8, 6, 7, 2))?;
+    let labels = Tensor::from_iter((0..8u32).map(|index| index % 3), &Device::Cpu)?;
+    for [from, to] in [[device(), Device::Cpu], [Device::Cpu, device()]] {
+        let mut trained = in_full::<Net>(&from, 3)?;
+        trained.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
+        trained.train_on_batch(&images.to_device(&from)?, &labels.to_device(&from)?)?;
+        let checkpoint = folder.path().join("net.safetensors");
+        trained.save(&checkpoint)?;
+
+        let mut loaded = in_full::<Net>(&to, 4)?;
+        loaded.load(&checkpoint)?;
+        for ((name, expected), (_, found)) in trained.variables().iter().zip(loaded.variables()) {
+            assert!(found.device().same_device(&to));
+            assert_eq!(values(found)?, values(expected)?, "{name}");
+        }
+        let predicted = |model: &Model<Net>, on: &Device| values(&model.predict(&images.to_device(on)?)?);
+        assert_close("predictions", &predicted(&loaded, &to)?, &predicted(&trained, &from)?);
+    }
     Ok(())
 }
