@@ -24,6 +24,10 @@ PREDICTORS = "ort,openvino,torch-cl"
 LARGE = 1024
 
 
+class Failed(Exception):
+    """A program gave no figure."""
+
+
 def run(command, **variables):
     """The line of JSON of a program, the most memory it had in MB, the milliseconds from its start to that line, and how many
     processors it had on average: fewer than its threads means that something else was running."""
@@ -40,7 +44,7 @@ def run(command, **variables):
         process.returncode = os.waitstatus_to_exitcode(status)
         if found is None:
             errors.seek(0)
-            sys.exit(f"no figure from {shlex.join(command)}\n{errors.read()[-1500:]}")
+            raise Failed(f"no figure from {shlex.join(command)}\n{errors.read()[-1500:]}")
     processors = (usage.ru_utime + usage.ru_stime) / (time.perf_counter() - start)
     return found, usage.ru_maxrss / 1e3, elapsed, processors
 
@@ -76,20 +80,24 @@ class Bench:
         return run([sys.executable, a.peers] + tail)
 
     def rates(self, mode, peers, batches):
-        """Images a second; each ratio is that of a run of ours and the run of the peer after it."""
+        """Images a second; each ratio is that of a run of ours and the run of the peer after it. A peer that fails has none."""
         header(f"Images a second, {mode}:", "network", "batch", "ours", *peers, "ours / best")
         for network, batch in batches:
             ours, theirs, ratios = [], {peer: [] for peer in peers}, {peer: [] for peer in peers}
             for _ in range(self.arguments.rounds):
                 for peer in peers:
                     mine = self.ours(network, mode, batch)[0]["images_per_second"]
-                    other = self.peer(peer, network, mode, batch)[0]["images_per_second"]
                     ours.append(mine)
+                    try:
+                        other = self.peer(peer, network, mode, batch)[0]["images_per_second"]
+                    except Failed as failure:
+                        print(failure, file=sys.stderr)
+                        continue
                     theirs[peer].append(other)
                     ratios[peer].append(mine / other)
-            cells = [f"{median(theirs[peer]):,.0f} ({median(ratios[peer]):.2f})" for peer in peers]
-            worst = min(median(found) for found in ratios.values())
-            row(network, batch, f"{median(ours):,.0f}", *cells, f"**{worst:.2f}**")
+            cells = [f"{median(theirs[peer]):,.0f} ({median(ratios[peer]):.2f})" if theirs[peer] else "–" for peer in peers]
+            worst = min((median(found) for found in ratios.values() if found), default=None)
+            row(network, batch, f"{median(ours):,.0f}", *cells, f"**{worst:.2f}**" if worst else "–")
 
     def train(self):
         self.rates("train", self.arguments.trainers.split(","), self.batches())
@@ -160,8 +168,11 @@ def main():
     parser.add_argument("--predictors", default=PREDICTORS, help="peers of `infer`")
     parser.add_argument("--ours", default="target/release/examples/throughput", help="this project's program")
     bench = Bench(parser.parse_args())
-    for table in bench.arguments.tables:
-        getattr(bench, table)()
+    try:
+        for table in bench.arguments.tables:
+            getattr(bench, table)()
+    except Failed as failure:
+        sys.exit(str(failure))
 
 
 main()

@@ -6,7 +6,7 @@
 use crate::ast::{Argument, Written};
 use crate::common::COMMON;
 use crate::evaluate::{Parameters, is_in_capitals};
-use cnn_spec as spec;
+use cnn_spec::{self as spec, Kind};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use std::collections::BTreeSet;
@@ -37,10 +37,10 @@ impl Offer {
     /// become a name or a word and is no parameter.
     pub fn in_argument(argument: &Argument, table: &[spec::Argument], parameters: &Parameters) -> Option<Self> {
         let Argument { keyword, given } = argument;
+        // A parameter has a value by now, but is still what is written.
+        let is_open = |name: &Ident| !is_in_capitals(&name.to_string()) && parameters.get(&name.to_string()).is_none();
         let value = || match &given.written {
-            Written::Name(name) if !is_in_capitals(name) && parameters.get(name).is_none() => {
-                syn::parse2(given.tokens.clone()).ok()
-            }
+            Written::Name(_) => syn::parse2::<Ident>(given.tokens.clone()).ok().filter(is_open),
             _ => None,
         };
         let called = |name: &Ident| table.iter().find(|argument| argument.is_called(&name.to_string()));
@@ -48,6 +48,7 @@ impl Offer {
         let (name, names, words): (Ident, Vec<_>, Vec<_>) = match (keyword, keyword.as_ref().and_then(called)) {
             (Some(_), Some(argument)) => (value()?, Vec::new(), argument.kind.words().to_vec()),
             (Some(keyword), None) => (keyword.clone(), names(), Vec::new()),
+            (None, _) if table.first().is_some_and(|first| first.kind == Kind::Layer) => return None,
             (None, _) => {
                 let all = table.iter().flat_map(|argument| argument.kind.words().iter().map(move |word| (argument, *word)));
                 let bare = all.filter(|(argument, word)| argument.takes_bare(word)).map(|(_, word)| word);
@@ -55,7 +56,8 @@ impl Offer {
             }
         };
         let is_any = !names.is_empty() || !words.is_empty();
-        (is_any && !words.iter().any(|word| name == word)).then(|| Self::new(&name, Known::Arguments { names, words }))
+        (is_any && !words.iter().any(|word| name.to_string().eq_ignore_ascii_case(word)))
+            .then(|| Self::new(&name, Known::Arguments { names, words }))
     }
 
     /// The name among those that are known.
@@ -86,10 +88,15 @@ fn listed(names: &[impl AsRef<str>]) -> BTreeSet<Ident> {
 /// A module of nothing but constants of these types and names: editors show the one beside the other.
 fn module(constants: &[(&str, BTreeSet<Ident>)]) -> TokenStream {
     let types: Vec<Ident> = constants.iter().map(|(ty, _)| Ident::new(ty, Span::mixed_site())).collect();
-    let constants = types.iter().zip(constants).map(|(ty, (_, names))| {
-        let names = names.iter();
-        quote_spanned!(Span::mixed_site()=> #(pub const #names: of::#ty = of::#ty;)*)
-    });
+    let mut taken = BTreeSet::new();
+    let constants: Vec<TokenStream> = types
+        .iter()
+        .zip(constants)
+        .map(|(ty, (_, names))| {
+            let names = names.iter().filter(|name| taken.insert(*name)).collect::<Vec<_>>();
+            quote_spanned!(Span::mixed_site()=> #(pub const #names: of::#ty = of::#ty;)*)
+        })
+        .collect();
     quote_spanned! {Span::mixed_site()=>
         mod known {
             mod of { #(pub struct #types;)* }

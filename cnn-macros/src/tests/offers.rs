@@ -47,7 +47,11 @@ fn names_that_are_not_known_stand_among_those_that_are() {
 
 #[test]
 fn nothing_is_offered_in_the_place_of_what_is_known() {
-    let block = "block stem(filters, size = 3)(x) { Conv2D(filters, size, same, activation=relu, use_bias=False)(x) }";
-    let body = "i = Input(8, 8, 3); x = stem(FILTERS)(i); x = Resizing(4, 4, nearest, frozen)(x); x = Dense(CLASSES, relu)(x);";
-    assert!(offers(block, body).is_empty());
+    let blocks = "
+        block stem(filters, size = 3)(x) { Conv2D(filters, size, same, activation=relu, use_bias=False)(x) }
+        block words(act = relu, pad = same)(x) { Conv2D(4, 3, act, padding=pad)(Conv2D(4, 3, padding=Same, activation=act)(x)) }";
+    let body =
+        "i = Input(8, 8, 3); x = words(elu)(stem(FILTERS)(i)); x = Resizing(4, 4, nearest, frozen)(x); x = Custom(Twice)(x);
+        x = Dense(CLASSES, relu)(x);";
+    assert_eq!(offers(blocks, body), Vec::<String>::new());
 }

@@ -243,8 +243,8 @@ impl TileConv {
         // How sums are cut follows from the shapes alone.
         let slabs = self.slabs((self.geometry.batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS));
         let (strips, columns) = (self.filters.div_ceil(SIDE), self.window(SIDE));
-        // Of several slabs each thread has some; of one, each has some filters.
-        let at_once = if slabs.len() == 1 { strips.div_ceil(threads()).next_multiple_of(2) } else { strips };
+        // Of several slabs each thread has some; of one, each has some filters, not so few that splitting it again costs more.
+        let at_once = if slabs.len() == 1 { strips.div_ceil(threads()).max(4).next_multiple_of(2) } else { strips };
         let rows = strips * SIDE;
         let Gradients { weight, bias, .. } = sum_over_pieces(slabs.len(), [rows * columns, self.filters], None, |numbers, _| {
             let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);

@@ -228,7 +228,7 @@ pub(super) fn pays(rows: usize, depth: usize, columns: usize) -> bool {
     fills(rows, depth) && rows * depth * columns >= PRODUCTS
 }
 
-/// The least rows that a thread computes, unless there are fewer.
+/// Rows that a thread computes at a time where threads do not share the columns.
 const ROWS: usize = 128;
 
 /// Whether threads share the columns of a product, of which there are so many strips, and not its rows.
