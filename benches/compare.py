@@ -153,15 +153,25 @@ class Bench:
                 row(network, mode, batch, *(f"{median(found):,.0f}" for found in rates.values()), f"{median(ratios):.2f}", had)
 
     def batches(self):
-        named = [network.split(":") for network in self.arguments.networks.split(",")]
-        return [(network, int(batch[0]) if batch else NETWORKS[network]) for network, *batch in named]
+        return self.arguments.networks
+
+
+def networks(text):
+    """The networks of a list such as `lecture,vgg:1024`, each with its batch."""
+    found = []
+    for named in text.split(","):
+        network, _, batch = named.partition(":")
+        if network not in NETWORKS or not (batch or "1").isdecimal() or batch == "0":
+            raise argparse.ArgumentTypeError(f"`{named}` is none of {', '.join(NETWORKS)}, with `:BATCH` if it is another")
+        found.append((network, int(batch or NETWORKS[network])))
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", choices=["train", "infer", "memory", "first", "scaling"])
     parser.add_argument("--peers", metavar="PEERS.py", help="the program that runs the other frameworks")
-    parser.add_argument("--networks", default="lecture,vgg,resnet20", help="each with `:BATCH` if it is another than its own")
+    parser.add_argument("--networks", type=networks, default="lecture,vgg,resnet20", help="each with `:BATCH` if it is another than its own")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", default="3")
     parser.add_argument("--trainers", default=TRAINERS, help="peers of `train`")

@@ -128,12 +128,19 @@ def measure(step, batch, seconds, finish):
     return statistics.median(rates)
 
 
+def positive(text):
+    """A number of images."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number of images")
+    return int(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peer", metavar="torch[-cl][-compile][-tf32|-bf16][-cuda]")
     parser.add_argument("network", choices=SHAPES)
     parser.add_argument("mode", choices=["train", "infer"])
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=positive, default=128)
     parser.add_argument("--seconds", type=float, default=3)
     arguments = parser.parse_args()
     name, *how = arguments.peer.split("-")

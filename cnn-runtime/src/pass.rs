@@ -2,6 +2,7 @@
 
 use crate::{Precision, kernels, layers};
 use candle_core::Tensor;
+use scopeguard::guard;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,19 +17,13 @@ pub(crate) fn in_pool<R: Send>(xs: &Tensor, largest: Option<usize>, work: impl F
     const LARGE: usize = 4 << 20;
     /// Threads that stay awake: of more, few have a part of a layer so small that waking one takes as long.
     const AWAKE: usize = 4;
-    struct Done<'a>(&'a AtomicBool);
-    impl Drop for Done<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Release);
-        }
-    }
     let batch = xs.dims().first().copied().unwrap_or(1);
     if !xs.device().is_cpu() || largest.is_none_or(|largest| largest.saturating_mul(batch) > LARGE) {
         return work();
     }
     let (is_done, precision) = (AtomicBool::new(false), Precision::current());
     rayon::scope(|scope| {
-        let _done = Done(&is_done);
+        let _done = guard(&is_done, |is_done| is_done.store(true, Ordering::Release));
         let this = rayon::current_thread_index();
         for _ in 1..rayon::current_num_threads().min(AWAKE) {
             let is_done = &is_done;

@@ -1,5 +1,6 @@
 //! How precisely a network multiplies.
 
+use scopeguard::guard;
 use std::cell::Cell;
 
 /// How precisely the products of convolutions and dense layers are computed.
@@ -26,13 +27,7 @@ thread_local! {
 impl Precision {
     /// Runs `pass`, whose operations, and later their gradients, are computed at this precision.
     pub(crate) fn during<R>(self, pass: impl FnOnce() -> R) -> R {
-        struct Restore(Precision);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                CURRENT.set(self.0);
-            }
-        }
-        let _restore = Restore(CURRENT.replace(self));
+        let _restore = guard(CURRENT.replace(self), |before| CURRENT.set(before));
         pass()
     }
 

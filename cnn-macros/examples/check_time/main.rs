@@ -37,7 +37,8 @@ enum Change {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let rounds: usize = env::args().nth(1).map_or(Ok(10), |rounds| rounds.parse())?;
+    let rounds = env::args().nth(1).unwrap_or_else(|| "10".into());
+    let rounds: usize = rounds.parse().ok().filter(|rounds| *rounds > 0).ok_or(format!("`{rounds}` is no number of rounds"))?;
     for (number, (name, profile)) in PROFILES.iter().enumerate() {
         let programs = Programs::new(&format!("check_time_{number}"), profile)?;
         println!("in {name}, building what the programs depend on, and checking each {rounds} times");

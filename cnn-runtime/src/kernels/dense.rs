@@ -137,3 +137,48 @@ impl Weighted for Dense {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::share::alone;
+    use crate::kernels::weighted::backward_of_all;
+
+    fn numbers(count: usize, seed: usize) -> Vec<f64> {
+        (0..count).map(|i| ((i * 7919 + seed * 104_729) % 65_537) as f64 / 32_768.5 - 1.0).collect()
+    }
+
+    fn expect_near(found: &[f32], exact: &[f64], what: &str) {
+        assert_eq!(found.len(), exact.len(), "{what}");
+        for (place, (found, exact)) in found.iter().zip(exact).enumerate() {
+            assert!(
+                (f64::from(*found) - exact).abs() < 5e-6 * exact.abs().max(100.0),
+                "{what}[{place}] is {found}, exactly {exact}"
+            );
+        }
+    }
+
+    /// Whether or not threads share the columns of each product, and whether or not these fill the last of 16.
+    #[test]
+    fn large_products_of_singles_are_those_of_doubles() {
+        for (batch, features, units) in [(16, 300, 301), (100, 257, 64), (33, 1000, 47), (600, 100, 40), (513, 64, 33)] {
+            let dense = Dense { batch, features, units, ends_in: Activation::Linear, precision: Precision::F32 };
+            assert_eq!(dense.pays_on_tiles(), super::super::tiles::available());
+            let [xs, weight, grad] = [batch * features, units * features, batch * units].map(|count| numbers(count, count));
+            let bias = numbers(units, 3);
+            let singles = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<f32>>();
+            let doubles = |values: &[f64]| singles(values).into_iter().map(f64::from).collect::<Vec<f64>>();
+            let [x, w, g, b] = [&xs, &weight, &grad, &bias].map(|values| singles(values));
+            let [xs, weight, grad, bias] = [&xs, &weight, &grad, &bias].map(|values| doubles(values));
+
+            let output = dense.forward(&x, &w, Some(&b));
+            expect_near(&output, &dense.forward(&xs, &weight, Some(&bias)), "output");
+            assert_eq!(alone(|| dense.forward(&x, &w, Some(&b))), output, "by one thread");
+            let (found, exact) =
+                (backward_of_all(&dense, [&x, &w, &[], &g]), backward_of_all(&dense, [&xs, &weight, &[], &grad]));
+            expect_near(&found.input, &exact.input, "gradient of the input");
+            expect_near(&found.weight, &exact.weight, "gradient of the weights");
+            expect_near(&found.bias, &exact.bias, "gradient of the bias");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 use super::helper;
 use rayon::prelude::*;
+use scopeguard::guard;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -40,13 +41,7 @@ pub(crate) fn in_pairs<R>(work: impl FnOnce() -> R) -> R {
 }
 
 fn with<R>(threads: Threads, work: impl FnOnce() -> R) -> R {
-    struct Restore(Threads);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            THREADS.set(self.0);
-        }
-    }
-    let _restore = Restore(THREADS.replace(threads));
+    let _restore = guard(THREADS.replace(threads), |before| THREADS.set(before));
     work()
 }
 

@@ -10,6 +10,7 @@ use crate::gpu::tensor;
 use crate::spec::Activation;
 use candle_core::op::BackpropOp;
 use candle_core::{Device, Result, Shape, Storage, Tensor, TensorId};
+use scopeguard::guard;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
@@ -35,26 +36,23 @@ thread_local! {
     static RECORDING: RefCell<Option<Tape>> = const { RefCell::new(None) };
 }
 
-/// Goes on with the tape of another pass, which this thread may have been in the middle of, waiting for others.
-struct Restore(Option<Tape>);
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        RECORDING.set(self.0.take());
-    }
+/// Runs `work` with another tape, or none, than that of a pass that this thread may be in the middle of, waiting for others.
+fn with<R>(tape: Option<Tape>, work: impl FnOnce() -> R) -> R {
+    let _restore = guard(RECORDING.replace(tape), |before| RECORDING.set(before));
+    work()
 }
 
 /// Runs `work`, none of which is noted on a tape.
 pub(crate) fn unrecorded<R>(work: impl FnOnce() -> R) -> R {
-    let _restore = Restore(RECORDING.replace(None));
-    work()
+    with(None, work)
 }
 
 /// Runs `pass` on a tape, and gives what it gives with the tape.
 pub(crate) fn record<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Tape)> {
-    let _restore = Restore(RECORDING.replace(Some(Tape::default())));
-    let result = pass()?;
-    Ok((result, RECORDING.take().expect("nothing else ends a recording")))
+    with(Some(Tape::default()), || {
+        let result = pass()?;
+        Ok((result, RECORDING.take().expect("nothing else ends a recording")))
+    })
 }
 
 /// Whether operations on `device` are to be noted on a tape.

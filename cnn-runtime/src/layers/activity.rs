@@ -3,26 +3,23 @@
 use crate::kernels;
 use crate::spec::{Activation, Regularizer};
 use crate::{Context, layers};
-use candle_core::{Result, Tensor};
+use candle_core::{Error, Result, Tensor};
+use scopeguard::guard;
 use std::cell::RefCell;
 
 thread_local! {
     static COLLECTED: RefCell<Option<Vec<Tensor>>> = const { RefCell::new(None) };
 }
 
-/// Goes on collecting for another pass, which this thread may have been in the middle of, waiting for others.
-struct Restore(Option<Vec<Tensor>>);
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        COLLECTED.set(self.0.take());
-    }
+/// Runs `work` apart from a pass that this thread may be in the middle of, waiting for others: collecting, or not.
+fn with<R>(collected: Option<Vec<Tensor>>, work: impl FnOnce() -> R) -> R {
+    let _restore = guard(COLLECTED.replace(collected), |before| COLLECTED.set(before));
+    work()
 }
 
 /// Runs `work`, of which nothing is collected.
 pub(crate) fn uncollected<R>(work: impl FnOnce() -> R) -> R {
-    let _restore = Restore(COLLECTED.replace(None));
-    work()
+    with(None, work)
 }
 
 /// Whether a pass is running of which something may be collected.
@@ -32,9 +29,8 @@ pub(crate) fn is_collecting() -> bool {
 
 /// Runs `pass`, and gives what it gives with the sum of what the layers in it add to the loss; `None` if none does.
 pub(crate) fn collect<R>(pass: impl FnOnce() -> Result<R>) -> Result<(R, Option<Tensor>)> {
-    let _restore = Restore(COLLECTED.replace(Some(Vec::new())));
-    let result = pass()?;
-    let mut penalties = COLLECTED.take().unwrap_or_default().into_iter();
+    let (result, penalties) = with(Some(Vec::new()), || Ok::<_, Error>((pass()?, COLLECTED.take())))?;
+    let mut penalties = penalties.unwrap_or_default().into_iter();
     let Some(first) = penalties.next() else { return Ok((result, None)) };
     Ok((result, Some(penalties.try_fold(first, |sum, penalty| sum + penalty)?)))
 }
