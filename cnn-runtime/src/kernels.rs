@@ -17,6 +17,7 @@ mod dropout;
 mod embedding;
 mod erase;
 mod few_channels;
+mod few_channels_gradient;
 mod few_rows;
 mod fill;
 mod global_pool;

@@ -1,4 +1,4 @@
-//! Networks and data small enough to test training with.
+//! Networks and data small enough to test training with, and numbers to test kernels with.
 
 use crate::data::Dataset;
 use crate::{Seed, model};
@@ -19,6 +19,11 @@ model! {
         x = Flatten()(i);
         x = Dense(3)(x);
     }
+}
+
+/// `count` numbers between −1 and 1 that no short sum repeats, the same in every type.
+pub fn numbers<T: From<f32>>(count: usize, seed: usize) -> Vec<T> {
+    (0..count).map(|i| T::from(((i * 7919 + seed * 104_729) % 65_537) as f32 / 32_768.5 - 1.0)).collect()
 }
 
 /// `count` noisy images of three classes in turn, each bright in another third.

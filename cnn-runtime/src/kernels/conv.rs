@@ -115,7 +115,7 @@ impl<const N: usize> Conv<N> {
     }
 
     /// The reverse of [`Self::pack`].
-    fn unpack<T: Real>(&self, packed: &[T]) -> Vec<T> {
+    pub(super) fn unpack<T: Real>(&self, packed: &[T]) -> Vec<T> {
         let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
         let mut weight = vec![T::zero(); packed.len()];
         let len = taps * depth;
@@ -384,10 +384,19 @@ impl<const N: usize> Weighted for Conv<N> {
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let tiled = self.on_tiles().filter(|_| T::singles(xs).is_some());
         let input = if wants_input { self.input_gradient_on_tiles(weight, grad) } else { None };
-        let mut found = match (tiled, T::singles(xs), T::singles(grad)) {
-            (Some(tiled), Some(xs), Some(grad)) => {
+        let of_weights = |weight: Vec<f32>, bias: Vec<f32>| Gradients {
+            input: Vec::new(),
+            weight: T::from_singles(weight),
+            bias: T::from_singles(bias),
+        };
+        let mut found = match (tiled, T::singles(xs), T::singles(ys), T::singles(grad)) {
+            (Some(tiled), Some(xs), _, Some(grad)) => {
                 let (weight, bias) = tiled.weight_gradient(xs, grad);
-                Gradients { input: Vec::new(), weight: T::from_singles(weight), bias: T::from_singles(bias) }
+                of_weights(weight, bias)
+            }
+            (None, Some(xs), Some(ys), Some(grad)) if let Some(few) = self.few_channels() => {
+                let sums = few.weight_gradient(xs, ys, grad, self.ends_in);
+                of_weights(self.unpack(&sums.weight), sums.bias)
             }
             _ => self.backward_on_vectors(xs, weight, ys, grad, wants_input && input.is_none()),
         };

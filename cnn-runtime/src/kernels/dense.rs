@@ -143,10 +143,7 @@ mod tests {
     use super::*;
     use crate::kernels::share::alone;
     use crate::kernels::weighted::backward_of_all;
-
-    fn numbers(count: usize, seed: usize) -> Vec<f64> {
-        (0..count).map(|i| ((i * 7919 + seed * 104_729) % 65_537) as f64 / 32_768.5 - 1.0).collect()
-    }
+    use crate::testing::numbers;
 
     fn expect_near(found: &[f32], exact: &[f64], what: &str) {
         assert_eq!(found.len(), exact.len(), "{what}");
@@ -164,12 +161,9 @@ mod tests {
         for (batch, features, units) in [(16, 300, 301), (100, 257, 64), (33, 1000, 47), (600, 100, 40), (513, 64, 33)] {
             let dense = Dense { batch, features, units, ends_in: Activation::Linear, precision: Precision::F32 };
             assert_eq!(dense.pays_on_tiles(), super::super::tiles::available());
-            let [xs, weight, grad] = [batch * features, units * features, batch * units].map(|count| numbers(count, count));
-            let bias = numbers(units, 3);
-            let singles = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<f32>>();
-            let doubles = |values: &[f64]| singles(values).into_iter().map(f64::from).collect::<Vec<f64>>();
-            let [x, w, g, b] = [&xs, &weight, &grad, &bias].map(|values| singles(values));
-            let [xs, weight, grad, bias] = [&xs, &weight, &grad, &bias].map(|values| doubles(values));
+            let counts = [batch * features, units * features, batch * units, units];
+            let [x, w, g, b] = counts.map(|count| numbers::<f32>(count, count));
+            let [xs, weight, grad, bias] = counts.map(|count| numbers::<f64>(count, count));
 
             let output = dense.forward(&x, &w, Some(&b));
             expect_near(&output, &dense.forward(&xs, &weight, Some(&bias)), "output");

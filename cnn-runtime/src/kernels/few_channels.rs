@@ -21,14 +21,14 @@ const LEAST: usize = 64;
 
 /// A convolution without groups, as this kernel computes it.
 pub(super) struct FewChannels {
-    geometry: Geometry,
-    filters: usize,
+    pub(super) geometry: Geometry,
+    pub(super) filters: usize,
     /// Pixels of a line whose sums are in registers at once.
     pixels: usize,
     /// The columns of a padded line.
-    columns: usize,
+    pub(super) columns: usize,
     /// Where, from a pixel's first tap, each number of its patch lies in the padded image.
-    taps: Vec<usize>,
+    pub(super) taps: Vec<usize>,
 }
 
 impl FewChannels {
@@ -86,7 +86,7 @@ impl FewChannels {
     }
 
     /// What some output lines of an image see, padded.
-    fn pad(&self, image: &[f32], lines: Range<usize>) -> Vec<f32> {
+    pub(super) fn pad(&self, image: &[f32], lines: Range<usize>) -> Vec<f32> {
         let Geometry { input, channels, size, strides, dilation, before, .. } = self.geometry;
         let count = (lines.len() - 1) * strides[0] + (size[0] - 1) * dilation[0] + 1;
         let mut padded = vec![0.0; count * self.columns * channels];
@@ -102,7 +102,7 @@ impl FewChannels {
 }
 
 /// How many `f32` this processor's vectors hold.
-struct Lanes;
+pub(super) struct Lanes;
 
 impl WithSimd for Lanes {
     type Output = usize;
@@ -219,10 +219,7 @@ mod tests {
     use crate::Precision;
     use crate::kernels::conv::Conv;
     use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
-
-    fn numbers<T: From<f32>>(count: usize, seed: usize) -> Vec<T> {
-        (0..count).map(|i| T::from(((i * 7919 + seed * 104_729) % 65_537) as f32 / 32_768.5 - 1.0)).collect()
-    }
+    use crate::testing::numbers;
 
     /// That the kernel, if it takes the convolution, gives what products of patches give in `f64`.
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize]) -> bool {

@@ -387,11 +387,7 @@ mod tests {
     use crate::kernels::share::alone;
     use crate::kernels::weighted::{Weighted, backward_of_all};
     use crate::spec::{Activation, Conv1D, Conv2D, Convolution, Padding};
-
-    /// Numbers between −1 and 1 that no short sum repeats.
-    fn numbers(count: usize, seed: usize) -> Vec<f32> {
-        (0..count).map(|i| (((i * 7919 + seed * 104_729) % 65_537) as f32 / 32_768.5 - 1.0) * 0.999).collect()
-    }
+    use crate::testing::numbers;
 
     /// The largest distance between two results.
     fn distance(found: &[f32], exact: &[f64]) -> f64 {
