@@ -9,16 +9,6 @@ const LEAST: usize = 8 * 1024;
 /// A vector of `len` values. Each `chunk` of them is given to `fill`, all 0 (or what else is their default), with its number,
 /// by the thread that has just cleared it: it is still in that thread's cache.
 pub(crate) fn in_chunks<T: Copy + Default + Send>(len: usize, chunk: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
-    in_chunks_of_least(LEAST, len, chunk, fill)
-}
-
-/// As [`in_chunks`], of values of which `least` are filled by one thread sooner than it wakes another.
-pub(crate) fn in_chunks_of_least<T: Copy + Default + Send>(
-    least: usize,
-    len: usize,
-    chunk: usize,
-    fill: impl Fn(usize, &mut [T]) + Sync,
-) -> Vec<T> {
     let clear_and_fill = |(): &mut (), number: usize, chunk: &mut [MaybeUninit<T>]| {
         chunk.iter_mut().for_each(|value| {
             value.write(T::default());
@@ -27,7 +17,7 @@ pub(crate) fn in_chunks_of_least<T: Copy + Default + Send>(
         fill(number, unsafe { chunk.assume_init_mut() });
     };
     // SAFETY: every value of a chunk is cleared.
-    unsafe { new_in_chunks(len, chunk, least, clear_and_fill) }
+    unsafe { new_in_chunks(len, chunk, LEAST, clear_and_fill) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Convolution of `f32` sequences and images on tile registers, forward and backward.
 //!
 //! The output is computed slab by slab: the pieces of what a slab sees are the left matrix of its product with the weights,
-//! in place. The weight gradient is the product of the slab's gradients, each filter's a row, with pairs of those rows.
+//! in place. The weight gradient is the product of the slab's gradients, each filter's a row, with pairs of those rows. Small
+//! images are computed in groups instead, pixel by pixel.
 
 use super::fill::in_chunks;
 use super::patches::Geometry;
@@ -9,9 +10,10 @@ use super::pieces::sum_over_pieces;
 use super::share::{for_each, is_in_pool, threads};
 use super::simd::simd;
 use super::tile_images::Group;
-use super::tile_matrix::{Aligned, Left, Right, Unpacked, clear, starts};
-use super::tile_pieces::{Output, activate_rest, split, write_rows};
-use super::tile_slab::{Slab, number_at, runs};
+use super::tile_matrix::{Aligned, Left, Right, Unpacked, starts};
+use super::tile_pack::pack_pairs;
+use super::tile_pieces::{Output, activate_rest, write_rows};
+use super::tile_slab::{Slab, number_at, runs, window_span};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles, available};
 use super::weighted::{Ending, Gradients, add_rows};
 use crate::Precision;
@@ -46,7 +48,6 @@ enum Part {
 struct Scratch {
     pieces: Aligned<u16>,
     pairs: Aligned<u32>,
-    grad_pieces: Aligned<u16>,
     grad_tiles: Aligned<u16>,
 }
 
@@ -176,13 +177,13 @@ impl TileConv {
         const CACHED: usize = 1024 * 1024;
         let geometry = self.geometry;
         let Geometry { batch, output: [height, width], .. } = geometry;
-        let bytes = size_of::<u16>() * self.precision.pieces() * Group::new(&geometry, 0..SIDE).plane();
+        let bytes = size_of::<u16>() * self.precision.pieces() * SIDE * Group::new(&geometry, 0..SIDE, 0..height).row_len;
         let (rows, rows_of_slab) = (
             batch.next_multiple_of(SIDE) * height * width,
             batch.div_ceil(SIDE) * Slab::new(&geometry, 0..batch.min(SIDE), 0..height).rows(),
         );
         let pays = batch >= SIDE * threads() && bytes <= CACHED && rows + rows / 8 < rows_of_slab;
-        let images = move |first: usize| Group::new(&geometry, first..batch.min(first + SIDE));
+        let images = move |first: usize| Group::new(&geometry, first..batch.min(first + SIDE), 0..height);
         pays.then(|| (0..batch).step_by(SIDE).map(images))
     }
 
@@ -240,26 +241,19 @@ impl TileConv {
 
     /// The gradients of the weights, `F, C, KH, KW`, and of the biases, from that of the output before any activation.
     pub(super) fn weight_gradient(&self, xs: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        // How sums are cut follows from the shapes alone.
-        let slabs = self.slabs((self.geometry.batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS));
+        let parts = self.parts_of_gradient();
         let (strips, columns) = (self.filters.div_ceil(SIDE), self.window(SIDE));
-        // Of several slabs each thread has some; of one, each has some filters, not so few that splitting it again costs more.
-        let at_once = if slabs.len() == 1 { strips.div_ceil(threads()).max(4).next_multiple_of(2) } else { strips };
+        // Of several parts each thread has some; of one, each has some filters, not so few that splitting it again costs more.
+        let at_once = if parts.len() == 1 { strips.div_ceil(threads()).max(4).next_multiple_of(2) } else { strips };
         let rows = strips * SIDE;
-        let Gradients { weight, bias, .. } = sum_over_pieces(slabs.len(), [rows * columns, self.filters], None, |numbers, _| {
+        let Gradients { weight, bias, .. } = sum_over_pieces(parts.len(), [rows * columns, self.filters], None, |numbers, _| {
             let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);
-            for slab in &slabs[numbers] {
-                let grad = &grad[self.first_pixel(slab) * self.filters..][..slab.pixels() * self.filters];
-                // Apart from part to part, so that long sums keep their digits.
-                for part in grad.chunks(PART * self.filters) {
-                    let mut of_part = vec![0.0; self.filters];
-                    add_rows(&mut of_part, part);
-                    add_rows(&mut bias, &of_part);
-                }
+            for part in &parts[numbers] {
+                self.add_bias_gradient(grad, part, &mut bias);
                 for_each(weight.chunks_mut(at_once * SIDE * columns).enumerate().collect(), |(number, sums)| {
                     let first = number * at_once;
                     let strips = first..strips.min(first + at_once);
-                    SCRATCH.with_borrow_mut(|scratch| self.add_weight_gradient(xs, grad, slab, strips, scratch, sums));
+                    SCRATCH.with_borrow_mut(|scratch| self.add_weight_gradient(xs, grad, part, strips, scratch, sums));
                 });
             }
             (weight, bias)
@@ -267,42 +261,113 @@ impl TileConv {
         (self.unpack(&weight), bias)
     }
 
-    /// Adds the gradient of the weights over the pixels of a slab to `sums`, a row for each filter of some strips.
+    /// Adds the gradients of all pixels of a part to `sums`.
+    fn add_bias_gradient(&self, grad: &[f32], part: &Part, sums: &mut [f32]) {
+        let mut add = |pixels: Range<usize>| {
+            // Apart from part to part, so that long sums keep their digits.
+            for grad in grad[pixels.start * self.filters..pixels.end * self.filters].chunks(PART * self.filters) {
+                let mut of_part = vec![0.0; self.filters];
+                add_rows(&mut of_part, grad);
+                add_rows(sums, &of_part);
+            }
+        };
+        match part {
+            Part::Lines(slab) => add(self.first_pixel(slab)..self.first_pixel(slab) + slab.pixels()),
+            Part::Images(group) => group.runs_of_pixels().for_each(add),
+        }
+    }
+
+    /// What weight gradients are summed over at a time. How sums are cut follows from the shapes alone.
+    fn parts_of_gradient(&self) -> Vec<Part> {
+        if let Some(groups) = self.groups_of_gradient() {
+            return groups.into_iter().map(Part::Images).collect();
+        }
+        let pixels = (self.geometry.batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS);
+        self.slabs(pixels).into_iter().map(Part::Lines).collect()
+    }
+
+    /// Groups of 32 images, if these have fewer rows than slabs: all their lines, or so many that what they see stays in a core's
+    /// cache.
+    fn groups_of_gradient(&self) -> Option<Vec<Group>> {
+        const CACHED: usize = 768 * 1024;
+        let geometry = self.geometry;
+        let Geometry { batch, output: [height, width], .. } = geometry;
+        let bytes =
+            |lines: usize| size_of::<u32>() * self.precision.pieces() * SIDE * Group::new(&geometry, 0..DEPTH, 0..lines).row_len;
+        let parts = (1..=height).find(|parts| bytes(height.div_ceil(*parts)) <= CACHED)?;
+        let lines = height.div_ceil(parts);
+        // Lines that two parts see are paired twice.
+        let (seen, once) = (parts * window_span(&geometry, 0, lines), window_span(&geometry, 0, height));
+        let rows = batch.next_multiple_of(DEPTH) * height * width;
+        let rows_of_slab = batch.div_ceil(SIDE) * Slab::new(&geometry, 0..batch.min(SIDE), 0..height).rows();
+        let pays = rows + rows / 8 < rows_of_slab && seen <= once + once / 4;
+        let firsts = (0..batch).step_by(DEPTH).flat_map(|image| (0..height).step_by(lines).map(move |line| (image, line)));
+        let group = |(image, line): (usize, usize)| {
+            Group::new(&geometry, image..batch.min(image + DEPTH), line..height.min(line + lines))
+        };
+        pays.then(|| firsts.map(group).collect())
+    }
+
+    /// Adds the gradient of the weights over the pixels of a part to `sums`, a row for each filter of some strips.
     fn add_weight_gradient(
         &self,
         xs: &[f32],
         grad: &[f32],
-        slab: &Slab,
+        part: &Part,
         strips: Range<usize>,
         scratch: &mut Scratch,
         sums: &mut [f32],
     ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let (columns, rows, planes) = (self.window(SIDE), slab.rows().next_multiple_of(DEPTH), self.precision.pieces());
-        let Scratch { pieces, pairs, grad_pieces, grad_tiles } = scratch;
-        let (pieces, pairs) = (slab.split(xs, self.precision, pieces), pairs.take(planes * slab.plane));
-        pair(pieces, slab.pitch(), pairs);
-        let of_strip = rows / DEPTH * planes * TILE;
+        let (columns, planes) = (self.window(SIDE), self.precision.pieces());
+        let Scratch { pieces, pairs, grad_tiles } = scratch;
+        let (pixels, right) = match part {
+            Part::Lines(slab) => {
+                let (pieces, pairs) = (slab.split(xs, self.precision, pieces), pairs.take(planes * slab.plane));
+                pair(pieces, slab.pitch(), pairs);
+                let (pixels, pitch) = (slab.pixels_of_rows(self.first_pixel(slab)), 2 * slab.pitch());
+                let steps = (0..pixels.len() / DEPTH).map(|depth| depth * SIDE * pitch).collect();
+                (pixels, Pairs { numbers: pairs, pitch, plane: slab.plane, starts: slab.steps(SIDE), steps })
+            }
+            Part::Images(group) => {
+                let (numbers, plane) = (group.pairs(xs, self.precision, pairs), group.row_len);
+                let (pitch, starts, steps) = (planes * plane, group.steps(SIDE), group.positions());
+                (group.pixels(), Pairs { numbers, pitch, plane, starts, steps })
+            }
+        };
+        let of_strip = pixels.len() / DEPTH * planes * TILE;
         let grad_tiles = grad_tiles.take(strips.len() * of_strip);
-        self.transpose_grad(&tiles, grad, slab, strips, grad_pieces, grad_tiles);
-        let (starts, pitch) = (slab.steps(SIDE), 2 * slab.pitch());
+        self.turn_grad(grad, &pixels, strips, grad_tiles);
+        let Pairs { numbers, pitch, plane, starts, steps } = right;
         let mut block = Block::default();
         for (grads, sums) in grad_tiles.chunks(2 * of_strip).zip(sums.chunks_mut(2 * SIDE * columns)) {
             let (first, second) = grads.split_at(of_strip);
             if second.is_empty() {
                 for (number, starts) in starts.chunks(TILES).enumerate() {
-                    tiles.columns(planes, first, pairs, starts, pitch, slab.plane, &mut block);
+                    tiles.columns(planes, first, numbers, starts, pitch, plane, &steps, &mut block);
                     add_tiles(&block.0[..starts.len() * SIDE * SIDE], &mut sums[number * TILES * SIDE..], columns);
                 }
                 continue;
             }
             for (number, starts) in starts.chunks(2).enumerate() {
                 let both = [starts[0], starts[starts.len() - 1]];
-                tiles.square(planes, [first, second], pairs, both, pitch, slab.plane, &mut block);
+                tiles.square(planes, [first, second], numbers, both, pitch, plane, &steps, &mut block);
                 let (upper, lower) = sums.split_at_mut(SIDE * columns);
                 for (of_strip, sums) in block.0.chunks_exact(2 * SIDE * SIDE).zip([upper, lower]) {
                     add_tiles(&of_strip[..starts.len() * SIDE * SIDE], &mut sums[number * 2 * SIDE..], columns);
                 }
+            }
+        }
+    }
+
+    /// Lays the gradients of some pixels, or 0, out as left tiles with a row for each filter of some strips.
+    fn turn_grad(&self, grad: &[f32], pixels: &[Option<usize>], strips: Range<usize>, laid_out: &mut [u16]) {
+        let of_strip = laid_out.len() / strips.len();
+        for (strip, laid_out) in strips.zip(laid_out.chunks_exact_mut(of_strip)) {
+            let (first, len) = (strip * SIDE, SIDE.min(self.filters - strip * SIDE));
+            for (pixels, tiles) in pixels.chunks_exact(DEPTH).zip(laid_out.chunks_exact_mut(self.precision.pieces() * TILE)) {
+                let starts: [_; DEPTH] = std::array::from_fn(|at| pixels[at].map(|pixel| pixel * self.filters + first));
+                pack_pairs(grad, &starts, len, true, tiles, TILE);
             }
         }
     }
@@ -317,43 +382,16 @@ impl TileConv {
             places.iter().for_each(|(k, place)| weight[*place] = sums[*k]);
         })
     }
+}
 
-    /// Lays the gradient of a slab out as left tiles with a row for each filter of some strips: nothing where a row is no pixel.
-    fn transpose_grad(
-        &self,
-        tiles: &Tiles,
-        grad: &[f32],
-        slab: &Slab,
-        strips: Range<usize>,
-        scratch: &mut Aligned<u16>,
-        laid_out: &mut [u16],
-    ) {
-        let (width, filters, padded) = (self.geometry.output[1], self.filters, self.filters.next_multiple_of(SIDE));
-        let rows = slab.rows().next_multiple_of(DEPTH);
-        let plane = rows * padded;
-        let planes = self.precision.pieces();
-        let pieces = scratch.take(planes * plane);
-        let mut end = 0;
-        for (row, grad) in slab.line_rows().zip(grad.chunks_exact(width * filters)) {
-            clear(pieces, plane, end..row * padded);
-            end = (row + width) * padded;
-            if filters == padded {
-                split(grad, &mut pieces[row * padded..], plane);
-                continue;
-            }
-            for (row, grad) in (row..).zip(grad.chunks_exact(filters)) {
-                split(grad, &mut pieces[row * padded..], plane);
-                clear(pieces, plane, row * padded + filters..(row + 1) * padded);
-            }
-        }
-        clear(pieces, plane, end..plane);
-        let depths = rows / DEPTH;
-        for (number, tile) in laid_out.chunks_exact_mut(TILE).enumerate() {
-            let (strip, depth, piece) = (strips.start + number / planes / depths, number / planes % depths, number % planes);
-            let from = &pieces[piece * plane + depth * DEPTH * padded + strip * SIDE..];
-            tiles.transpose(from, padded, tile);
-        }
-    }
+/// What pixels see as a right matrix: rows in pairs, `pitch` apart in planes `plane` apart. Stretches of windows begin at `starts`, and
+/// what each 32 pixels see at `steps`.
+struct Pairs<'a> {
+    numbers: &'a [u32],
+    pitch: usize,
+    plane: usize,
+    starts: Vec<usize>,
+    steps: Vec<usize>,
 }
 
 simd! {
@@ -450,6 +488,20 @@ mod tests {
         assert_eq!(in_groups(Conv2D::new(32, [1, 1]), [64, 8, 8, 64]), None);
     }
 
+    #[test]
+    fn weight_gradients_of_small_images_are_sums_over_images() {
+        let groups = |spec: Conv2D, dims: [usize; 4]| {
+            let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
+            TileConv::new(&geometry, spec.filters, 1, Precision::F32)?.groups_of_gradient().map(|groups| groups.len())
+        };
+        let counted = |count: usize| available().then_some(count);
+        let strided = |filters: usize| Conv2D::new(filters, [3, 3]).strides([2, 2]);
+        assert_eq!(groups(strided(64), [128, 13, 13, 32]), counted(2 * 4));
+        assert_eq!(groups(strided(128), [100, 6, 6, 64]), counted(4));
+        assert_eq!(groups(strided(128), [16, 6, 6, 64]), None);
+        assert_eq!(groups(Conv2D::new(64, [3, 3]).padding(Padding::Same), [64, 32, 32, 32]), None);
+    }
+
     /// The nearest `bf16`, of two the even one.
     fn rounded(xs: &[f32]) -> Vec<f64> {
         let round = |x: f32| f32::from_bits((x.to_bits() + 0x7fff + (x.to_bits() >> 16 & 1)) & 0xffff_0000);
@@ -458,7 +510,7 @@ mod tests {
 
     #[test]
     fn bf16_rounds_the_factors_and_nothing_else() {
-        for (strides, dims) in [([1, 1], [3, 17, 20, 16]), ([2, 1], [5, 16, 16, 40])] {
+        for (strides, dims) in [([1, 1], [3, 17, 20, 16]), ([2, 1], [5, 16, 16, 40]), ([2, 2], [40, 6, 5, 32])] {
             let spec = Conv2D::new(48, [3, 2]).strides(strides).padding(Padding::Same).convolution();
             let geometry = Geometry::new("test", &dims, &spec.window).unwrap();
             let conv = |precision| Conv { geometry, filters: 48, groups: 1, ends_in: Activation::Linear, precision };

@@ -1,7 +1,7 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
-use super::fill::in_chunks_of_least;
-use super::share::{alone, for_each, threads};
+use super::share::{for_each, threads};
+use super::tile_pack::{pack_lines, pack_pairs};
 use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use super::weighted::Ending;
@@ -31,28 +31,10 @@ impl<T: Copy + Default> Aligned<T> {
     }
 }
 
-/// A cache line of numbers.
-#[derive(Clone, Copy, Default)]
-#[repr(C, align(64))]
-struct Line([u16; Line::LEN]);
-
-impl Line {
-    const LEN: usize = 64 / size_of::<u16>();
-
-    fn numbers(lines: &[Self]) -> &[u16] {
-        // SAFETY: a line is so many numbers and nothing else, without a gap to the next.
-        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * Self::LEN) }
-    }
-
-    fn numbers_mut(lines: &mut [Self]) -> &mut [u16] {
-        // SAFETY: as above; the lines are borrowed for as long as their numbers.
-        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * Self::LEN) }
-    }
-}
-
 /// A right matrix, packed: for each 16 columns the tiles of all its rows.
+#[derive(Default)]
 pub(super) struct Right {
-    tiles: Vec<Line>,
+    tiles: Aligned<u16>,
     precision: Precision,
     /// Numbers in the tiles of 16 columns.
     len: usize,
@@ -85,36 +67,74 @@ impl<'a> Unpacked<'a> {
 
     /// The matrix in the order in which tiles read it.
     pub(super) fn pack(&self) -> Right {
-        self.pack_strips(0..self.strips())
+        /// Tiles that one thread packs sooner than it wakes another.
+        const LEAST: usize = 16;
+        let mut right = Right::default();
+        let depths = self.depths().max(1);
+        let tiles = right.room(self, 0..self.strips());
+        let share = (tiles.len() / TILE).div_ceil(threads()).max(LEAST) * self.precision.pieces() * TILE;
+        for_each(tiles.chunks_mut(share).enumerate().collect(), |(number, tiles)| {
+            let first = number * (share / (self.precision.pieces() * TILE));
+            for (at, tiles) in (first..).zip(tiles.chunks_exact_mut(self.precision.pieces() * TILE)) {
+                self.pack_tiles(at / depths, at % depths, tiles);
+            }
+        });
+        right
+    }
+
+    /// Some strips of it, each of 16 columns, in the place of what was in `right`.
+    fn pack_strips(&self, strips: Range<usize>, right: &mut Right) {
+        let (of_depth, depths) = (self.precision.pieces() * TILE, self.depths());
+        let tiles = right.room(self, strips.clone());
+        // Depth by depth, as the columns of several strips lie side by side in the rows.
+        for depth in 0..depths {
+            for (at, strip) in strips.clone().enumerate() {
+                self.pack_tiles(strip, depth, &mut tiles[(at * depths + depth) * of_depth..][..of_depth]);
+            }
+        }
     }
 
     fn strips(&self) -> usize {
         self.columns.div_ceil(SIDE)
     }
 
-    /// Some strips of it, each of 16 columns, as a matrix.
-    fn pack_strips(&self, strips: Range<usize>) -> Right {
-        /// Tiles that one thread packs sooner than it wakes another.
-        const LEAST: usize = 16;
-        let depths = self.starts.len().div_ceil(DEPTH);
-        let of_depth = self.precision.pieces() * TILE;
-        let lines = of_depth / Line::LEN;
-        let tiles = in_chunks_of_least(LEAST * lines, strips.len() * depths * lines, lines, |at, tiles| {
-            let (first_column, first_row) = ((strips.start + at / depths) * SIDE, at % depths * DEPTH);
-            let starts = &self.starts[first_row..self.starts.len().min(first_row + DEPTH)];
-            let columns = first_column..self.columns.min(first_column + SIDE);
-            let paired = paired(self.values, self.stride, starts, columns);
-            split(paired.as_flattened().as_flattened(), Line::numbers_mut(tiles), TILE);
-        });
-        let columns = self.columns.min(strips.end * SIDE) - strips.start * SIDE;
-        Right { tiles, precision: self.precision, len: depths * of_depth, columns }
+    /// Tiles one below the other.
+    fn depths(&self) -> usize {
+        self.starts.len().div_ceil(DEPTH)
+    }
+
+    /// Packs the tiles of one strip at one depth.
+    fn pack_tiles(&self, strip: usize, depth: usize, tiles: &mut [u16]) {
+        let (first_column, first_row) = (strip * SIDE, depth * DEPTH);
+        let columns = first_column..self.columns.min(first_column + SIDE);
+        let starts = &self.starts[first_row..self.starts.len().min(first_row + DEPTH)];
+        let follow = |first: usize| starts.iter().copied().eq((first..first + starts.len()).map(Some));
+        match starts[0] {
+            _ if self.stride == 1 => pack_pairs(&self.values[first_column..], starts, columns.len(), false, tiles, TILE),
+            Some(first) if follow(first) => {
+                let columns = [columns.len(), starts.len()];
+                pack_lines(&self.values[first + first_column * self.stride..], self.stride, columns, true, tiles, TILE);
+            }
+            _ => {
+                let paired = paired(self.values, self.stride, starts, columns);
+                split(paired.as_flattened().as_flattened(), tiles, TILE);
+            }
+        }
     }
 }
 
 impl Right {
+    /// Makes it of the sizes of some strips of a matrix, whose tiles are to be written.
+    fn room(&mut self, matrix: &Unpacked, strips: Range<usize>) -> &mut [u16] {
+        self.precision = matrix.precision;
+        self.len = matrix.depths() * matrix.precision.pieces() * TILE;
+        self.columns = matrix.columns.min(strips.end * SIDE) - strips.start * SIDE;
+        self.tiles.take(strips.len() * self.len)
+    }
+
     /// The tiles of columns from `16·strip` on.
     pub(super) fn strip(&self, strip: usize) -> &[u16] {
-        &Line::numbers(&self.tiles)[strip * self.len..][..self.len]
+        &self.tiles.first(self.strips() * self.len)[strip * self.len..][..self.len]
     }
 
     /// The bytes of its tiles.
@@ -131,27 +151,11 @@ impl Right {
 /// Up to 32 rows of some columns, up to 16, in the order of a tile: beside each number the one below it. See [`Unpacked::new`].
 fn paired(values: &[f32], stride: usize, starts: &[Option<usize>], columns: Range<usize>) -> [[[f32; 2]; SIDE]; DEPTH / 2] {
     let mut paired = [[[0.0; 2]; SIDE]; DEPTH / 2];
-    let follow = |start: usize| starts.len() == DEPTH && starts.iter().copied().eq((start..start + DEPTH).map(Some));
-    if let Some(first) = starts[0].filter(|start| follow(*start)) {
-        for (at, column) in columns.enumerate() {
-            let (pairs, _) = values[first + column * stride..][..DEPTH].as_chunks();
-            paired.iter_mut().zip(pairs).for_each(|(row, pair)| row[at] = *pair);
-        }
-        return paired;
-    }
     for (starts, paired) in starts.chunks(2).zip(&mut paired) {
-        match *starts {
-            [Some(upper), Some(lower)] if stride == 1 => {
-                let pairs = values[upper..][columns.clone()].iter().zip(&values[lower..][columns.clone()]);
-                paired.iter_mut().zip(pairs).for_each(|(pair, (upper, lower))| *pair = [*upper, *lower]);
-            }
-            _ => {
-                for (place, start) in starts.iter().enumerate().filter_map(|(place, start)| Some((place, (*start)?))) {
-                    let column = columns.start * stride..(columns.end - 1) * stride + 1;
-                    let column = values[start..][column].iter().step_by(stride);
-                    paired.iter_mut().zip(column).for_each(|(pair, value)| pair[place] = *value);
-                }
-            }
+        for (place, start) in starts.iter().enumerate().filter_map(|(place, start)| Some((place, (*start)?))) {
+            let column = columns.start * stride..(columns.end - 1) * stride + 1;
+            let column = values[start..][column].iter().step_by(stride);
+            paired.iter_mut().zip(column).for_each(|(pair, value)| pair[place] = *value);
         }
     }
     paired
@@ -213,8 +217,15 @@ impl Left<'_> {
     }
 }
 
+/// What a thread keeps from product to product.
+#[derive(Default)]
+struct Scratch {
+    pieces: Aligned<u16>,
+    packed: Right,
+}
+
 thread_local! {
-    static SCRATCH: RefCell<Aligned<u16>> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// Whether so many rows and numbers in them fill tiles, and there are any.
@@ -245,23 +256,35 @@ pub(super) fn product(lhs: &[f32], depth: usize, right: &Right, ending: Ending<f
         if is_shared_by_columns(rows, strips) { (rows, strips.div_ceil(threads())) } else { (ROWS, strips) };
     let firsts = (0..rows).step_by(of_rows.max(1)).flat_map(|row| (0..strips).step_by(of_strips).map(move |strip| (row, strip)));
     in_parts([rows, columns], ending, firsts.collect(), |(first, strip), out| {
-        let rows = first..rows.min(first + of_rows);
-        multiply(lhs, depth, rows, right, strip..strips.min(strip + of_strips), 0, out);
+        let (rows, strips) = (first..rows.min(first + of_rows), strip..strips.min(strip + of_strips));
+        SCRATCH.with_borrow_mut(|Scratch { pieces, .. }| {
+            let left = left(&lhs[rows.start * depth..rows.end * depth], depth, right.precision, pieces);
+            multiply(&left, rows, right, strips, 0, out);
+        });
     })
 }
 
 /// As [`product`] with a matrix that is used once.
 ///
-/// Where threads share its columns, each packs its own, and has them in its cache when it multiplies by them.
+/// Where threads share its columns, each packs some of its own at a time, and has them in its cache when it multiplies by them.
 pub(super) fn product_unpacked(lhs: &[f32], depth: usize, right: &Unpacked, ending: Ending<f32>) -> Vec<f32> {
+    /// Bytes of tiles that stay in a core's cache beside the left matrix.
+    const CACHED: usize = 256 * 1024;
     let (rows, columns, strips) = (lhs.len() / depth, right.columns, right.strips());
     if !is_shared_by_columns(rows, strips) {
         return product(lhs, depth, &right.pack(), ending);
     }
-    let of_strips = strips.div_ceil(threads());
-    in_parts([rows, columns], ending, (0..strips).step_by(of_strips).collect(), |first, out| {
-        let own = alone(|| right.pack_strips(first..strips.min(first + of_strips)));
-        multiply(lhs, depth, 0..rows, &own, 0..own.strips(), first * SIDE, out);
+    let of_thread = strips.div_ceil(threads());
+    let of_strip = right.depths() * right.precision.pieces() * TILE * size_of::<u16>();
+    let at_once = (CACHED / of_strip).clamp(1, of_thread);
+    in_parts([rows, columns], ending, (0..strips).step_by(of_thread).collect(), |first, out| {
+        SCRATCH.with_borrow_mut(|Scratch { pieces, packed }| {
+            let (left, end) = (left(lhs, depth, right.precision, pieces), strips.min(first + of_thread));
+            for first in (first..end).step_by(at_once) {
+                right.pack_strips(first..end.min(first + at_once), packed);
+                multiply(&left, 0..rows, packed, 0..packed.strips(), first * SIDE, out);
+            }
+        });
     })
 }
 
@@ -289,27 +312,17 @@ fn in_parts<P: Send>(
     ys
 }
 
-/// Writes some rows of a product, in the columns of some strips of `right`, whose first column is the product's `first_column`.
-fn multiply(
-    lhs: &[f32],
-    depth: usize,
-    rows: Range<usize>,
-    right: &Right,
-    strips: Range<usize>,
-    first_column: usize,
-    product: Product,
-) {
+/// Writes some rows of a product, which are all of `left`, in the columns of some strips of `right`, whose first column is the
+/// product's `first_column`.
+fn multiply(left: &Left, rows: Range<usize>, right: &Right, strips: Range<usize>, first_column: usize, product: Product) {
     let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
     let Product { columns, ending, out } = product;
-    SCRATCH.with_borrow_mut(|pieces| {
-        let left = left(&lhs[rows.start * depth..rows.end * depth], depth, right.precision, pieces);
-        left.product(&tiles, right, strips, |tile, column, lines| {
-            let lines = &lines[..lines.len().min(rows.len() - tile * SIDE)];
-            let at = (rows.start + tile * SIDE) * columns;
-            let (start, end) = (first_column + column, first_column + right.columns.min(column + SIDE));
-            // SAFETY: these are columns of rows that the product has, and no other part has both.
-            unsafe { write_rows(lines, start..end, ending, columns, at, out) };
-        });
+    left.product(&tiles, right, strips, |tile, column, lines| {
+        let lines = &lines[..lines.len().min(rows.len() - tile * SIDE)];
+        let at = (rows.start + tile * SIDE) * columns;
+        let (start, end) = (first_column + column, first_column + right.columns.min(column + SIDE));
+        // SAFETY: these are columns of rows that the product has, and no other part has both.
+        unsafe { write_rows(lines, start..end, ending, columns, at, out) };
     });
 }
 

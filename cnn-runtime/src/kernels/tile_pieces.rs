@@ -74,7 +74,7 @@ pub(super) fn activate_rest(activation: Activation, ys: &mut [f32]) {
 
 /// What needs the processor, for those that have tiles.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-mod imp {
+pub(super) mod imp {
     use super::SIDE;
     use std::arch::x86_64::*;
 
@@ -134,19 +134,16 @@ mod imp {
     ///
     /// # Safety
     /// Each piece must have room for as many numbers as there are.
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     pub(super) unsafe fn split(xs: &[f32], high: *mut u16, middle: *mut u16, low: *mut u16) {
         const PAIR: usize = 2 * SIDE;
-        // SAFETY: 32 numbers of 16 bits are 512 bits.
-        let odd = unsafe { _mm512_loadu_si512(ODD.as_ptr().cast()) };
         let (pairs, rest) = xs.as_chunks::<PAIR>();
         for (number, xs) in pairs.iter().enumerate() {
             // SAFETY: these are 32 numbers, and the caller says there is room for each.
             unsafe {
                 let (first, second) = (_mm512_loadu_ps(xs.as_ptr()), _mm512_loadu_ps(xs.as_ptr().add(SIDE)));
-                for ((to, first), second) in [high, middle, low].into_iter().zip(pieces(first)).zip(pieces(second)) {
-                    let halves = _mm512_permutex2var_epi16(first, odd, second);
-                    _mm512_storeu_si512(to.add(number * PAIR).cast(), halves);
+                for (to, pieces) in [high, middle, low].into_iter().zip(both_pieces::<3>(first, second)) {
+                    _mm512_storeu_si512(to.add(number * PAIR).cast(), pieces);
                 }
             }
         }
@@ -173,10 +170,29 @@ mod imp {
         odd
     };
 
+    /// The pieces of twice 16 numbers, one or three, in order.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    pub(in super::super) fn both_pieces<const PIECES: usize>(first: __m512, second: __m512) -> [__m512i; PIECES] {
+        let mut both = [_mm512_setzero_si512(); PIECES];
+        if PIECES == 1 {
+            // SAFETY: both types are 512 bits.
+            both[0] = unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first)) };
+            return both;
+        }
+        // SAFETY: 32 numbers of 16 bits are 512 bits.
+        let odd = unsafe { _mm512_loadu_si512(ODD.as_ptr().cast()) };
+        let (first, second) = (pieces(first), pieces(second));
+        for piece in 0..PIECES {
+            both[piece] = _mm512_permutex2var_epi16(first[piece], odd, second[piece]);
+        }
+        both
+    }
+
     /// The pieces of 16 numbers, in the upper 16 bits of each 32.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
-    fn pieces(x: __m512) -> [__m512i; 3] {
+    pub(in super::super) fn pieces(x: __m512) -> [__m512i; 3] {
         let (upper, half) = (_mm512_set1_epi32(!0xffff), _mm512_set1_epi32(0x8000));
         let bits = _mm512_castps_si512(x);
         // What rounding would make infinite, or is, is cut off instead, and nothing is left of it.

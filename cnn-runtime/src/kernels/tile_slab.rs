@@ -91,11 +91,13 @@ impl Slab {
         stretches.filter(|(rows, _)| !rows.is_empty())
     }
 
-    /// The row of the first pixel of each line, line after line.
-    pub(super) fn line_rows(&self) -> impl Iterator<Item = usize> {
-        let Self { per_line, per_image, .. } = *self;
-        let lines = self.lines.len();
-        (0..self.images.len()).flat_map(move |image| (0..lines).map(move |line| (image * per_image + line) * per_line))
+    /// The pixel of each row, if it is one, counted on from the `first` one, for rows that fill tiles.
+    pub(super) fn pixels_of_rows(&self, first: usize) -> Vec<Option<usize>> {
+        let mut pixels = vec![None; self.rows().next_multiple_of(DEPTH)];
+        for (rows, pixel) in self.stretches(0..self.rows()) {
+            pixels[rows].iter_mut().zip(first + pixel..).for_each(|(place, pixel)| *place = Some(pixel));
+        }
+        pixels
     }
 
     /// Where, from the start of its row, each stretch of `step` numbers of a window begins.

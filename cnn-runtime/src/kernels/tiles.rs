@@ -88,7 +88,8 @@ impl Tiles {
     }
 
     /// `out = a·b` of 16 rows of `a`, whose tiles lie depth by depth, one for each of `planes`, and some tiles of columns of `b`, which
-    /// begin at `starts`, whose pairs of rows are `pitch` pairs apart in planes `plane` apart.
+    /// begin at `starts`. The pairs of rows of a tile are `pitch` pairs apart in planes `plane` apart, and those of each depth
+    /// begin at a step from the start.
     ///
     /// # Panics
     /// If a slice is too short, or there are more than four tiles of columns.
@@ -101,20 +102,21 @@ impl Tiles {
         starts: &[usize],
         pitch: usize,
         plane: usize,
+        steps: &[usize],
         out: &mut Block,
     ) {
-        let depths = a.len() / (planes * TILE);
-        expect_columns(planes, b, starts, depths, pitch, plane);
-        // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
-        // and `depths` is how often the tiles of a depth fit into `a`.
-        unsafe { imp::columns(planes, a, b, starts, pitch, plane, depths, out) }
+        assert!(steps.len() * planes * TILE <= a.len(), "tiles of the left matrix");
+        expect_columns(planes, b, starts, pitch, plane, steps);
+        // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column of
+        // the furthest step, and `a` to have the tiles for each.
+        unsafe { imp::columns(planes, a, b, starts, pitch, plane, steps, out) }
     }
 
     /// `out = a·b` of 32 rows of `a`, in two strips of tiles as [`Self::columns`] takes, and two tiles of columns of `b`: the
     /// first two tiles are of the first strip.
     ///
     /// # Panics
-    /// If a slice is too short, or one strip is longer than the other.
+    /// If a slice is too short.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn square(
         &self,
@@ -124,34 +126,21 @@ impl Tiles {
         starts: [usize; 2],
         pitch: usize,
         plane: usize,
+        steps: &[usize],
         out: &mut Block,
     ) {
-        let depths = a[0].len() / (planes * TILE);
-        assert_eq!(a[0].len(), a[1].len(), "strips of the left matrix");
-        expect_columns(planes, b, &starts, depths, pitch, plane);
-        // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column,
-        // and `depths` is how often the tiles of a depth fit into each strip.
-        unsafe { imp::square(planes, a, b, starts, pitch, plane, depths, out) }
-    }
-
-    /// Lays 16 columns of 32 rows, `pitch` numbers apart, out as a left tile with a row for each column.
-    ///
-    /// # Panics
-    /// If a slice is too short.
-    pub(super) fn transpose(&self, from: &[u16], pitch: usize, tile: &mut [u16]) {
-        let tile: &mut [u16; TILE] = tile.try_into().expect("a tile");
-        let row = |row: usize| from[row * pitch..].first_chunk().expect("16 numbers of a row");
-        let pairs = std::array::from_fn(|pair| [row(2 * pair), row(2 * pair + 1)]);
-        // SAFETY: where there are tiles, there are vectors of 512 bits.
-        unsafe { imp::transpose(pairs, tile) }
+        assert!(a.iter().all(|strip| steps.len() * planes * TILE <= strip.len()), "tiles of the left matrix");
+        expect_columns(planes, b, &starts, pitch, plane, steps);
+        // SAFETY: the registers are set up as `self` exists; `b` was checked to reach as far as the last pair's last column of
+        // the furthest step, and both strips to have the tiles for each.
+        unsafe { imp::square(planes, a, b, starts, pitch, plane, steps, out) }
     }
 }
 
 /// That `b` reaches as far as the last pair of each tile of columns.
-fn expect_columns(planes: usize, b: &[u32], starts: &[usize], depths: usize, pitch: usize, plane: usize) {
-    let furthest = starts.iter().max().copied().unwrap_or(0);
-    let last = (depths * SIDE).saturating_sub(1);
-    assert!(furthest + (planes - 1) * plane + last * pitch + SIDE <= b.len(), "columns of the right matrix");
+fn expect_columns(planes: usize, b: &[u32], starts: &[usize], pitch: usize, plane: usize, steps: &[usize]) {
+    let furthest = steps.iter().max().map_or(0, |step| step + SIDE) + starts.iter().max().copied().unwrap_or(0);
+    assert!(furthest + (planes - 1) * plane + (SIDE - 1) * pitch <= b.len(), "columns of the right matrix");
 }
 
 impl Drop for Tiles {
@@ -331,7 +320,7 @@ mod imp {
             concat!(
                 "lea {at}, [{",
                 stringify!($start),
-                "} + {depth}]\n",
+                "} + 4*{step}]\n",
                 "tileloadd tmm4, [{at} + {pitch}*1]\n add {at}, {plane}\n",
                 "tdpbf16ps ",
                 $sum,
@@ -366,7 +355,7 @@ mod imp {
         starts: &[usize],
         pitch: usize,
         plane: usize,
-        depths: usize,
+        steps: &[usize],
         out: &mut Block,
     ) {
         let (pitch, plane) = (4 * pitch, 4 * plane);
@@ -374,27 +363,27 @@ mod imp {
             ($($sum:literal, $start:ident);*) => {
                 four_tiles!(
                     "tileloadd tmm5, [{a} + {line}*1]", "tileloadd tmm6, [{a} + {line}*1 + 1024]",
-                    "tileloadd tmm7, [{a} + {line}*1 + 2048]", "add {a}, 3072",
-                    $(columns_step!($sum, $start)),*, "add {depth}, {step}";
-                    out.0.as_mut_ptr(), depths,
-                    a = inout(reg) a.as_ptr() => _, at = out(reg) _, depth = inout(reg) 0usize => _,
+                    "tileloadd tmm7, [{a} + {line}*1 + 2048]", "add {a}, 3072", "mov {step}, [{steps}]", "add {steps}, 8",
+                    $(columns_step!($sum, $start)),*;
+                    out.0.as_mut_ptr(), steps.len(),
+                    a = inout(reg) a.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
                     $($start = in(reg) $start,)*
-                    pitch = in(reg) pitch, plane = in(reg) plane, step = in(reg) SIDE * pitch,
+                    at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane,
                 )
             };
         }
         macro_rules! rounded_columns {
             ($($sum:literal, $start:ident);*) => {
                 four_tiles!(
-                    "tileloadd tmm7, [{a} + {line}*1]", "add {a}, 1024",
+                    "tileloadd tmm7, [{a} + {line}*1]", "add {a}, 1024", "mov {step}, [{steps}]", "add {steps}, 8",
                     $(concat!(
-                        "lea {at}, [{", stringify!($start), "} + {depth}]\n tileloadd tmm4, [{at} + {pitch}*1]\n tdpbf16ps ",
+                        "lea {at}, [{", stringify!($start), "} + 4*{step}]\n tileloadd tmm4, [{at} + {pitch}*1]\n tdpbf16ps ",
                         $sum, ", tmm7, tmm4"
-                    )),*, "add {depth}, {step}";
-                    out.0.as_mut_ptr(), depths,
-                    a = inout(reg) a.as_ptr() => _, at = out(reg) _, depth = inout(reg) 0usize => _,
+                    )),*;
+                    out.0.as_mut_ptr(), steps.len(),
+                    a = inout(reg) a.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
                     $($start = in(reg) $start,)*
-                    pitch = in(reg) pitch, step = in(reg) SIDE * pitch,
+                    at = out(reg) _, pitch = in(reg) pitch,
                 )
             };
         }
@@ -438,7 +427,7 @@ mod imp {
         ($plane:literal) => {
             concat!(
                 "tdpbf16ps tmm0, tmm4, tmm6\n tdpbf16ps tmm2, tmm5, tmm6\n",
-                "lea {at}, [{b} + ",
+                "lea {at}, [{depth} + ",
                 $plane,
                 "]\n tileloadd tmm6, [{at} + {pitch}*1]\n",
                 "tdpbf16ps tmm1, tmm4, tmm7\n tdpbf16ps tmm3, tmm5, tmm7\n",
@@ -459,7 +448,7 @@ mod imp {
         starts: [usize; 2],
         pitch: usize,
         plane: usize,
-        depths: usize,
+        steps: &[usize],
         out: &mut Block,
     ) {
         let (pitch, plane) = (4 * pitch, 4 * plane);
@@ -467,78 +456,34 @@ mod imp {
         // SAFETY: every depth reads a tile of 1 KiB for each plane of each strip of `a` and, in each plane, 16 columns of 16 pairs of rows
         // of `b` from each start, which the caller says are there; what is written is `out`.
         unsafe {
+            let b = b.as_ptr().add(starts[0]);
             if planes == 1 {
                 four_tiles!(
+                    "mov {depth}, [{steps}]", "add {steps}, 8", "lea {depth}, [{b} + 4*{depth}]",
                     "tileloadd tmm4, [{a} + {line}*1]", "tileloadd tmm5, [{second} + {line}*1]",
-                    "tileloadd tmm6, [{b} + {pitch}*1]", "lea {at}, [{b} + {apart}]", "tileloadd tmm7, [{at} + {pitch}*1]",
+                    "tileloadd tmm6, [{depth} + {pitch}*1]", "add {depth}, {apart}", "tileloadd tmm7, [{depth} + {pitch}*1]",
                     "tdpbf16ps tmm0, tmm4, tmm6", "tdpbf16ps tmm1, tmm4, tmm7", "tdpbf16ps tmm2, tmm5, tmm6",
-                    "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 1024", "add {second}, 1024", "add {b}, {depth}";
-                    out.0.as_mut_ptr(), depths,
-                    a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _,
-                    b = inout(reg) b.as_ptr().add(starts[0]) => _, apart = in(reg) apart,
-                    at = out(reg) _, pitch = in(reg) pitch, depth = in(reg) SIDE * pitch,
+                    "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 1024", "add {second}, 1024";
+                    out.0.as_mut_ptr(), steps.len(),
+                    a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _, b = in(reg) b,
+                    steps = inout(reg) steps.as_ptr() => _, depth = out(reg) _, apart = in(reg) apart, pitch = in(reg) pitch,
                 );
                 return;
             }
             four_tiles!(
+                "mov {depth}, [{steps}]", "add {steps}, 8", "lea {depth}, [{b} + 4*{depth}]",
                 "tileloadd tmm4, [{a} + {line}*1 + 2048]", "tileloadd tmm5, [{second} + {line}*1 + 2048]",
-                "tileloadd tmm6, [{b} + {pitch}*1]", "lea {at}, [{b} + {apart}]", "tileloadd tmm7, [{at} + {pitch}*1]",
+                "tileloadd tmm6, [{depth} + {pitch}*1]", "lea {at}, [{depth} + {apart}]", "tileloadd tmm7, [{at} + {pitch}*1]",
                 square_left!("0"), square_right!("2*{plane}"), square_right!("{plane}"), square_left!("1024"), square_right!("0"),
                 "tdpbf16ps tmm0, tmm4, tmm6", "tdpbf16ps tmm1, tmm4, tmm7", "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 3072", "add {second}, 3072", "add {b}, {depth}";
-                out.0.as_mut_ptr(), depths,
-                a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _,
-                b = inout(reg) b.as_ptr().add(starts[0]) => _, apart = in(reg) apart,
-                at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane, depth = in(reg) SIDE * pitch,
+                "tdpbf16ps tmm3, tmm5, tmm7", "add {a}, 3072", "add {second}, 3072";
+                out.0.as_mut_ptr(), steps.len(),
+                a = inout(reg) a[0].as_ptr() => _, second = inout(reg) a[1].as_ptr() => _, b = in(reg) b,
+                steps = inout(reg) steps.as_ptr() => _, depth = out(reg) _, apart = in(reg) apart,
+                at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane,
             );
         }
     }
-
-    /// See [`super::Tiles::transpose`]: the rows are given in pairs.
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn transpose(pairs: [[&[u16; SIDE]; 2]; SIDE], tile: &mut [u16; SIDE * DEPTH]) {
-        // Loops rather than closures, which would not be compiled for these vectors.
-        let mut rows = [_mm512_setzero_si512(); SIDE];
-        for (row, [first, second]) in rows.iter_mut().zip(pairs) {
-            // SAFETY: 16 numbers of 16 bits are 256 bits, which any alignment may have.
-            let [first, second] =
-                unsafe { [_mm256_loadu_si256(first.as_ptr().cast()), _mm256_loadu_si256(second.as_ptr().cast())] };
-            *row = _mm512_or_si512(_mm512_cvtepu16_epi32(first), _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(second)));
-        }
-        // Swaps quarters of ever larger squares: the pairs that lie `apart` beside the diagonal.
-        for (step, [upper, lower]) in SWAPS.iter().enumerate() {
-            // SAFETY: 16 numbers of 32 bits are 512 bits.
-            let [upper, lower] =
-                unsafe { [_mm512_loadu_si512(upper.as_ptr().cast()), _mm512_loadu_si512(lower.as_ptr().cast())] };
-            let apart = 1 << step;
-            for row in 0..SIDE {
-                if row & apart == 0 {
-                    let (a, b) = (rows[row], rows[row + apart]);
-                    rows[row] = _mm512_permutex2var_epi32(a, upper, b);
-                    rows[row + apart] = _mm512_permutex2var_epi32(a, lower, b);
-                }
-            }
-        }
-        for (row, to) in rows.into_iter().zip(tile.chunks_exact_mut(DEPTH)) {
-            // SAFETY: 32 numbers of 16 bits are 512 bits, which any alignment may have.
-            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), row) }
-        }
-    }
-
-    /// For pairs of rows 1, 2, 4 and 8 apart, where in both each number of the upper row, and of the lower one, comes from.
-    const SWAPS: [[[i32; SIDE]; 2]; 4] = {
-        let mut swaps = [[[0; SIDE]; 2]; 4];
-        let mut at = 0;
-        while at < 4 * SIDE {
-            let (step, lane) = (at / SIDE, at % SIDE);
-            let apart = 1 << step;
-            let is_first = lane & apart == 0;
-            swaps[step][0][lane] = if is_first { lane as i32 } else { (lane - apart + SIDE) as i32 };
-            swaps[step][1][lane] = if is_first { (lane + apart) as i32 } else { (lane + SIDE) as i32 };
-            at += 1;
-        }
-        swaps
-    };
 
     const _: () = assert!(DEPTH * 2 == 64 && TILES == 4 && SIDE * 64 == 1024);
 }
@@ -562,16 +507,21 @@ mod imp {
     }
 
     #[allow(clippy::too_many_arguments)]
-    pub(super) unsafe fn square(_: usize, _: [&[u16]; 2], _: &[u32], _: [usize; 2], _: usize, _: usize, _: usize, _: &mut Block) {
-        unreachable!("there are no tiles")
-    }
-
-    pub(super) unsafe fn transpose(_: [[&[u16; super::SIDE]; 2]; super::SIDE], _: &mut [u16; super::TILE]) {
+    pub(super) unsafe fn square(
+        _: usize,
+        _: [&[u16]; 2],
+        _: &[u32],
+        _: [usize; 2],
+        _: usize,
+        _: usize,
+        _: &[usize],
+        _: &mut Block,
+    ) {
         unreachable!("there are no tiles")
     }
 
     #[allow(clippy::too_many_arguments)]
-    pub(super) unsafe fn columns(_: usize, _: &[u16], _: &[u32], _: &[usize], _: usize, _: usize, _: usize, _: &mut Block) {
+    pub(super) unsafe fn columns(_: usize, _: &[u16], _: &[u32], _: &[usize], _: usize, _: usize, _: &[usize], _: &mut Block) {
         unreachable!("there are no tiles")
     }
 }
@@ -592,18 +542,7 @@ mod tests {
     #[should_panic(expected = "columns of the right matrix")]
     fn refuses_columns_that_are_not_there() {
         let Some(tiles) = Tiles::new() else { panic!("columns of the right matrix, had there been tiles") };
-        tiles.columns(3, &[0; PLANES * TILE], &[0; 16 * 64], &[0, 16], 64, 16 * 64, &mut Block::default());
-    }
-
-    #[test]
-    fn a_transposed_tile_has_rows_for_columns() {
-        let Some(tiles) = Tiles::new() else { return };
-        let from: Vec<u16> = (0..DEPTH as u16 * 20).collect();
-        let mut tile = [0; TILE];
-        tiles.transpose(&from, 20, &mut tile);
-        for (at, value) in tile.iter().enumerate() {
-            assert_eq!(usize::from(*value), at % DEPTH * 20 + at / DEPTH);
-        }
+        tiles.columns(3, &[0; PLANES * TILE], &[0; 16 * 64], &[0, 16], 64, 16 * 64, &[0], &mut Block::default());
     }
 
     #[test]
