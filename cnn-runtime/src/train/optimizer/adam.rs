@@ -76,9 +76,10 @@ impl Rule for Step {
         let (rest_1, rest_2) = (cast::<T>(1. - self.settings.beta_1), cast::<T>(1. - self.settings.beta_2));
         let moments = first_moments.iter_mut().zip(second_moments.iter_mut());
         for ((w, g), (m, v)) in weights.iter_mut().zip(gradients).zip(moments) {
-            *m = *m + (*g - *m) * rest_1;
-            *v = *v + (*g * *g - *v) * rest_2;
-            *w = *w - alpha * *m / (v.sqrt() + epsilon);
+            // Computed before any is written: none is then read again from where it has just been.
+            let (first, second) = (*m + (*g - *m) * rest_1, *v + (*g * *g - *v) * rest_2);
+            let weight = *w - alpha * first / (second.sqrt() + epsilon);
+            (*m, *v, *w) = (first, second, weight);
         }
     }
 }
