@@ -1,7 +1,7 @@
 //! `Adam`: steps scaled by running moments of the gradient.
 
 use super::Optimizer;
-use super::in_place::{self, Rule, cast};
+use super::in_place::{self, Rule, cast, or_zero, square_or_zero};
 use crate::gpu::Argument;
 use candle_core::{Result, Tensor, Var};
 use num_traits::Float;
@@ -77,7 +77,8 @@ impl Rule for Step {
         let moments = first_moments.iter_mut().zip(second_moments.iter_mut());
         for ((w, g), (m, v)) in weights.iter_mut().zip(gradients).zip(moments) {
             // Computed before any is written: none is then read again from where it has just been.
-            let (first, second) = (*m + (*g - *m) * rest_1, *v + (*g * *g - *v) * rest_2);
+            let first = or_zero(*m + (*g - *m) * rest_1);
+            let second = or_zero(*v + (square_or_zero(*g) - *v) * rest_2);
             let weight = *w - alpha * first / (second.sqrt() + epsilon);
             (*m, *v, *w) = (first, second, weight);
         }
@@ -88,7 +89,7 @@ impl Rule for Step {
 mod tests {
     use super::super::tests::{assert_close, gradients, trace};
     use super::*;
-    use candle_core::DType;
+    use candle_core::{DType, Device};
 
     #[test]
     fn first_steps_by_hand() {
@@ -98,6 +99,22 @@ mod tests {
         // t = 2, g = 0: m = 0.09·g₁, v = 0.000999·g₁², α = 0.1·√(1 − 0.999²)/(1 − 0.81)
         let step = 0.1 * (1f64 - 0.999 * 0.999).sqrt() / 0.19 * 0.09 / 0.000999f64.sqrt();
         assert_close(&found[1..], &[vec![0.9 - step, 1.1 + step]], 1e-12);
+    }
+
+    #[test]
+    fn moments_of_a_weight_without_gradients_end_at_0() {
+        let (variable, slots) =
+            (Var::new(&[1f32], &Device::Cpu).unwrap(), Tensor::zeros((2, 1), DType::F32, &Device::Cpu).unwrap());
+        let adam = Adam { beta_2: 0.9, ..Adam::default() };
+        let mut smallest = f32::MAX;
+        for step in 1..1500 {
+            let gradient = Tensor::new(&[if step == 1 { 0.01f32 } else { 0. }], &Device::Cpu).unwrap();
+            adam.update(step, &variable, &gradient, &slots).unwrap();
+            let slots = slots.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            smallest = slots.into_iter().filter(|moment| *moment != 0.).fold(smallest, f32::min);
+        }
+        assert_eq!(slots.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [0.; 2]);
+        assert!((9e-32..1e-30).contains(&smallest), "{smallest:e}");
     }
 
     #[test]

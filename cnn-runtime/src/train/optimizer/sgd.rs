@@ -1,7 +1,7 @@
 //! `SGD`: gradient descent, with or without momentum.
 
 use super::Optimizer;
-use super::in_place::{self, Rule, cast};
+use super::in_place::{self, Rule, cast, or_zero};
 use crate::gpu::Argument;
 use candle_core::{Result, Tensor, Var};
 use num_traits::Float;
@@ -64,8 +64,9 @@ impl Rule for SGD {
             return weights.iter_mut().zip(gradients).for_each(|(w, g)| *w = *w - rate * *g);
         };
         for ((w, g), v) in weights.iter_mut().zip(gradients).zip(velocities.iter_mut()) {
-            *v = momentum * *v - rate * *g;
-            *w = *w + if self.nesterov { momentum * *v - rate * *g } else { *v };
+            let velocity = or_zero(momentum * *v - rate * *g);
+            let step = if self.nesterov { momentum * velocity - rate * *g } else { velocity };
+            (*v, *w) = (velocity, *w + step);
         }
     }
 }
