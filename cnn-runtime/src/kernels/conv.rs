@@ -313,7 +313,7 @@ impl<const N: usize> Conv<N> {
         let input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups, self.precision) {
             Some(turned) => {
                 let ending = Ending { bias: None, added: None, activation: Activation::Linear };
-                turned.forward(grad, &turned.pack_turned(weight), ending)
+                turned.turned_right(weight).packed(|weight| turned.forward(grad, weight, ending))
             }
             None if self.groups == 1 => tile_scatter::input_gradient(&self.geometry, weight, grad, self.precision)?,
             None => return None,
@@ -365,7 +365,7 @@ impl<const N: usize> Weighted for Conv<N> {
         match (self.on_tiles(), T::singles(xs), T::singles(weight)) {
             (Some(tiled), Some(xs), Some(weight)) => {
                 let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
-                T::from_singles(tiled.forward(xs, &tiled.pack(weight), ending))
+                T::from_singles(tiled.right(weight).packed(|weight| tiled.forward(xs, weight, ending)))
             }
             (None, Some(xs), Some(weight)) if let Some(few) = self.few_channels() => {
                 let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };

@@ -5,7 +5,7 @@ use super::fill::in_chunks;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
 use super::sums::column_sums_on_gpu;
-use super::tile_matrix::{Unpacked, pays, product_unpacked};
+use super::tile_matrix::{Unpacked, columns, pays, product_unpacked};
 use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, finish};
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
@@ -51,7 +51,7 @@ impl Dense {
         let turned = transpose(grad, units);
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let times = |lhs: &[f32], depth: usize, rhs: &[f32]| {
-            let rhs = Unpacked::new(precision, [depth, features], rhs, 1, |row| Some(row * features));
+            let rhs = Unpacked::new(precision, rhs, (0..depth).map(|row| Some(row * features)), 0..features);
             product_unpacked(lhs, depth, &rhs, ending)
         };
         let of_weight = times(&turned, batch, xs);
@@ -84,7 +84,7 @@ impl Weighted for Dense {
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         if let (true, Some(xs), Some(weight)) = (self.pays_on_tiles(), T::singles(xs), T::singles(weight)) {
-            let right = Unpacked::new(self.precision, [self.features, self.units], weight, self.features, Some);
+            let right = columns(self.precision, weight, self.features);
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
             return T::from_singles(product_unpacked(xs, self.features, &right, ending));
         }

@@ -5,7 +5,7 @@ use super::few_rows::{self, Columns};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
-use super::tile_matrix::{Right, Unpacked, fills, product};
+use super::tile_matrix::{Right, columns, fills, product};
 use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::{Activation, Convolution};
@@ -50,7 +50,7 @@ impl<const N: usize> PreparedConv<N> {
                 return columns.product(conv.patches(xs, 0..rows, 0, &mut Vec::new()), ending);
             }
             if let Some(tiled) = conv.on_tiles() {
-                return tiled.forward(xs, self.for_tiles.get_or_init(|| tiled.pack(&self.weight)), ending);
+                return tiled.forward(xs, self.for_tiles.get_or_init(|| tiled.right(&self.weight).pack()), ending);
             }
             let packed = self.for_vectors.get_or_init(|| conv.pack(&self.weight));
             match conv.few_channels() {
@@ -95,7 +95,7 @@ impl PreparedDense {
             other => candle_core::bail!("`Dense` takes a batch of N×{features}, found {other:?}"),
         };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
-            let right = || Unpacked::new(self.precision, [features, units], &self.weight, features, Some).pack();
+            let right = || columns(self.precision, &self.weight, features).pack();
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
             if batch <= few_rows::ROWS {
                 let at = |feature: usize, unit: usize| self.weight[unit * features + feature];

@@ -118,23 +118,22 @@ impl TileConv {
     }
 
     /// The weights `F, C, KH, KW` as a right matrix, in the order of windows.
-    pub(super) fn pack(&self, weight: &[f32]) -> Right {
+    pub(super) fn right<'a>(&self, weight: &'a [f32]) -> Unpacked<'a> {
         let (channels, taps) = (self.geometry.channels, self.geometry.taps());
-        let start = |number: usize| number % channels * taps + number / channels;
-        self.pack_by(weight, self.filters, channels * taps, start)
+        self.right_by(weight, channels * taps, |number| number % channels * taps + number / channels)
     }
 
     /// The weights `F, C, KH, KW` of the convolution whose input gradient this one computes.
-    pub(super) fn pack_turned(&self, weight: &[f32]) -> Right {
+    pub(super) fn turned_right<'a>(&self, weight: &'a [f32]) -> Unpacked<'a> {
         let (filters, channels, taps) = (self.geometry.channels, self.filters, self.geometry.taps());
-        let start = |number: usize| number % filters * channels * taps + taps - 1 - number / filters;
-        self.pack_by(weight, channels, taps, start)
+        self.right_by(weight, taps, |number| number % filters * channels * taps + taps - 1 - number / filters)
     }
 
-    /// The weights as a right matrix whose row for each number of a window begins at `start`.
-    fn pack_by(&self, weight: &[f32], columns: usize, stride: usize, start: impl Fn(usize) -> usize) -> Right {
-        let start = |k: usize| number_at(&self.geometry, DEPTH, k).map(&start);
-        Unpacked::new(self.precision, [self.window(DEPTH), columns], weight, stride, start).pack()
+    /// The weights as a right matrix whose row for each number of a window begins at `start`, and has filters `apart`.
+    fn right_by<'a>(&self, weight: &'a [f32], apart: usize, start: impl Fn(usize) -> usize) -> Unpacked<'a> {
+        let row = |k: usize| number_at(&self.geometry, DEPTH, k).map(&start);
+        let columns = (0..self.filters).map(|filter| filter * apart);
+        Unpacked::new(self.precision, weight, (0..self.window(DEPTH)).map(row), columns)
     }
 
     /// The output for all images.

@@ -1,7 +1,7 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
 use super::share::{for_each, threads};
-use super::tile_pack::{pack_lines, pack_pairs};
+use super::tile_pack::{gather_pairs, pack_lines, pack_pairs};
 use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use super::weighted::Ending;
@@ -46,43 +46,63 @@ pub(super) struct Unpacked<'a> {
     precision: Precision,
     values: &'a [f32],
     /// Where each row starts, unless it is 0.
-    starts: Vec<Option<usize>>,
-    /// From one column to the next.
-    stride: usize,
-    columns: usize,
+    rows: Vec<Option<usize>>,
+    /// Where in a row each column lies.
+    columns: Vec<usize>,
+}
+
+/// The matrix whose columns are the rows of another, of `depth` values each.
+pub(super) fn columns(precision: Precision, rows: &[f32], depth: usize) -> Unpacked<'_> {
+    Unpacked::new(precision, rows, (0..depth).map(Some), (0..rows.len()).step_by(depth))
+}
+
+thread_local! {
+    static PACKED: RefCell<Right> = RefCell::default();
 }
 
 impl<'a> Unpacked<'a> {
-    /// The matrix of so many rows and columns whose row `k` starts at `start(k)` in `values`, if it is not 0, and has its columns
-    /// `stride` apart.
+    /// The matrix whose row `k` starts at `rows[k]` in `values`, if it is not 0, and has column `c` at `columns[c]` from there.
     pub(super) fn new(
         precision: Precision,
-        [rows, columns]: [usize; 2],
         values: &'a [f32],
-        stride: usize,
-        start: impl Fn(usize) -> Option<usize>,
+        rows: impl Iterator<Item = Option<usize>>,
+        columns: impl Iterator<Item = usize>,
     ) -> Self {
-        Self { precision, values, starts: (0..rows).map(start).collect(), stride, columns }
+        Self { precision, values, rows: rows.collect(), columns: columns.collect() }
     }
 
     /// The matrix in the order in which tiles read it.
     pub(super) fn pack(&self) -> Right {
-        /// Tiles that one thread packs sooner than it wakes another.
-        const LEAST: usize = 16;
         let mut right = Right::default();
-        let depths = self.depths().max(1);
-        let tiles = right.room(self, 0..self.strips());
-        let share = (tiles.len() / TILE).div_ceil(threads()).max(LEAST) * self.precision.pieces() * TILE;
-        for_each(tiles.chunks_mut(share).enumerate().collect(), |(number, tiles)| {
-            let first = number * (share / (self.precision.pieces() * TILE));
-            for (at, tiles) in (first..).zip(tiles.chunks_exact_mut(self.precision.pieces() * TILE)) {
-                self.pack_tiles(at / depths, at % depths, tiles);
-            }
-        });
+        self.pack_into(&mut right);
         right
     }
 
-    /// Some strips of it, each of 16 columns, in the place of what was in `right`.
+    /// Calls `work` with the matrix packed, in memory that this thread keeps for the next one.
+    pub(super) fn packed<R>(&self, work: impl FnOnce(&Right) -> R) -> R {
+        // Taken, as this thread may pack another matrix while it waits for others in the middle of `work`.
+        let mut right = PACKED.take();
+        self.pack_into(&mut right);
+        let result = work(&right);
+        PACKED.set(right);
+        result
+    }
+
+    /// Packs it in the place of what was in `right`; several threads share the tiles.
+    fn pack_into(&self, right: &mut Right) {
+        /// Depths of strips that one thread packs sooner than it wakes another.
+        const LEAST: usize = 8;
+        let (of_depth, depths) = (self.precision.pieces() * TILE, self.depths().max(1));
+        let tiles = right.room(self, 0..self.strips());
+        let share = (tiles.len() / of_depth).div_ceil(2 * threads()).max(LEAST);
+        for_each(tiles.chunks_mut(share * of_depth).enumerate().collect(), |(number, tiles)| {
+            for (at, tiles) in (number * share..).zip(tiles.chunks_exact_mut(of_depth)) {
+                self.pack_tiles(at / depths, at % depths, tiles);
+            }
+        });
+    }
+
+    /// Packs some strips of it, each of 16 columns, in the place of what was in `right`.
     fn pack_strips(&self, strips: Range<usize>, right: &mut Right) {
         let (of_depth, depths) = (self.precision.pieces() * TILE, self.depths());
         let tiles = right.room(self, strips.clone());
@@ -95,30 +115,30 @@ impl<'a> Unpacked<'a> {
     }
 
     fn strips(&self) -> usize {
-        self.columns.div_ceil(SIDE)
+        self.columns.len().div_ceil(SIDE)
     }
 
     /// Tiles one below the other.
     fn depths(&self) -> usize {
-        self.starts.len().div_ceil(DEPTH)
+        self.rows.len().div_ceil(DEPTH)
     }
 
     /// Packs the tiles of one strip at one depth.
     fn pack_tiles(&self, strip: usize, depth: usize, tiles: &mut [u16]) {
-        let (first_column, first_row) = (strip * SIDE, depth * DEPTH);
-        let columns = first_column..self.columns.min(first_column + SIDE);
-        let starts = &self.starts[first_row..self.starts.len().min(first_row + DEPTH)];
-        let follow = |first: usize| starts.iter().copied().eq((first..first + starts.len()).map(Some));
-        match starts[0] {
-            _ if self.stride == 1 => pack_pairs(&self.values[first_column..], starts, columns.len(), false, tiles, TILE),
-            Some(first) if follow(first) => {
-                let columns = [columns.len(), starts.len()];
-                pack_lines(&self.values[first + first_column * self.stride..], self.stride, columns, true, tiles, TILE);
+        let part = |len: usize, number: usize, of: usize| number * of..len.min((number + 1) * of);
+        let rows = &self.rows[part(self.rows.len(), depth, DEPTH)];
+        let columns = &self.columns[part(self.columns.len(), strip, SIDE)];
+        let [first_column, apart] = [columns[0], columns.get(1).map_or(1, |second| second.wrapping_sub(columns[0]))];
+        let are_even = columns.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == apart);
+        let follow = |first: usize| rows.iter().copied().eq((first..first + rows.len()).map(Some));
+        match rows[0] {
+            _ if are_even && apart == 1 => {
+                pack_pairs(&self.values[first_column..], rows, columns.len(), false, tiles, TILE);
             }
-            _ => {
-                let paired = paired(self.values, self.stride, starts, columns);
-                split(paired.as_flattened().as_flattened(), tiles, TILE);
+            Some(first) if are_even && follow(first) => {
+                pack_lines(&self.values[first + first_column..], apart, [columns.len(), rows.len()], true, tiles, TILE);
             }
+            _ => gather_pairs(self.values, rows, columns, tiles, TILE),
         }
     }
 }
@@ -128,7 +148,7 @@ impl Right {
     fn room(&mut self, matrix: &Unpacked, strips: Range<usize>) -> &mut [u16] {
         self.precision = matrix.precision;
         self.len = matrix.depths() * matrix.precision.pieces() * TILE;
-        self.columns = matrix.columns.min(strips.end * SIDE) - strips.start * SIDE;
+        self.columns = matrix.columns.len().min(strips.end * SIDE) - strips.start * SIDE;
         self.tiles.take(strips.len() * self.len)
     }
 
@@ -146,19 +166,6 @@ impl Right {
     pub(super) fn strips(&self) -> usize {
         self.columns.div_ceil(SIDE)
     }
-}
-
-/// Up to 32 rows of some columns, up to 16, in the order of a tile: beside each number the one below it. See [`Unpacked::new`].
-fn paired(values: &[f32], stride: usize, starts: &[Option<usize>], columns: Range<usize>) -> [[[f32; 2]; SIDE]; DEPTH / 2] {
-    let mut paired = [[[0.0; 2]; SIDE]; DEPTH / 2];
-    for (starts, paired) in starts.chunks(2).zip(&mut paired) {
-        for (place, start) in starts.iter().enumerate().filter_map(|(place, start)| Some((place, (*start)?))) {
-            let column = columns.start * stride..(columns.end - 1) * stride + 1;
-            let column = values[start..][column].iter().step_by(stride);
-            paired.iter_mut().zip(column).for_each(|(pair, value)| pair[place] = *value);
-        }
-    }
-    paired
 }
 
 /// Tiles of rows of a left matrix: rows of a tile are `pitch` apart, planes `plane`.
@@ -244,9 +251,9 @@ const ROWS: usize = 128;
 
 /// Whether threads share the columns of a product, of which there are so many strips, and not its rows.
 ///
-/// Weights then pass by once, and those of a thread stay in its cache.
+/// The right matrix, if it is the larger one, then passes by once, and what a thread has of it stays in its cache.
 fn is_shared_by_columns(rows: usize, strips: usize) -> bool {
-    rows <= 4 * ROWS && strips >= 2 * threads()
+    rows <= 4 * ROWS && strips >= 2 * threads() && rows < strips * SIDE
 }
 
 /// The product of a matrix, row by row, with `right`, and what is to become of it.
@@ -270,9 +277,9 @@ pub(super) fn product(lhs: &[f32], depth: usize, right: &Right, ending: Ending<f
 pub(super) fn product_unpacked(lhs: &[f32], depth: usize, right: &Unpacked, ending: Ending<f32>) -> Vec<f32> {
     /// Bytes of tiles that stay in a core's cache beside the left matrix.
     const CACHED: usize = 256 * 1024;
-    let (rows, columns, strips) = (lhs.len() / depth, right.columns, right.strips());
+    let (rows, columns, strips) = (lhs.len() / depth, right.columns.len(), right.strips());
     if !is_shared_by_columns(rows, strips) {
-        return product(lhs, depth, &right.pack(), ending);
+        return right.packed(|right| product(lhs, depth, right, ending));
     }
     let of_thread = strips.div_ceil(threads());
     let of_strip = right.depths() * right.precision.pieces() * TILE * size_of::<u16>();

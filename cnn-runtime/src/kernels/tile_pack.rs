@@ -42,6 +42,28 @@ pub(super) fn pack_pairs(from: &[f32], starts: &[Option<usize>], len: usize, tur
     }
 }
 
+/// As [`pack_pairs`] of the numbers that lie at each of up to 16 `columns` from the start of a line.
+///
+/// # Panics
+/// As [`pack_lines`], and if a column is beyond 2³¹ − 1.
+pub(super) fn gather_pairs(from: &[f32], starts: &[Option<usize>], columns: &[usize], tiles: &mut [u16], plane: usize) {
+    assert!(available() && starts.len() <= DEPTH && columns.len() <= SIDE, "lines of a tile");
+    let furthest = columns.iter().max().map_or(0, |column| column + 1);
+    assert!(starts.iter().flatten().all(|start| start + furthest <= from.len()), "numbers of each line");
+    let mut places = [0; SIDE];
+    for (place, column) in places.iter_mut().zip(columns) {
+        *place = i32::try_from(*column).expect("a matrix of less than 2³¹ numbers");
+    }
+    let pieces = expect_room(tiles, plane);
+    // SAFETY: as above; the places are the columns, as many as are gathered.
+    unsafe {
+        match pieces {
+            1 => imp::gather_pairs::<1>(from.as_ptr(), starts, &places, columns.len(), tiles.as_mut_ptr(), plane),
+            _ => imp::gather_pairs::<3>(from.as_ptr(), starts, &places, columns.len(), tiles.as_mut_ptr(), plane),
+        }
+    }
+}
+
 /// The pieces of tiles `plane` apart.
 fn expect_room(tiles: &[u16], plane: usize) -> usize {
     let pieces = tiles.len().div_ceil(plane);
@@ -141,6 +163,35 @@ mod imp {
         if turned {
             // SAFETY: all lines of the tiles have just been written.
             (0..PIECES).for_each(|piece| unsafe { turn(tiles.add(piece * plane)) });
+        }
+    }
+
+    /// See [`super::gather_pairs`].
+    ///
+    /// # Safety
+    /// Each line must reach as far as the first `len` places, which may not be negative, and there must be room for the tiles.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    pub(super) unsafe fn gather_pairs<const PIECES: usize>(
+        from: *const f32,
+        starts: &[Option<usize>],
+        places: &[i32; SIDE],
+        len: usize,
+        tiles: *mut u16,
+        plane: usize,
+    ) {
+        let mask = first(len);
+        // SAFETY: 16 numbers of 32 bits are 512 bits.
+        let places = unsafe { _mm512_loadu_si512(places.as_ptr().cast()) };
+        for number in 0..SIDE {
+            let mut both = [_mm512_setzero_ps(); 2];
+            for (place, line) in both.iter_mut().enumerate() {
+                if let Some(Some(start)) = starts.get(2 * number + place) {
+                    // SAFETY: the mask leaves out what is beyond the last place, up to which the caller says the line is there.
+                    *line = unsafe { _mm512_mask_i32gather_ps::<4>(*line, mask, places, from.add(*start)) };
+                }
+            }
+            // SAFETY: the caller says that there is room.
+            unsafe { write(pairs::<PIECES>(both[0], both[1]), number, tiles, plane) }
         }
     }
 
@@ -262,6 +313,17 @@ mod imp {
         unreachable!("there are no tiles")
     }
 
+    pub(super) unsafe fn gather_pairs<const PIECES: usize>(
+        _: *const f32,
+        _: &[Option<usize>],
+        _: &[i32; super::SIDE],
+        _: usize,
+        _: *mut u16,
+        _: usize,
+    ) {
+        unreachable!("there are no tiles")
+    }
+
     pub(super) unsafe fn pair_up<const PIECES: usize>(_: &[f32], _: &[f32], _: *mut u32, _: usize) {
         unreachable!("there are no tiles")
     }
@@ -318,6 +380,28 @@ mod tests {
                     };
                     assert_eq!(found, tile(at, turned), "{lines} lines in pairs, of {len}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_lie_apart_are_gathered() {
+        if !available() {
+            return;
+        }
+        let xs = numbers::<f32>(1000, 5);
+        for (count, [lines, len]) in [(1, [32, 16]), (3, [31, 16]), (3, [32, 5]), (1, [3, 1]), (3, [1, 0])] {
+            let all = pieces(&xs, count);
+            let starts: Vec<_> = (0..lines).map(|line| (line % 5 != 3).then_some(line * 17)).collect();
+            let columns: Vec<_> = (0..len).map(|column| column * 9 % 64).collect();
+            let mut found = vec![7; count * TILE];
+            gather_pairs(&xs, &starts, &columns, &mut found, TILE);
+            for (number, found) in found.chunks(TILE).enumerate() {
+                let at = |pair: usize, at: usize| match (starts.get(2 * pair + at % 2), columns.get(at / 2)) {
+                    (Some(Some(start)), Some(column)) => all[number * xs.len() + start + column],
+                    _ => 0,
+                };
+                assert_eq!(found, tile(at, false), "{lines} lines of {len}");
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::fill::in_chunks;
 use super::patches::{Geometry, scatter};
 use super::share::threads;
-use super::tile_matrix::{Aligned, Unpacked, left, pays};
+use super::tile_matrix::{Aligned, Right, Unpacked, left, pays};
 use super::tiles::Tiles;
 use crate::Precision;
 use std::cell::RefCell;
@@ -29,23 +29,26 @@ pub(super) fn input_gradient<const N: usize>(
     if !pays(geometry.batch * pixels, filters, patch) {
         return None;
     }
-    let places: Vec<usize> = (0..patch).map(|at| at % channels * taps + at / channels).collect();
-    let by_tap = in_chunks(weight.len(), patch, |filter, to| {
-        let from = &weight[filter * patch..][..patch];
-        to.iter_mut().zip(&places).for_each(|(to, place)| *to = from[*place]);
-    });
-    let turned = Unpacked::new(precision, [filters, patch], &by_tap, 1, |filter| Some(filter * patch)).pack();
+    let columns = (0..patch).map(|at| at % channels * taps + at / channels);
+    let turned = Unpacked::new(precision, weight, (0..filters).map(|filter| Some(filter * patch)), columns);
+    Some(turned.packed(|turned| product_scattered(geometry, turned, grad, precision)))
+}
+
+/// What the windows of each image pass on, `grad·weight`, added where they lie.
+fn product_scattered<const N: usize>(geometry: &Geometry<N>, weight: &Right, grad: &[f32], precision: Precision) -> Vec<f32> {
+    let (channels, pixels, patch) = (geometry.channels, geometry.pixels(), weight.columns);
+    let filters = grad.len() / (geometry.batch * pixels);
     let rows = (geometry.batch * pixels).div_ceil(threads()).clamp(ROWS / 4, ROWS);
     let (image_len, images) = (geometry.image_len(), rows.div_ceil(pixels));
-    Some(in_chunks(geometry.batch * image_len, images * image_len, |number, input| {
+    in_chunks(geometry.batch * image_len, images * image_len, |number, input| {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let grad = &grad[number * images * pixels * filters..][..input.len() / image_len * pixels * filters];
         SCRATCH.with_borrow_mut(|(pieces, patches)| {
             let patches = patches.take(grad.len() / filters * patch);
-            left(grad, filters, precision, pieces).product_into(&tiles, &turned, patches);
+            left(grad, filters, precision, pieces).product_into(&tiles, weight, patches);
             for (image, patches) in input.chunks_exact_mut(image_len).zip(patches.chunks_exact(pixels * patch)) {
                 scatter(geometry, patches, 0..pixels, 0..channels, image);
             }
         });
-    }))
+    })
 }
