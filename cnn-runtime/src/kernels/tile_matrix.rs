@@ -335,14 +335,16 @@ fn multiply(left: &Left, rows: Range<usize>, right: &Right, strips: Range<usize>
 
 /// Splits the rows of a matrix of `columns` columns, as a left one.
 pub(super) fn left<'a>(xs: &[f32], columns: usize, precision: Precision, scratch: &'a mut Aligned<u16>) -> Left<'a> {
-    let (rows, pitch) = (xs.len() / columns, columns.next_multiple_of(DEPTH));
+    // An odd number of cache lines apart, so that the rows of a tile do not share a few sets of the cache.
+    let (rows, used) = (xs.len() / columns, columns.next_multiple_of(DEPTH));
+    let pitch = (used / DEPTH | 1) * DEPTH;
     let plane = rows.next_multiple_of(SIDE) * pitch;
     let pieces = scratch.take(precision.pieces() * plane);
     for (row, xs) in xs.chunks_exact(columns).enumerate() {
         split(xs, &mut pieces[row * pitch..], plane);
-        clear(pieces, plane, row * pitch + columns..(row + 1) * pitch);
+        clear(pieces, plane, row * pitch + columns..row * pitch + used);
     }
-    Left { pieces, pitch, plane, starts: starts(rows, pitch), steps: (0..pitch).step_by(DEPTH).collect() }
+    Left { pieces, pitch, plane, starts: starts(rows, pitch), steps: (0..used).step_by(DEPTH).collect() }
 }
 
 /// Where tiles begin that so many rows, `pitch` apart, fill one after the other.
