@@ -95,8 +95,11 @@ unsafe fn product<T: Real>(out: *mut T, row_stride: usize, into: Into, lhs: Matr
     if lhs.rows == 0 || rhs.columns == 0 {
         return;
     }
+    /// Products that take one thread less time than it takes several to share them.
+    const FEW: usize = 4 * 1024 * 1024;
+    let are_few = lhs.rows.saturating_mul(lhs.columns).saturating_mul(rhs.columns) < FEW;
     let parallelism = match threads {
-        Threads::All if is_in_pool() => Parallelism::Rayon(rayon::current_num_threads()),
+        Threads::All if is_in_pool() && !are_few => Parallelism::Rayon(rayon::current_num_threads()),
         Threads::One | Threads::All => Parallelism::None,
     };
     // SAFETY: every element that `lhs` and `rhs` address lies in their slices, as `Matrix::strided` asserted (transposing

@@ -32,6 +32,10 @@ pub(super) fn sum_over_pieces<T: Real>(
         }
         None => (0..batch.div_ceil(images)).into_par_iter().map(|number| piece(range(number), None)).collect(),
     };
+    let sums = match <[_; 1]>::try_from(sums) {
+        Ok([(weight, bias)]) => return Gradients { input, weight, bias },
+        Err(sums) => sums,
+    };
     let add_up = |totals: &mut [T], parts: &[T]| totals.iter_mut().zip(parts).for_each(|(total, part)| *total += *part);
     // Threads share the weights, not the pieces: every sum is taken in the same order.
     const CHUNK: usize = 4 * 1024;

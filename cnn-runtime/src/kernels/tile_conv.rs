@@ -374,11 +374,14 @@ impl TileConv {
     /// The sums of a row for each filter as `F, C, KH, KW`.
     fn unpack(&self, sums: &[f32]) -> Vec<f32> {
         let (channels, taps, columns) = (self.geometry.channels, self.geometry.taps(), self.window(SIDE));
-        let place = |k| number_at(&self.geometry, SIDE, k).map(|number| (k, number % channels * taps + number / channels));
-        let places: Vec<(usize, usize)> = (0..columns).filter_map(place).collect();
+        let run = runs(&self.geometry).1;
+        let start = |number: usize| number / run * run.next_multiple_of(SIDE) + number % run;
+        let starts: Vec<usize> = (0..taps).map(|tap| start(tap * channels)).collect();
         in_chunks(self.filters * channels * taps, channels * taps, |filter, weight| {
             let sums = &sums[filter * columns..][..columns];
-            places.iter().for_each(|(k, place)| weight[*place] = sums[*k]);
+            for (channel, weight) in weight.chunks_exact_mut(taps).enumerate() {
+                weight.iter_mut().zip(&starts).for_each(|(weight, start)| *weight = sums[start + channel]);
+            }
         })
     }
 }
