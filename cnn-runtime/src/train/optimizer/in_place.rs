@@ -116,7 +116,8 @@ fn in_pieces<T: Float + Send + Sync>(rule: &impl Rule, weights: &mut [T], gradie
 /// 0 in the place of a number whose last digits are below the smallest normal number.
 ///
 /// What an optimizer remembers of a weight shrinks when its gradients are 0 from some step on, as behind a rectifier that never
-/// opens again, and would stay the smallest number there is: processors are many times slower with such than with others.
+/// opens again, and would stay the smallest number there is: processors, unlike GPUs, are many times slower with such than with
+/// others.
 #[inline(always)]
 pub(super) fn or_zero<T: Float>(x: T) -> T {
     if x.abs() < T::min_positive_value() / T::epsilon() { T::zero() } else { x }
