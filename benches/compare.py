@@ -161,7 +161,7 @@ def networks(text):
     found = []
     for named in text.split(","):
         network, _, batch = named.partition(":")
-        if network not in NETWORKS or not (batch or "1").isdecimal() or batch == "0":
+        if network not in NETWORKS or not (batch or "1").isdecimal() or int(batch or 1) == 0:
             raise argparse.ArgumentTypeError(f"`{named}` is none of {', '.join(NETWORKS)}, with `:BATCH` if it is another")
         found.append((network, int(batch or NETWORKS[network])))
     return found

@@ -57,8 +57,8 @@ impl WithSimd for Band<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // With two vectors of sums each, as many as processors with such vectors have registers for. The last taps are summed
-        // together with some that are summed already, as few as may be.
+        // With two vectors of sums each, as many as processors with such vectors have registers for. The last tap is summed
+        // several times if that fills a block, as seldom as may be.
         let most = if S::F32_LANES == 16 { 9 } else { 5 };
         let taps = self.conv.taps.len();
         match taps.div_ceil(taps.div_ceil(most)) {

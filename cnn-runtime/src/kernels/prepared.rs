@@ -43,16 +43,16 @@ impl<const N: usize> PreparedConv<N> {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
             let rows = geometry.batch * geometry.pixels();
             if rows <= few_rows::ROWS && self.precision == Precision::F32 {
-                let columns = self.for_few_rows.get_or_init(|| {
+                let columns = laid_out(&self.for_few_rows, || {
                     let (packed, filters) = (conv.pack(&self.weight), self.spec.filters);
                     Columns::pack([conv.patch_len(), filters], |at, filter| packed[at * filters + filter])
                 });
                 return columns.product(conv.patches(xs, 0..rows, 0, &mut Vec::new()), ending);
             }
             if let Some(tiled) = conv.on_tiles() {
-                return tiled.forward(xs, self.for_tiles.get_or_init(|| tiled.right(&self.weight).pack()), ending);
+                return tiled.forward(xs, laid_out(&self.for_tiles, || tiled.right(&self.weight).pack()), ending);
             }
-            let packed = self.for_vectors.get_or_init(|| conv.pack(&self.weight));
+            let packed = laid_out(&self.for_vectors, || conv.pack(&self.weight));
             match conv.few_channels() {
                 Some(few) => few.forward(xs, packed, ending),
                 None => conv.forward_on_vectors(xs, packed, ending),
@@ -99,10 +99,10 @@ impl PreparedDense {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
             if batch <= few_rows::ROWS {
                 let at = |feature: usize, unit: usize| self.weight[unit * features + feature];
-                return self.for_few_rows.get_or_init(|| Columns::pack([features, units], at)).product(xs, ending);
+                return laid_out(&self.for_few_rows, || Columns::pack([features, units], at)).product(xs, ending);
             }
             if fills(batch, features) {
-                return product(xs, features, self.for_tiles.get_or_init(right), ending);
+                return product(xs, features, laid_out(&self.for_tiles, right), ending);
             }
             let mut ys = vec![0.0; batch * units];
             let weight = Matrix::new(&self.weight, units, features).transposed();
@@ -111,6 +111,19 @@ impl PreparedDense {
             ys
         };
         Tensor::from_vec(apply("Dense", xs, added, compute)?, (batch, units), xs.device())
+    }
+}
+
+/// The weights as one way of computing takes them, laid out by `work` if they are not yet.
+///
+/// Not within the cell: threads share the work, and while this one waits for others it may be asked for the same weights.
+fn laid_out<T>(cell: &OnceLock<T>, work: impl FnOnce() -> T) -> &T {
+    match cell.get() {
+        Some(weights) => weights,
+        None => {
+            let weights = work();
+            cell.get_or_init(|| weights)
+        }
     }
 }
 

@@ -512,7 +512,7 @@ mod tests {
 
     #[test]
     fn bf16_rounds_the_factors_and_nothing_else() {
-        for (strides, dims) in [([1, 1], [3, 17, 20, 16]), ([2, 1], [5, 16, 16, 40]), ([2, 2], [40, 6, 5, 32])] {
+        for (strides, dims) in [([1, 1], [3, 17, 20, 16]), ([2, 1], [5, 16, 16, 40]), ([2, 2], [64, 6, 6, 64])] {
             let spec = Conv2D::new(48, [3, 2]).strides(strides).padding(Padding::Same).convolution();
             let geometry = Geometry::new("test", &dims, &spec.window).unwrap();
             let conv = |precision| Conv { geometry, filters: 48, groups: 1, ends_in: Activation::Linear, precision };
@@ -550,8 +550,16 @@ mod tests {
             }
         }
         agrees(Conv2D::new(32, [3, 3]).convolution(), &[40, 5, 5, 64]);
-        // One slab, of whose weight gradient each thread has some filters.
+        // One image, most of whose tiles are positions that are no pixels.
+        for batch in [1, 2, 3] {
+            agrees(Conv2D::new(64, [3, 3]).strides([2, 2]).convolution(), &[batch, 13, 13, 32]);
+            agrees(Conv2D::new(128, [3, 3]).strides([2, 2]).convolution(), &[batch, 6, 6, 64]);
+        }
+        // One part, a group and a slab, of whose weight gradient each thread has some filters.
         agrees(Conv2D::new(72, [3, 3]).strides([2, 2]).convolution(), &[20, 6, 6, 64]);
+        agrees(Conv2D::new(136, [3, 3]).convolution(), &[2, 10, 10, 32]);
+        // Groups of some lines of 32 images, of which the last are fewer.
+        agrees(Conv2D::new(40, [3, 3]).strides([2, 2]).padding(Padding::Same).convolution(), &[35, 13, 13, 32]);
         for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [0, 2]])] {
             for (size, strides) in [(3, [1, 1]), (3, [2, 2]), (1, [2, 2]), (4, [3, 1])] {
                 let conv = Conv2D::new(24, [size, size]).strides(strides).padding(padding);

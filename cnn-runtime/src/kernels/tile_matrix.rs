@@ -128,8 +128,10 @@ impl<'a> Unpacked<'a> {
         let part = |len: usize, number: usize, of: usize| number * of..len.min((number + 1) * of);
         let rows = &self.rows[part(self.rows.len(), depth, DEPTH)];
         let columns = &self.columns[part(self.columns.len(), strip, SIDE)];
-        let [first_column, apart] = [columns[0], columns.get(1).map_or(1, |second| second.wrapping_sub(columns[0]))];
-        let are_even = columns.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == apart);
+        let first_column = columns[0];
+        // From one column to the next, if it is the same for all.
+        let apart = columns.get(1).map_or(1, |second| second.saturating_sub(first_column));
+        let are_even = columns.windows(2).all(|pair| pair[0] + apart == pair[1]);
         let follow = |first: usize| rows.iter().copied().eq((first..first + rows.len()).map(Some));
         match rows[0] {
             _ if are_even && apart == 1 => {

@@ -198,7 +198,7 @@ mod imp {
     /// See [`super::pair_up`].
     ///
     /// # Safety
-    /// Each plane must have room for as many pairs as there are numbers in `first`, and `second` must not have more.
+    /// Each plane must have room for as many pairs as there are `numbers`, and `others` must not be more.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     pub(super) unsafe fn pair_up<const PIECES: usize>(numbers: &[f32], others: &[f32], to: *mut u32, plane: usize) {
         for at in (0..numbers.len()).step_by(SIDE) {
@@ -228,7 +228,8 @@ mod imp {
         }
         let (numbers, others) = (pieces(numbers), pieces(others));
         for piece in 0..PIECES {
-            pairs[piece] = _mm512_or_si512(_mm512_srli_epi32::<16>(numbers[piece]), others[piece]);
+            // The lowest piece of a number near the smallest there are has more digits than its upper half.
+            pairs[piece] = _mm512_mask_blend_epi16(0xaaaa_aaaa, _mm512_srli_epi32::<16>(numbers[piece]), others[piece]);
         }
         pairs
     }
@@ -333,7 +334,15 @@ mod imp {
 mod tests {
     use super::super::tile_pieces::split;
     use super::*;
-    use crate::testing::numbers;
+    use crate::testing;
+
+    /// Numbers of which every seventh or so is smaller than its pieces can be.
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        let tiny = [1.234_5e-36, 3.3e-38, -1e-40, 7.7e-34, f32::from_bits(1)];
+        let mut xs = testing::numbers::<f32>(count, seed);
+        xs.iter_mut().skip(seed % 7).step_by(7).zip(tiny.iter().cycle()).for_each(|(x, tiny)| *x = *tiny);
+        xs
+    }
 
     /// The pieces of some numbers, plane by plane.
     fn pieces(xs: &[f32], count: usize) -> Vec<u16> {
@@ -354,7 +363,7 @@ mod tests {
         if !available() {
             return;
         }
-        let (xs, pitch) = (numbers::<f32>(1000, 5), 29);
+        let (xs, pitch) = (numbers(1000, 5), 29);
         for (count, turned) in [(1, false), (3, false), (1, true), (3, true)] {
             let (all, plane) = (pieces(&xs, count), TILE + 64);
             let piece = |plane: usize, at: usize| all[plane * xs.len() + at];
@@ -389,7 +398,7 @@ mod tests {
         if !available() {
             return;
         }
-        let xs = numbers::<f32>(1000, 5);
+        let xs = numbers(1000, 5);
         for (count, [lines, len]) in [(1, [32, 16]), (3, [31, 16]), (3, [32, 5]), (1, [3, 1]), (3, [1, 0])] {
             let all = pieces(&xs, count);
             let starts: Vec<_> = (0..lines).map(|line| (line % 5 != 3).then_some(line * 17)).collect();
@@ -411,7 +420,7 @@ mod tests {
         if !available() {
             return;
         }
-        let xs = numbers::<f32>(100, 1);
+        let xs = numbers(100, 1);
         for (count, [first, second]) in [(1, [40, 40]), (3, [37, 37]), (3, [50, 20]), (1, [16, 0]), (3, [5, 5])] {
             let (all, plane) = (pieces(&xs, count), 64);
             let mut pairs = vec![7; (count - 1) * plane + first];

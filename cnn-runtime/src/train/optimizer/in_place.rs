@@ -113,17 +113,17 @@ fn in_pieces<T: Float + Send + Sync>(rule: &impl Rule, weights: &mut [T], gradie
     });
 }
 
-/// 0 in the place of a number whose last digits are below the smallest normal number.
+/// 0 in the place of a number below the normal ones.
 ///
 /// What an optimizer remembers of a weight shrinks when its gradients are 0 from some step on, as behind a rectifier that never
 /// opens again, and would stay the smallest number there is: processors, unlike GPUs, are many times slower with such than with
 /// others.
 #[inline(always)]
 pub(super) fn or_zero<T: Float>(x: T) -> T {
-    if x.abs() < T::min_positive_value() / T::epsilon() { T::zero() } else { x }
+    if x.abs() < T::min_positive_value() { T::zero() } else { x }
 }
 
-/// The square of a number, or 0 if it is below the smallest normal number.
+/// The square of a number, or 0 if it is below the normal ones.
 #[inline(always)]
 pub(super) fn square_or_zero<T: Float>(x: T) -> T {
     if x.abs() < T::min_positive_value().sqrt() { T::zero() } else { x * x }

@@ -84,6 +84,17 @@ mod tests {
     }
 
     #[test]
+    fn the_velocity_of_a_weight_without_gradients_ends_at_0() {
+        let (mut weight, mut velocity) = ([1f32], [0f32]);
+        for step in 1..1500 {
+            let gradient = [if step == 1 { 0.01 } else { 0. }];
+            Rule::update(&SGD { momentum: 0.9, ..SGD::new(0.1) }, &mut weight, &gradient, &mut [&mut velocity]);
+            assert!(velocity[0] == 0. || velocity[0].is_normal(), "{:e}", velocity[0]);
+        }
+        assert_eq!(velocity, [0.]);
+    }
+
+    #[test]
     fn momentum_by_hand() {
         let optimizer = SGD { momentum: 0.9, ..SGD::new(0.1) };
         // v: −0.1, −0.09 − 0.1 = −0.19, −0.171 + 0.1 = −0.071
