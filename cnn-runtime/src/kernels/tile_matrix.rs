@@ -339,7 +339,7 @@ fn multiply(left: &Left, rows: Range<usize>, right: &Right, strips: Range<usize>
 pub(super) fn left<'a>(xs: &[f32], columns: usize, precision: Precision, scratch: &'a mut Aligned<u16>) -> Left<'a> {
     // An odd number of cache lines apart, so that the rows of a tile do not share a few sets of the cache.
     let (rows, used) = (xs.len() / columns, columns.next_multiple_of(DEPTH));
-    let pitch = (used / DEPTH | 1) * DEPTH;
+    let pitch = ((used / DEPTH) | 1) * DEPTH;
     let plane = rows.next_multiple_of(SIDE) * pitch;
     let pieces = scratch.take(precision.pieces() * plane);
     for (row, xs) in xs.chunks_exact(columns).enumerate() {
