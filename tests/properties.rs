@@ -551,7 +551,7 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         Layer::Dot(layers::Dot::new(Axes::new([-1])).normalize(true)),
     ];
     let dense = Dense::new(300).activation(Activation::Tanh);
-    let vectors = [vec![256, 300], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
+    let vectors = [vec![256, 300], vec![128, 1152], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
     let images = convolutions.map(Layer::Conv2D).into_iter().chain(other_images).chain(layers);
     let images = images.map(|layer| (layer, image.clone()));
     let sequences = sequences.map(|layer| (layer, vec![7, 300, 8]));
@@ -560,6 +560,10 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         (Layer::Conv2DTranspose(transposed), vec![1, 40, 37, 16]),
         (Layer::Conv1DTranspose(Conv1DTranspose::new(24, [3]).strides([2])), vec![1, 900, 8]),
         (Layer::Conv2D(conv2d), vec![1, 40, 37, 16]),
+        // Small images, many and few, and images of few channels.
+        (Layer::Conv2D(Conv2D::new(72, [3, 3]).strides([2, 2])), vec![70, 13, 13, 32]),
+        (Layer::Conv2D(Conv2D::new(136, [3, 3]).strides([2, 2])), vec![20, 6, 6, 64]),
+        (Layer::Conv2D(Conv2D::new(32, [3, 3]).strides([2, 2]).activation(Activation::Relu)), vec![40, 28, 28, 1]),
         (Layer::BatchNormalization(layers::BatchNormalization::new()), vec![9000, 10]),
         (Layer::PReLU(layers::PReLU::new()), vec![40, 30, 70]),
         (Layer::Dot(layers::Dot::new(Axes::new([1]))), vec![1, 500, 300]),

@@ -52,6 +52,7 @@ mod sparsemax;
 mod sums;
 mod tape;
 mod tile_conv;
+mod tile_conv_gradient;
 mod tile_images;
 mod tile_matrix;
 mod tile_pack;

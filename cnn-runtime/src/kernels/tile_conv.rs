@@ -1,30 +1,22 @@
-//! Convolution of `f32` sequences and images on tile registers, forward and backward.
+//! Convolution of `f32` sequences and images on tile registers, forward and, by a convolution, the gradient of its input.
 //!
 //! The output is computed slab by slab: the pieces of what a slab sees are the left matrix of its product with the weights,
-//! in place. The weight gradient is the product of the slab's gradients, each filter's a row, with pairs of those rows. Small
-//! images are computed in groups instead, pixel by pixel.
+//! in place. Small images are computed in groups instead, pixel by pixel.
 
-use super::fill::in_chunks;
 use super::patches::Geometry;
-use super::pieces::sum_over_pieces;
 use super::share::{for_each, is_in_pool, threads};
-use super::simd::simd;
 use super::tile_images::Group;
 use super::tile_matrix::{Aligned, Left, Right, Unpacked, starts};
-use super::tile_pack::pack_pairs;
 use super::tile_pieces::{Output, activate_rest, write_rows};
-use super::tile_slab::{Slab, number_at, runs, window_span};
-use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles, available};
-use super::weighted::{Ending, Gradients, add_rows};
+use super::tile_slab::{Slab, number_at, runs};
+use super::tiles::{DEPTH, SIDE, Tiles, available};
+use super::weighted::Ending;
 use crate::Precision;
 use std::cell::RefCell;
 use std::ops::Range;
 
 /// Output pixels of a slab, unless there are few: enough to fill tiles, few enough to stay in a cache.
-const PIXELS: usize = 512;
-
-/// Pixels whose gradients are added up before they are added to those of others.
-const PART: usize = 128;
+pub(super) const PIXELS: usize = 512;
 
 /// The least products of a convolution that tiles are worth setting up for.
 const PRODUCTS: usize = 64 * 1024;
@@ -32,27 +24,27 @@ const PRODUCTS: usize = 64 * 1024;
 /// A convolution without groups, as tiles compute it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TileConv {
-    geometry: Geometry,
-    filters: usize,
-    precision: Precision,
+    pub(super) geometry: Geometry,
+    pub(super) filters: usize,
+    pub(super) precision: Precision,
 }
 
 /// What is computed at a time.
-enum Part {
+pub(super) enum Part {
     Lines(Slab),
     Images(Group),
 }
 
 /// What a thread keeps from slab to slab.
 #[derive(Default)]
-struct Scratch {
-    pieces: Aligned<u16>,
-    pairs: Aligned<u32>,
-    grad_tiles: Aligned<u16>,
+pub(super) struct Scratch {
+    pub(super) pieces: Aligned<u16>,
+    pub(super) pairs: Aligned<u32>,
+    pub(super) grad_tiles: Aligned<u16>,
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    pub(super) static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl TileConv {
@@ -86,13 +78,13 @@ impl TileConv {
     }
 
     /// Numbers in the runs of a window, each filled up to a multiple of `step`.
-    fn window(&self, step: usize) -> usize {
+    pub(super) fn window(&self, step: usize) -> usize {
         let (runs, len) = runs(&self.geometry);
         runs * len.next_multiple_of(step)
     }
 
     /// The slabs of the batch, in order, of about so many output pixels.
-    fn slabs(&self, pixels: usize) -> Vec<Slab> {
+    pub(super) fn slabs(&self, pixels: usize) -> Vec<Slab> {
         let Geometry { batch, output: [height, width], .. } = self.geometry;
         let (images, parts) = ((pixels / (height * width)).max(1), (height * width).div_ceil(pixels));
         let lines = height.div_ceil(parts);
@@ -112,7 +104,7 @@ impl TileConv {
     }
 
     /// The number of a slab's first output pixel in the batch.
-    fn first_pixel(&self, slab: &Slab) -> usize {
+    pub(super) fn first_pixel(&self, slab: &Slab) -> usize {
         let [height, width] = self.geometry.output;
         (slab.images.start * height + slab.lines.start) * width
     }
@@ -175,15 +167,18 @@ impl TileConv {
     fn groups(&self) -> Option<impl Iterator<Item = Group>> {
         const CACHED: usize = 1024 * 1024;
         let geometry = self.geometry;
-        let Geometry { batch, output: [height, width], .. } = geometry;
+        let Geometry { batch, output: [height, _], .. } = geometry;
         let bytes = size_of::<u16>() * self.precision.pieces() * SIDE * Group::new(&geometry, 0..SIDE, 0..height).row_len;
-        let (rows, rows_of_slab) = (
-            batch.next_multiple_of(SIDE) * height * width,
-            batch.div_ceil(SIDE) * Slab::new(&geometry, 0..batch.min(SIDE), 0..height).rows(),
-        );
-        let pays = batch >= SIDE * threads() && bytes <= CACHED && rows + rows / 8 < rows_of_slab;
+        let pays = batch >= SIDE * threads() && bytes <= CACHED && self.has_fewer_rows_in_groups(SIDE);
         let images = move |first: usize| Group::new(&geometry, first..batch.min(first + SIDE), 0..height);
         pays.then(|| (0..batch).step_by(SIDE).map(images))
+    }
+
+    /// Whether groups of so many images have clearly fewer rows than slabs, which have positions that are no pixels.
+    pub(super) fn has_fewer_rows_in_groups(&self, images: usize) -> bool {
+        let Geometry { batch, output: [height, _], .. } = self.geometry;
+        let rows = batch.next_multiple_of(images) * self.geometry.pixels();
+        rows + rows / 8 < batch.div_ceil(SIDE) * Slab::new(&self.geometry, 0..batch.min(SIDE), 0..height).rows()
     }
 
     /// Writes the output of some images.
@@ -236,186 +231,6 @@ impl TileConv {
                 unsafe { write_rows(values, columns.clone(), ending, filters, at, out) };
             }
         });
-    }
-
-    /// The gradients of the weights, `F, C, KH, KW`, and of the biases, from that of the output before any activation.
-    pub(super) fn weight_gradient(&self, xs: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let parts = self.parts_of_gradient();
-        let (strips, columns) = (self.filters.div_ceil(SIDE), self.window(SIDE));
-        // Of several parts each thread has some; of one, each has some filters, not so few that splitting it again costs more.
-        let at_once = if parts.len() == 1 { strips.div_ceil(threads()).max(4).next_multiple_of(2) } else { strips };
-        let rows = strips * SIDE;
-        let Gradients { weight, bias, .. } = sum_over_pieces(parts.len(), [rows * columns, self.filters], None, |numbers, _| {
-            let (mut weight, mut bias) = (vec![0.0; rows * columns], vec![0.0; self.filters]);
-            for part in &parts[numbers] {
-                self.add_bias_gradient(grad, part, &mut bias);
-                for_each(weight.chunks_mut(at_once * SIDE * columns).enumerate().collect(), |(number, sums)| {
-                    let first = number * at_once;
-                    let strips = first..strips.min(first + at_once);
-                    SCRATCH.with_borrow_mut(|scratch| self.add_weight_gradient(xs, grad, part, strips, scratch, sums));
-                });
-            }
-            (weight, bias)
-        });
-        (self.unpack(&weight), bias)
-    }
-
-    /// Adds the gradients of all pixels of a part to `sums`.
-    fn add_bias_gradient(&self, grad: &[f32], part: &Part, sums: &mut [f32]) {
-        let mut add = |pixels: Range<usize>| {
-            // Apart from part to part, so that long sums keep their digits.
-            for grad in grad[pixels.start * self.filters..pixels.end * self.filters].chunks(PART * self.filters) {
-                let mut of_part = vec![0.0; self.filters];
-                add_rows(&mut of_part, grad);
-                add_rows(sums, &of_part);
-            }
-        };
-        match part {
-            Part::Lines(slab) => add(self.first_pixel(slab)..self.first_pixel(slab) + slab.pixels()),
-            Part::Images(group) => group.runs_of_pixels().for_each(add),
-        }
-    }
-
-    /// What weight gradients are summed over at a time. How sums are cut follows from the shapes alone.
-    fn parts_of_gradient(&self) -> Vec<Part> {
-        if let Some(groups) = self.groups_of_gradient() {
-            return groups.into_iter().map(Part::Images).collect();
-        }
-        let pixels = (self.geometry.batch * self.geometry.pixels() / 2).clamp(PIXELS / 4, PIXELS);
-        self.slabs(pixels).into_iter().map(Part::Lines).collect()
-    }
-
-    /// Groups of 32 images, if these have fewer rows than slabs: all their lines, or so many that what they see stays in a core's
-    /// cache.
-    fn groups_of_gradient(&self) -> Option<Vec<Group>> {
-        const CACHED: usize = 768 * 1024;
-        let geometry = self.geometry;
-        let Geometry { batch, output: [height, width], .. } = geometry;
-        let bytes =
-            |lines: usize| size_of::<u32>() * self.precision.pieces() * SIDE * Group::new(&geometry, 0..DEPTH, 0..lines).row_len;
-        let parts = (1..=height).find(|parts| bytes(height.div_ceil(*parts)) <= CACHED)?;
-        let lines = height.div_ceil(parts);
-        // Lines that two parts see are paired twice.
-        let (seen, once) = (parts * window_span(&geometry, 0, lines), window_span(&geometry, 0, height));
-        let rows = batch.next_multiple_of(DEPTH) * height * width;
-        let rows_of_slab = batch.div_ceil(SIDE) * Slab::new(&geometry, 0..batch.min(SIDE), 0..height).rows();
-        let pays = rows + rows / 8 < rows_of_slab && seen <= once + once / 4;
-        let firsts = (0..batch).step_by(DEPTH).flat_map(|image| (0..height).step_by(lines).map(move |line| (image, line)));
-        let group = |(image, line): (usize, usize)| {
-            Group::new(&geometry, image..batch.min(image + DEPTH), line..height.min(line + lines))
-        };
-        pays.then(|| firsts.map(group).collect())
-    }
-
-    /// Adds the gradient of the weights over the pixels of a part to `sums`, a row for each filter of some strips.
-    fn add_weight_gradient(
-        &self,
-        xs: &[f32],
-        grad: &[f32],
-        part: &Part,
-        strips: Range<usize>,
-        scratch: &mut Scratch,
-        sums: &mut [f32],
-    ) {
-        let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let (columns, planes) = (self.window(SIDE), self.precision.pieces());
-        let Scratch { pieces, pairs, grad_tiles } = scratch;
-        let (pixels, right) = match part {
-            Part::Lines(slab) => {
-                let (pieces, pairs) = (slab.split(xs, self.precision, pieces), pairs.take(planes * slab.plane));
-                pair(pieces, slab.pitch(), pairs);
-                let (pixels, pitch) = (slab.pixels_of_rows(self.first_pixel(slab)), 2 * slab.pitch());
-                let steps = (0..pixels.len() / DEPTH).map(|depth| depth * SIDE * pitch).collect();
-                (pixels, Pairs { numbers: pairs, pitch, plane: slab.plane, starts: slab.steps(SIDE), steps })
-            }
-            Part::Images(group) => {
-                let (numbers, plane) = (group.pairs(xs, self.precision, pairs), group.row_len);
-                let (pitch, starts, steps) = (planes * plane, group.steps(SIDE), group.positions());
-                (group.pixels(), Pairs { numbers, pitch, plane, starts, steps })
-            }
-        };
-        let of_strip = pixels.len() / DEPTH * planes * TILE;
-        let grad_tiles = grad_tiles.take(strips.len() * of_strip);
-        self.turn_grad(grad, &pixels, strips, grad_tiles);
-        let Pairs { numbers, pitch, plane, starts, steps } = right;
-        let mut block = Block::default();
-        for (grads, sums) in grad_tiles.chunks(2 * of_strip).zip(sums.chunks_mut(2 * SIDE * columns)) {
-            let (first, second) = grads.split_at(of_strip);
-            if second.is_empty() {
-                for (number, starts) in starts.chunks(TILES).enumerate() {
-                    tiles.columns(planes, first, numbers, starts, pitch, plane, &steps, &mut block);
-                    add_tiles(&block.0[..starts.len() * SIDE * SIDE], &mut sums[number * TILES * SIDE..], columns);
-                }
-                continue;
-            }
-            for (number, starts) in starts.chunks(2).enumerate() {
-                let both = [starts[0], starts[starts.len() - 1]];
-                tiles.square(planes, [first, second], numbers, both, pitch, plane, &steps, &mut block);
-                let (upper, lower) = sums.split_at_mut(SIDE * columns);
-                for (of_strip, sums) in block.0.chunks_exact(2 * SIDE * SIDE).zip([upper, lower]) {
-                    add_tiles(&of_strip[..starts.len() * SIDE * SIDE], &mut sums[number * 2 * SIDE..], columns);
-                }
-            }
-        }
-    }
-
-    /// Lays the gradients of some pixels, or 0, out as left tiles with a row for each filter of some strips.
-    fn turn_grad(&self, grad: &[f32], pixels: &[Option<usize>], strips: Range<usize>, laid_out: &mut [u16]) {
-        let of_strip = laid_out.len() / strips.len();
-        for (strip, laid_out) in strips.zip(laid_out.chunks_exact_mut(of_strip)) {
-            let (first, len) = (strip * SIDE, SIDE.min(self.filters - strip * SIDE));
-            for (pixels, tiles) in pixels.chunks_exact(DEPTH).zip(laid_out.chunks_exact_mut(self.precision.pieces() * TILE)) {
-                let starts: [_; DEPTH] = std::array::from_fn(|at| pixels[at].map(|pixel| pixel * self.filters + first));
-                pack_pairs(grad, &starts, len, true, tiles, TILE);
-            }
-        }
-    }
-
-    /// The sums of a row for each filter as `F, C, KH, KW`.
-    fn unpack(&self, sums: &[f32]) -> Vec<f32> {
-        let (channels, taps, columns) = (self.geometry.channels, self.geometry.taps(), self.window(SIDE));
-        let run = runs(&self.geometry).1;
-        let start = |number: usize| number / run * run.next_multiple_of(SIDE) + number % run;
-        let starts: Vec<usize> = (0..taps).map(|tap| start(tap * channels)).collect();
-        in_chunks(self.filters * channels * taps, channels * taps, |filter, weight| {
-            let sums = &sums[filter * columns..][..columns];
-            for (channel, weight) in weight.chunks_exact_mut(taps).enumerate() {
-                weight.iter_mut().zip(&starts).for_each(|(weight, start)| *weight = sums[start + channel]);
-            }
-        })
-    }
-}
-
-/// What pixels see as a right matrix: rows in pairs, `pitch` apart in planes `plane` apart. Stretches of windows begin at `starts`, and
-/// what each 32 pixels see at `steps`.
-struct Pairs<'a> {
-    numbers: &'a [u32],
-    pitch: usize,
-    plane: usize,
-    starts: Vec<usize>,
-    steps: Vec<usize>,
-}
-
-simd! {
-    /// Puts beside each value the one `apart` after it, or 0.
-    fn pair(from: &[u16], apart: usize, pairs: &mut [u32]) {
-        for ((pair, first), second) in pairs.iter_mut().zip(from).zip(&from[apart..]) {
-            *pair = u32::from(*first) | u32::from(*second) << 16;
-        }
-        let start = from.len() - apart;
-        for (pair, first) in pairs[start..].iter_mut().zip(&from[start..]) {
-            *pair = u32::from(*first);
-        }
-    }
-}
-
-/// Adds tiles, side by side, to rows of sums `pitch` apart.
-fn add_tiles(block: &[f32], sums: &mut [f32], pitch: usize) {
-    for (number, tile) in block.chunks_exact(SIDE * SIDE).enumerate() {
-        for (row, values) in tile.chunks_exact(SIDE).enumerate() {
-            let sums = &mut sums[row * pitch + number * SIDE..][..SIDE];
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += *value);
-        }
     }
 }
 
@@ -488,20 +303,6 @@ mod tests {
         assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [15, 8, 8, 64]), None);
         assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [16, 64, 64, 32]), None);
         assert_eq!(in_groups(Conv2D::new(32, [1, 1]), [64, 8, 8, 64]), None);
-    }
-
-    #[test]
-    fn weight_gradients_of_small_images_are_sums_over_images() {
-        let groups = |spec: Conv2D, dims: [usize; 4]| {
-            let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
-            TileConv::new(&geometry, spec.filters, 1, Precision::F32)?.groups_of_gradient().map(|groups| groups.len())
-        };
-        let counted = |count: usize| available().then_some(count);
-        let strided = |filters: usize| Conv2D::new(filters, [3, 3]).strides([2, 2]);
-        assert_eq!(groups(strided(64), [128, 13, 13, 32]), counted(2 * 4));
-        assert_eq!(groups(strided(128), [100, 6, 6, 64]), counted(4));
-        assert_eq!(groups(strided(128), [16, 6, 6, 64]), None);
-        assert_eq!(groups(Conv2D::new(64, [3, 3]).padding(Padding::Same), [64, 32, 32, 32]), None);
     }
 
     /// The nearest `bf16`, of two the even one.

@@ -1,7 +1,7 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
 use super::share::{for_each, threads};
-use super::tile_pack::{gather_pairs, pack_lines, pack_pairs};
+use super::tile_pack::{Places, pack_columns, pack_pairs};
 use super::tile_pieces::{Output, activate_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use super::weighted::Ending;
@@ -135,12 +135,12 @@ impl<'a> Unpacked<'a> {
         let follow = |first: usize| rows.iter().copied().eq((first..first + rows.len()).map(Some));
         match rows[0] {
             _ if are_even && apart == 1 => {
-                pack_pairs(&self.values[first_column..], rows, columns.len(), false, tiles, TILE);
+                pack_pairs(&self.values[first_column..], rows, Places::First(columns.len()), false, tiles);
             }
             Some(first) if are_even && follow(first) => {
-                pack_lines(&self.values[first + first_column..], apart, [columns.len(), rows.len()], true, tiles, TILE);
+                pack_columns(&self.values[first + first_column..], apart, [columns.len(), rows.len()], tiles);
             }
-            _ => gather_pairs(self.values, rows, columns, tiles, TILE),
+            _ => pack_pairs(self.values, rows, Places::At(columns), false, tiles),
         }
     }
 }

@@ -6,70 +6,66 @@
 
 use super::tiles::{DEPTH, SIDE, TILE, available};
 
-/// Writes tiles of up to 16 lines of up to 32 numbers, one for each piece, `plane` numbers apart: lines of `len` numbers that begin
-/// `pitch` apart. The rest is 0. If `turned`, pairs of numbers have changed places with lines.
-///
-/// # Panics
-/// If there are no tiles, a line is not all in `from`, or there is no room for the tiles.
-pub(super) fn pack_lines(from: &[f32], pitch: usize, [count, len]: [usize; 2], turned: bool, tiles: &mut [u16], plane: usize) {
-    assert!(available() && count <= SIDE && len <= DEPTH, "lines of a tile");
-    assert!(count == 0 || (count - 1) * pitch + len <= from.len(), "numbers of each line");
-    let pieces = expect_room(tiles, plane);
-    // SAFETY: where there are tiles, there are these vectors; the lines were checked to be there, and the tiles to have room.
-    unsafe {
-        match pieces {
-            1 => imp::pack_lines::<1>(from.as_ptr(), pitch, [count, len], turned, tiles.as_mut_ptr(), plane),
-            _ => imp::pack_lines::<3>(from.as_ptr(), pitch, [count, len], turned, tiles.as_mut_ptr(), plane),
+/// Where the numbers of a line lie, from its start.
+#[derive(Clone, Copy)]
+pub(super) enum Places<'a> {
+    /// So many, one after the other.
+    First(usize),
+    /// At each of these.
+    At(&'a [usize]),
+}
+
+impl Places<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::First(len) => len,
+            Self::At(places) => places.len(),
+        }
+    }
+
+    /// One past the last place.
+    fn end(self) -> usize {
+        match self {
+            Self::First(len) => len,
+            Self::At(places) => places.iter().max().map_or(0, |place| place + 1),
         }
     }
 }
 
-/// Writes tiles of 16 pairs of lines of up to 16 numbers, one for each piece, `plane` numbers apart: lines of `len` numbers that begin
-/// at `starts`, of which there are up to 32. What is not there is 0. If `turned`, pairs have changed places with numbers of a line.
+/// Writes a right tile for each piece, of up to 16 columns of `len` numbers, up to 32, that begin `pitch` apart. The rest is 0.
 ///
 /// # Panics
-/// As [`pack_lines`].
-pub(super) fn pack_pairs(from: &[f32], starts: &[Option<usize>], len: usize, turned: bool, tiles: &mut [u16], plane: usize) {
-    assert!(available() && starts.len() <= DEPTH && len <= SIDE, "lines of a tile");
-    assert!(starts.iter().flatten().all(|start| start + len <= from.len()), "numbers of each line");
-    let pieces = expect_room(tiles, plane);
-    // SAFETY: as above.
+/// If there are no tiles, a column is not all in `from`, or `tiles` are neither one nor three.
+pub(super) fn pack_columns(from: &[f32], pitch: usize, [count, len]: [usize; 2], tiles: &mut [u16]) {
+    assert!(available() && count <= SIDE && len <= DEPTH, "columns of a tile");
+    assert!(count == 0 || (count - 1) * pitch + len <= from.len(), "numbers of each column");
+    // SAFETY: where there are tiles, there are these vectors; the columns were checked to be there.
     unsafe {
-        match pieces {
-            1 => imp::pack_pairs::<1>(from.as_ptr(), starts, len, turned, tiles.as_mut_ptr(), plane),
-            _ => imp::pack_pairs::<3>(from.as_ptr(), starts, len, turned, tiles.as_mut_ptr(), plane),
+        match tiles.as_chunks_mut() {
+            ([tile], []) => imp::pack_columns(from.as_ptr(), pitch, [count, len], [tile]),
+            ([high, middle, low], []) => imp::pack_columns(from.as_ptr(), pitch, [count, len], [high, middle, low]),
+            _ => unreachable!("a number is one piece or three"),
         }
     }
 }
 
-/// As [`pack_pairs`] of the numbers that lie at each of up to 16 `columns` from the start of a line.
+/// Writes a right tile for each piece, of 16 pairs of lines, which begin at `starts`, of which there are up to 32, and have up to 16
+/// numbers at `places`. What is not there is 0. If `turned`, pairs have changed places with columns, which makes it a left tile.
 ///
 /// # Panics
-/// As [`pack_lines`], and if a column is beyond 2³¹ − 1.
-pub(super) fn gather_pairs(from: &[f32], starts: &[Option<usize>], columns: &[usize], tiles: &mut [u16], plane: usize) {
-    assert!(available() && starts.len() <= DEPTH && columns.len() <= SIDE, "lines of a tile");
-    let furthest = columns.iter().max().map_or(0, |column| column + 1);
-    assert!(starts.iter().flatten().all(|start| start + furthest <= from.len()), "numbers of each line");
-    let mut places = [0; SIDE];
-    for (place, column) in places.iter_mut().zip(columns) {
-        *place = i32::try_from(*column).expect("a matrix of less than 2³¹ numbers");
-    }
-    let pieces = expect_room(tiles, plane);
-    // SAFETY: as above; the places are the columns, as many as are gathered.
+/// As [`pack_columns`], and if a place is beyond 2³¹ − 1.
+pub(super) fn pack_pairs(from: &[f32], starts: &[Option<usize>], places: Places, turned: bool, tiles: &mut [u16]) {
+    assert!(available() && starts.len() <= DEPTH && places.len() <= SIDE, "lines of a tile");
+    let end = places.end();
+    assert!(starts.iter().flatten().all(|start| start + end <= from.len()), "numbers of each line");
+    // SAFETY: where there are tiles, there are these vectors; the lines were checked to reach as far as the last place.
     unsafe {
-        match pieces {
-            1 => imp::gather_pairs::<1>(from.as_ptr(), starts, &places, columns.len(), tiles.as_mut_ptr(), plane),
-            _ => imp::gather_pairs::<3>(from.as_ptr(), starts, &places, columns.len(), tiles.as_mut_ptr(), plane),
+        match tiles.as_chunks_mut() {
+            ([tile], []) => imp::pack_pairs(from.as_ptr(), starts, places, turned, [tile]),
+            ([high, middle, low], []) => imp::pack_pairs(from.as_ptr(), starts, places, turned, [high, middle, low]),
+            _ => unreachable!("a number is one piece or three"),
         }
     }
-}
-
-/// The pieces of tiles `plane` apart.
-fn expect_room(tiles: &[u16], plane: usize) -> usize {
-    let pieces = tiles.len().div_ceil(plane);
-    assert!(matches!(pieces, 1 | 3), "a number is one piece or three");
-    assert!(plane >= TILE && (pieces - 1) * plane + TILE <= tiles.len(), "room for a tile of each piece");
-    pieces
 }
 
 /// Writes the pieces of every number of `first` beside those of the same number of `second`, or 0 where that is shorter, to planes
@@ -95,7 +91,7 @@ pub(super) fn pair_up(first: &[f32], second: &[f32], pairs: &mut [u32], plane: u
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod imp {
     use super::super::tile_pieces::imp::{both_pieces, pieces};
-    use super::{DEPTH, SIDE};
+    use super::{DEPTH, Places, SIDE, TILE};
     use std::arch::x86_64::*;
 
     /// The first `len` of 16 numbers.
@@ -103,95 +99,74 @@ mod imp {
         if len >= SIDE { u16::MAX } else { (1 << len) - 1 }
     }
 
-    /// See [`super::pack_lines`].
+    /// See [`super::pack_columns`].
     ///
     /// # Safety
-    /// The lines must be there, and room for the tiles.
+    /// The columns must be there.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    pub(super) unsafe fn pack_lines<const PIECES: usize>(
+    pub(super) unsafe fn pack_columns<const PIECES: usize>(
         from: *const f32,
         pitch: usize,
         [count, len]: [usize; 2],
-        turned: bool,
-        tiles: *mut u16,
-        plane: usize,
+        mut tiles: [&mut [u16; TILE]; PIECES],
     ) {
         let masks = [first(len), first(len.saturating_sub(SIDE))];
         for number in 0..SIDE {
             let mut halves = [_mm512_setzero_ps(); 2];
             if number < count {
-                // SAFETY: the masks leave out what is beyond the line, which the caller says is there.
+                // SAFETY: the masks leave out what is beyond the column, which the caller says is there.
                 halves = unsafe {
-                    let line = from.add(number * pitch);
-                    [_mm512_maskz_loadu_ps(masks[0], line), _mm512_maskz_loadu_ps(masks[1], line.wrapping_add(SIDE))]
+                    let column = from.add(number * pitch);
+                    [_mm512_maskz_loadu_ps(masks[0], column), _mm512_maskz_loadu_ps(masks[1], column.wrapping_add(SIDE))]
                 };
             }
-            // SAFETY: the caller says that there is room.
-            unsafe { write(both_pieces::<PIECES>(halves[0], halves[1]), number, tiles, plane) }
+            write(both_pieces::<PIECES>(halves[0], halves[1]), number, &mut tiles);
         }
-        if turned {
-            // SAFETY: all lines of the tiles have just been written.
-            (0..PIECES).for_each(|piece| unsafe { turn(tiles.add(piece * plane)) });
+        for tile in tiles {
+            turn(tile);
         }
     }
 
     /// See [`super::pack_pairs`].
     ///
     /// # Safety
-    /// The lines must be there, and room for the tiles.
+    /// Each line must reach as far as the last place.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     pub(super) unsafe fn pack_pairs<const PIECES: usize>(
         from: *const f32,
         starts: &[Option<usize>],
-        len: usize,
+        places: Places,
         turned: bool,
-        tiles: *mut u16,
-        plane: usize,
+        mut tiles: [&mut [u16; TILE]; PIECES],
     ) {
-        let mask = first(len);
-        for number in 0..SIDE {
-            let mut both = [_mm512_setzero_ps(); 2];
-            for (place, line) in both.iter_mut().enumerate() {
-                if let Some(Some(start)) = starts.get(2 * number + place) {
-                    // SAFETY: the mask leaves out what is beyond the line, which the caller says is there.
-                    *line = unsafe { _mm512_maskz_loadu_ps(mask, from.add(*start)) };
-                }
+        let mask = first(places.len());
+        let mut apart = [0; SIDE];
+        if let Places::At(places) = places {
+            for (apart, place) in apart.iter_mut().zip(places) {
+                *apart = i32::try_from(*place).expect("a place below 2³¹");
             }
-            // SAFETY: the caller says that there is room.
-            unsafe { write(pairs::<PIECES>(both[0], both[1]), number, tiles, plane) }
         }
-        if turned {
-            // SAFETY: all lines of the tiles have just been written.
-            (0..PIECES).for_each(|piece| unsafe { turn(tiles.add(piece * plane)) });
-        }
-    }
-
-    /// See [`super::gather_pairs`].
-    ///
-    /// # Safety
-    /// Each line must reach as far as the first `len` places, which may not be negative, and there must be room for the tiles.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    pub(super) unsafe fn gather_pairs<const PIECES: usize>(
-        from: *const f32,
-        starts: &[Option<usize>],
-        places: &[i32; SIDE],
-        len: usize,
-        tiles: *mut u16,
-        plane: usize,
-    ) {
-        let mask = first(len);
         // SAFETY: 16 numbers of 32 bits are 512 bits.
-        let places = unsafe { _mm512_loadu_si512(places.as_ptr().cast()) };
+        let apart = unsafe { _mm512_loadu_si512(apart.as_ptr().cast()) };
         for number in 0..SIDE {
             let mut both = [_mm512_setzero_ps(); 2];
             for (place, line) in both.iter_mut().enumerate() {
                 if let Some(Some(start)) = starts.get(2 * number + place) {
                     // SAFETY: the mask leaves out what is beyond the last place, up to which the caller says the line is there.
-                    *line = unsafe { _mm512_mask_i32gather_ps::<4>(*line, mask, places, from.add(*start)) };
+                    *line = unsafe {
+                        match places {
+                            Places::First(_) => _mm512_maskz_loadu_ps(mask, from.add(*start)),
+                            Places::At(_) => _mm512_mask_i32gather_ps::<4>(*line, mask, apart, from.add(*start)),
+                        }
+                    };
                 }
             }
-            // SAFETY: the caller says that there is room.
-            unsafe { write(pairs::<PIECES>(both[0], both[1]), number, tiles, plane) }
+            write(pairs::<PIECES>(both[0], both[1]), number, &mut tiles);
+        }
+        if turned {
+            for tile in tiles {
+                turn(tile);
+            }
         }
     }
 
@@ -235,29 +210,30 @@ mod imp {
     }
 
     /// Writes a line of 16 pairs for each piece.
-    ///
-    /// # Safety
-    /// There must be room for a tile of each.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn write<const PIECES: usize>(pairs: [__m512i; PIECES], line: usize, tiles: *mut u16, plane: usize) {
-        for (piece, pairs) in pairs.into_iter().enumerate() {
-            // SAFETY: the caller says that there is room.
-            unsafe { _mm512_storeu_si512(tiles.add(piece * plane + line * DEPTH).cast(), pairs) }
+    fn write<const PIECES: usize>(pairs: [__m512i; PIECES], line: usize, tiles: &mut [&mut [u16; TILE]; PIECES]) {
+        for (pairs, tile) in pairs.into_iter().zip(tiles) {
+            store(pairs, &mut tile.as_chunks_mut().0[line]);
         }
     }
 
-    /// Makes lines of columns: swaps quarters of ever larger squares, the pairs that lie `apart` beside the diagonal.
-    ///
-    /// # Safety
-    /// It must be a tile.
+    #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn turn(tile: *mut u16) {
+    fn store(pairs: __m512i, line: &mut [u16; DEPTH]) {
+        // SAFETY: 32 numbers of 16 bits are 512 bits.
+        unsafe { _mm512_storeu_si512(line.as_mut_ptr().cast(), pairs) }
+    }
+
+    /// Makes lines of columns: swaps quarters of ever larger squares, the pairs that lie `apart` beside the diagonal.
+    #[target_feature(enable = "avx512f")]
+    fn turn(tile: &mut [u16; TILE]) {
+        let (tile, _) = tile.as_chunks_mut::<DEPTH>();
         let mut lines = [_mm512_setzero_si512(); SIDE];
         // Loops rather than closures, which would not be compiled for these vectors.
-        for (number, line) in lines.iter_mut().enumerate() {
-            // SAFETY: the caller says that all lines are there.
-            *line = unsafe { _mm512_loadu_si512(tile.add(number * DEPTH).cast()) };
+        for (line, from) in lines.iter_mut().zip(&*tile) {
+            // SAFETY: 32 numbers of 16 bits are 512 bits.
+            *line = unsafe { _mm512_loadu_si512(from.as_ptr().cast()) };
         }
         for (step, [upper, lower]) in SWAPS.iter().enumerate() {
             // SAFETY: 16 numbers of 32 bits are 512 bits.
@@ -272,9 +248,8 @@ mod imp {
                 }
             }
         }
-        for (number, line) in lines.into_iter().enumerate() {
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_si512(tile.add(number * DEPTH).cast(), line) }
+        for (line, to) in lines.into_iter().zip(tile) {
+            store(line, to);
         }
     }
 
@@ -299,28 +274,23 @@ mod imp {
 /// What stands for it on processors without tiles.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 mod imp {
-    pub(super) unsafe fn pack_lines<const PIECES: usize>(_: *const f32, _: usize, _: [usize; 2], _: bool, _: *mut u16, _: usize) {
+    use super::{Places, TILE};
+
+    pub(super) unsafe fn pack_columns<const PIECES: usize>(
+        _: *const f32,
+        _: usize,
+        _: [usize; 2],
+        _: [&mut [u16; TILE]; PIECES],
+    ) {
         unreachable!("there are no tiles")
     }
 
     pub(super) unsafe fn pack_pairs<const PIECES: usize>(
         _: *const f32,
         _: &[Option<usize>],
-        _: usize,
+        _: Places,
         _: bool,
-        _: *mut u16,
-        _: usize,
-    ) {
-        unreachable!("there are no tiles")
-    }
-
-    pub(super) unsafe fn gather_pairs<const PIECES: usize>(
-        _: *const f32,
-        _: &[Option<usize>],
-        _: &[i32; super::SIDE],
-        _: usize,
-        _: *mut u16,
-        _: usize,
+        _: [&mut [u16; TILE]; PIECES],
     ) {
         unreachable!("there are no tiles")
     }
@@ -359,58 +329,50 @@ mod tests {
     }
 
     #[test]
-    fn tiles_are_of_the_pieces_of_each_number() {
+    fn columns_become_pairs_of_lines() {
         if !available() {
             return;
         }
         let (xs, pitch) = (numbers(1000, 5), 29);
-        for (count, turned) in [(1, false), (3, false), (1, true), (3, true)] {
-            let (all, plane) = (pieces(&xs, count), TILE + 64);
-            let piece = |plane: usize, at: usize| all[plane * xs.len() + at];
-            for [lines, len] in [[16, 32], [1, 1], [16, 17], [7, 16], [0, 32], [15, 31]] {
-                let mut found = vec![7; (count - 1) * plane + TILE];
-                pack_lines(&xs[3..], pitch, [lines, len], turned, &mut found, plane);
-                for (number, found) in found.chunks(plane).enumerate() {
-                    let at = |line, at| if line < lines && at < len { piece(number, 3 + line * pitch + at) } else { 0 };
-                    assert_eq!(found[..TILE], tile(at, turned), "{lines} lines of {len}");
-                    assert!(found[TILE..].iter().all(|other| *other == 7), "beside {lines} lines of {len}");
-                }
-            }
-            for [lines, len] in [[32, 16], [1, 1], [31, 16], [32, 3], [0, 16]] {
-                let start = |line: usize| (line % 5 != 3).then_some(line * pitch / 2 + line % 2);
-                let starts: Vec<_> = (0..lines).map(start).collect();
+        for count in [1, 3] {
+            let all = pieces(&xs, count);
+            for [columns, len] in [[16, 32], [1, 1], [16, 17], [7, 16], [0, 32], [15, 31]] {
                 let mut found = vec![7; count * TILE];
-                pack_pairs(&xs, &starts, len, turned, &mut found, TILE);
+                pack_columns(&xs[3..], pitch, [columns, len], &mut found);
                 for (number, found) in found.chunks(TILE).enumerate() {
-                    // In a right tile, the two lines of a pair lie side by side.
-                    let at = |pair: usize, at: usize| match starts.get(2 * pair + at % 2) {
-                        Some(Some(start)) if at / 2 < len => piece(number, start + at / 2),
-                        _ => 0,
+                    let at = |column: usize, at: usize| {
+                        let is_there = column < columns && at < len;
+                        if is_there { all[number * xs.len() + 3 + column * pitch + at] } else { 0 }
                     };
-                    assert_eq!(found, tile(at, turned), "{lines} lines in pairs, of {len}");
+                    assert_eq!(found, tile(at, true), "{columns} columns of {len}");
                 }
             }
         }
     }
 
     #[test]
-    fn numbers_that_lie_apart_are_gathered() {
+    fn two_lines_of_a_pair_lie_side_by_side() {
         if !available() {
             return;
         }
         let xs = numbers(1000, 5);
-        for (count, [lines, len]) in [(1, [32, 16]), (3, [31, 16]), (3, [32, 5]), (1, [3, 1]), (3, [1, 0])] {
+        let apart: Vec<_> = (0..SIDE).map(|place| place * 9 % 64).collect();
+        for (count, turned) in [(1, false), (3, false), (1, true), (3, true)] {
             let all = pieces(&xs, count);
-            let starts: Vec<_> = (0..lines).map(|line| (line % 5 != 3).then_some(line * 17)).collect();
-            let columns: Vec<_> = (0..len).map(|column| column * 9 % 64).collect();
-            let mut found = vec![7; count * TILE];
-            gather_pairs(&xs, &starts, &columns, &mut found, TILE);
-            for (number, found) in found.chunks(TILE).enumerate() {
-                let at = |pair: usize, at: usize| match (starts.get(2 * pair + at % 2), columns.get(at / 2)) {
-                    (Some(Some(start)), Some(column)) => all[number * xs.len() + start + column],
-                    _ => 0,
-                };
-                assert_eq!(found, tile(at, false), "{lines} lines of {len}");
+            for [lines, len] in [[32, 16], [1, 1], [31, 16], [32, 3], [3, 0], [0, 16]] {
+                let starts: Vec<_> = (0..lines).map(|line| (line % 5 != 3).then_some(line * 17 + line % 2)).collect();
+                for places in [Places::First(len), Places::At(&apart[..len])] {
+                    let place = |at: usize| if let Places::At(places) = places { places[at] } else { at };
+                    let mut found = vec![7; count * TILE];
+                    pack_pairs(&xs, &starts, places, turned, &mut found);
+                    for (number, found) in found.chunks(TILE).enumerate() {
+                        let at = |pair: usize, at: usize| match starts.get(2 * pair + at % 2) {
+                            Some(Some(start)) if at / 2 < len => all[number * xs.len() + start + place(at / 2)],
+                            _ => 0,
+                        };
+                        assert_eq!(found, tile(at, turned), "{lines} lines of {len}");
+                    }
+                }
             }
         }
     }
@@ -435,12 +397,26 @@ mod tests {
         }
     }
 
+    /// That some work panics so where there are tiles.
+    fn expect_panic(message: &str, work: impl FnOnce() + std::panic::UnwindSafe) {
+        let found = std::panic::catch_unwind(work).expect_err(message);
+        let found = found.downcast_ref::<&str>().copied();
+        assert_eq!(found, Some(message));
+    }
+
     #[test]
-    #[should_panic(expected = "numbers of each line")]
-    fn refuses_lines_that_are_not_there() {
+    fn refuses_numbers_that_are_not_there() {
         if !available() {
-            panic!("numbers of each line, had there been tiles")
+            return;
         }
-        pack_lines(&[0.0; 100], 30, [4, 11], false, &mut [0; TILE], TILE);
+        let xs = [0.0; 100];
+        expect_panic("numbers of each column", || pack_columns(&xs, 30, [4, 11], &mut [0; TILE]));
+        expect_panic("columns of a tile", || pack_columns(&xs, 1, [17, 1], &mut [0; TILE]));
+        let starts = [None, Some(90)];
+        expect_panic("numbers of each line", || pack_pairs(&xs, &starts, Places::First(11), false, &mut [0; TILE]));
+        expect_panic("numbers of each line", || pack_pairs(&xs, &starts, Places::At(&[0, 10, 5]), false, &mut [0; TILE]));
+        expect_panic("lines of a tile", || pack_pairs(&xs, &starts, Places::First(17), false, &mut [0; TILE]));
+        expect_panic("pairs of each number", || pair_up(&xs, &xs, &mut [0; 99], 100));
+        expect_panic("pairs are for tiles", || pair_up(&xs[..9], &xs[..10], &mut [0; 100], 100));
     }
 }
