@@ -54,6 +54,7 @@ mod tape;
 mod tile_conv;
 mod tile_conv_gradient;
 mod tile_images;
+mod tile_input_gradient;
 mod tile_matrix;
 mod tile_pack;
 mod tile_pieces;

@@ -6,7 +6,7 @@
 use super::patches::Geometry;
 use super::share::{for_each, is_in_pool, threads};
 use super::tile_images::Group;
-use super::tile_matrix::{Aligned, Left, Right, Unpacked, starts};
+use super::tile_matrix::{Aligned, Left, Right, Unpacked, in_order, starts};
 use super::tile_pieces::{Output, activate_rest, write_rows};
 use super::tile_slab::{Slab, number_at, runs};
 use super::tiles::{DEPTH, SIDE, Tiles, available};
@@ -219,7 +219,8 @@ impl TileConv {
     ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let (pieces, pitch) = (slab.split(xs, self.precision, scratch), slab.pitch());
-        let left = Left { pieces, pitch, plane: slab.plane, starts: starts(slab.rows(), pitch), steps: slab.steps(DEPTH) };
+        let left =
+            Left { pieces, pitch, plane: slab.plane, starts: starts(slab.rows(), pitch), steps: in_order(slab.steps(DEPTH)) };
         let (filters, first) = (self.filters, self.first_pixel(slab) * self.filters);
         left.product(&tiles, weight, strips, |tile, column, values| {
             let row = tile * SIDE;

@@ -5,7 +5,7 @@
 //! products are summed over images, of which two lie side by side.
 
 use super::patches::Geometry;
-use super::tile_matrix::{Aligned, Left, clear};
+use super::tile_matrix::{Aligned, Left, clear, in_order};
 use super::tile_pack::pair_up;
 use super::tile_pieces::split;
 use super::tile_slab::{runs, steps, window_span};
@@ -45,7 +45,7 @@ impl Group {
             pitch: self.row_len,
             plane: SIDE * self.row_len,
             starts: self.positions(),
-            steps: self.steps(DEPTH),
+            steps: in_order(self.steps(DEPTH)),
         }
     }
 

@@ -177,8 +177,8 @@ pub(super) struct Left<'a> {
     pub(super) plane: usize,
     /// Where the first row of each tile begins.
     pub(super) starts: Vec<usize>,
-    /// Where, from the start of its row, each stretch of [`DEPTH`] numbers begins.
-    pub(super) steps: Vec<usize>,
+    /// Where, from the start of its row, each stretch of [`DEPTH`] numbers begins, and which tiles of a strip it is multiplied with.
+    pub(super) steps: Vec<[usize; 2]>,
 }
 
 impl Left<'_> {
@@ -346,7 +346,12 @@ pub(super) fn left<'a>(xs: &[f32], columns: usize, precision: Precision, scratch
         split(xs, &mut pieces[row * pitch..], plane);
         clear(pieces, plane, row * pitch + columns..row * pitch + used);
     }
-    Left { pieces, pitch, plane, starts: starts(rows, pitch), steps: (0..used).step_by(DEPTH).collect() }
+    Left { pieces, pitch, plane, starts: starts(rows, pitch), steps: in_order((0..used).step_by(DEPTH)) }
+}
+
+/// Stretches that are multiplied with the tiles of a strip in order.
+pub(super) fn in_order(stretches: impl IntoIterator<Item = usize>) -> Vec<[usize; 2]> {
+    stretches.into_iter().enumerate().map(|(depth, stretch)| [stretch, depth]).collect()
 }
 
 /// Where tiles begin that so many rows, `pitch` apart, fill one after the other.

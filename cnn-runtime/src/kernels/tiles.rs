@@ -62,8 +62,8 @@ impl Tiles {
     }
 
     /// `out = a·b` of some tiles of rows of `a`, which begin at `starts`, and 16 columns of `b`, whose tiles lie depth by depth, one
-    /// for each plane. Rows are `pitch` numbers apart in `planes` planes `plane` apart, and what a row has at each depth
-    /// begins at a step from its start.
+    /// for each plane. Rows are `pitch` numbers apart in `planes` planes `plane` apart. Each step is where what a row has begins,
+    /// from its start, and the depth of `b` that it is multiplied with.
     ///
     /// # Panics
     /// If a slice is too short, or there are more than four tiles of rows.
@@ -75,13 +75,14 @@ impl Tiles {
         starts: &[usize],
         pitch: usize,
         plane: usize,
-        steps: &[usize],
+        steps: &[[usize; 2]],
         b: &[u16],
         out: &mut Block,
     ) {
-        let furthest = steps.iter().max().map_or(0, |step| step + DEPTH) + starts.iter().max().copied().unwrap_or(0);
+        let [step, depths] = steps.iter().fold([0; 2], |[a, b], [step, depth]| [a.max(step + DEPTH), b.max(depth + 1)]);
+        let furthest = step + starts.iter().max().copied().unwrap_or(0);
         assert!((planes - 1) * plane + (SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
-        assert!(steps.len() * planes * TILE <= b.len(), "tiles of the right matrix");
+        assert!(depths * planes * TILE <= b.len(), "tiles of the right matrix");
         // SAFETY: the registers are set up as `self` exists; `a` was checked to reach as far as the last row's furthest step,
         // and `b` to have the tiles for each.
         unsafe { imp::rows(planes, a, starts, pitch, plane, steps, b, out) }
@@ -262,7 +263,7 @@ mod imp {
         starts: &[usize],
         pitch: usize,
         plane: usize,
-        steps: &[usize],
+        steps: &[[usize; 2]],
         b: &[u16],
         out: &mut Block,
     ) {
@@ -270,13 +271,14 @@ mod imp {
         macro_rules! rounded_rows {
             ($($sum:literal, $start:ident);*) => {
                 four_tiles!(
-                    "tileloadd tmm7, [{b} + {line}*1]", "add {b}, 1024", "mov {step}, [{steps}]", "add {steps}, 8",
+                    "mov {step}, [{steps}]", "mov {at}, [{steps} + 8]", "add {steps}, 16", "shl {at}, 10", "add {at}, {b}",
+                    "tileloadd tmm7, [{at} + {line}*1]",
                     $(concat!(
                         "lea {at}, [{", stringify!($start), "} + 2*{step}]\n tileloadd tmm4, [{at} + {pitch}*1]\n tdpbf16ps ",
                         $sum, ", tmm4, tmm7"
                     )),*;
                     out.0.as_mut_ptr(), steps.len(),
-                    b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
+                    b = in(reg) b.as_ptr(), steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
                     $($start = in(reg) $start,)*
                     at = out(reg) _, pitch = in(reg) pitch,
                 )
@@ -285,11 +287,13 @@ mod imp {
         macro_rules! rows {
             ($($sum:literal, $start:ident);*) => {
                 four_tiles!(
-                    "tileloadd tmm5, [{b} + {line}*1]", "tileloadd tmm6, [{b} + {line}*1 + 1024]",
-                    "tileloadd tmm7, [{b} + {line}*1 + 2048]", "add {b}, 3072", "mov {step}, [{steps}]", "add {steps}, 8",
+                    "mov {step}, [{steps}]", "mov {at}, [{steps} + 8]", "add {steps}, 16",
+                    "lea {at}, [{at} + 2*{at}]", "shl {at}, 10", "add {at}, {b}",
+                    "tileloadd tmm5, [{at} + {line}*1]", "tileloadd tmm6, [{at} + {line}*1 + 1024]",
+                    "tileloadd tmm7, [{at} + {line}*1 + 2048]",
                     $(rows_step!($sum, $start)),*;
                     out.0.as_mut_ptr(), steps.len(),
-                    b = inout(reg) b.as_ptr() => _, steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
+                    b = in(reg) b.as_ptr(), steps = inout(reg) steps.as_ptr() => _, step = out(reg) _,
                     $($start = in(reg) $start,)*
                     at = out(reg) _, pitch = in(reg) pitch, plane = in(reg) plane,
                 )
@@ -502,7 +506,7 @@ mod imp {
     pub(super) fn give_back() {}
 
     #[allow(clippy::too_many_arguments)]
-    pub(super) unsafe fn rows(_: usize, _: &[u16], _: &[usize], _: usize, _: usize, _: &[usize], _: &[u16], _: &mut Block) {
+    pub(super) unsafe fn rows(_: usize, _: &[u16], _: &[usize], _: usize, _: usize, _: &[[usize; 2]], _: &[u16], _: &mut Block) {
         unreachable!("there are no tiles")
     }
 
@@ -535,7 +539,7 @@ mod tests {
     fn refuses_rows_that_are_not_there() {
         let Some(tiles) = Tiles::new() else { panic!("rows of the left matrix, had there been tiles") };
         let starts = [0, 1, 2, 3].map(|tile| tile * SIDE * DEPTH);
-        tiles.rows(3, &[0; 64 * DEPTH], &starts, DEPTH, 64 * DEPTH, &[0], &[0; PLANES * TILE], &mut Block::default());
+        tiles.rows(3, &[0; 64 * DEPTH], &starts, DEPTH, 64 * DEPTH, &[[0, 0]], &[0; PLANES * TILE], &mut Block::default());
     }
 
     #[test]
