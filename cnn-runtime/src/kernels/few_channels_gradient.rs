@@ -24,7 +24,7 @@ impl FewChannels {
         let bands = height.div_ceil(lines);
         sum_over_pieces(batch * bands, [self.taps.len() * filters, filters], None, |numbers, _| {
             let (mut weight, mut bias) = (vec![0.0; self.taps.len() * filters], vec![0.0; filters]);
-            let mut before = Vec::new();
+            let (mut before, mut of_band) = (Vec::new(), vec![0.0; filters]);
             for number in numbers {
                 let (image, first) = (number / bands, number % bands * lines);
                 let band = first..height.min(first + lines);
@@ -33,7 +33,7 @@ impl FewChannels {
                     Activation::Linear => &grad[range],
                     activation => undo_activation(activation, &ys[range.clone()], &grad[range], &mut before),
                 };
-                let mut of_band = vec![0.0; filters];
+                of_band.fill(0.0);
                 add_rows(&mut of_band, grad);
                 add_rows(&mut bias, &of_band);
                 let padded = self.pad(&xs[image * self.geometry.image_len()..][..self.geometry.image_len()], band);

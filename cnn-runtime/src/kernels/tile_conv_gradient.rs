@@ -45,10 +45,11 @@ impl TileConv {
 
     /// Adds the gradients of all pixels of a part to `sums`.
     fn add_bias_gradient(&self, grad: &[f32], part: &Part, sums: &mut [f32]) {
+        let mut of_part = vec![0.0; self.filters];
         let mut add = |pixels: Range<usize>| {
             // Apart from part to part, so that long sums keep their digits.
             for grad in grad[pixels.start * self.filters..pixels.end * self.filters].chunks(PART * self.filters) {
-                let mut of_part = vec![0.0; self.filters];
+                of_part.fill(0.0);
                 add_rows(&mut of_part, grad);
                 add_rows(sums, &of_part);
             }

@@ -199,12 +199,12 @@ simd! {
 }
 
 simd! {
-    /// Turns the gradient after an activation whose output was `ys` into that before it.
-    fn undo<T: Real>(activation: Activation, ys: &[T], grad: &mut [T]) {
+    /// Writes the gradient before an activation whose output was `ys`, from that after it.
+    fn undo<T: Real>(activation: Activation, ys: &[T], grad: &[T], before: &mut [T]) {
+        let pairs = grad.iter().zip(ys);
         match activation {
-            Activation::Linear => {}
-            Activation::Relu => grad.iter_mut().zip(ys).for_each(|(g, y)| *g *= slope(Activation::Relu, *y, *y)),
-            other => grad.iter_mut().zip(ys).for_each(|(g, y)| *g *= slope(other, *y, *y)),
+            Activation::Relu => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = *g * slope(Activation::Relu, *y, *y)),
+            other => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = *g * slope(other, *y, *y)),
         }
     }
 }
@@ -223,9 +223,8 @@ pub(crate) fn undo_activation<'a, T: Real>(activation: Activation, ys: &[T], gra
     if activation == Activation::Linear {
         return grad;
     }
-    scratch.clear();
-    scratch.extend_from_slice(grad);
-    undo(activation, ys, scratch);
+    scratch.resize(grad.len(), T::zero());
+    undo(activation, ys, grad, scratch);
     scratch
 }
 
@@ -236,8 +235,7 @@ pub(crate) fn before_activation(activation: Activation, ys: &Tensor, grad: &Tens
         let before = with_slices([ys, grad], activation.word(), |[ys, grad]: [&[T]; 2]| {
             in_chunks(grad.len(), CHUNK, |number, before| {
                 let part = number * CHUNK..number * CHUNK + before.len();
-                before.copy_from_slice(&grad[part.clone()]);
-                undo(activation, &ys[part], before);
+                undo(activation, &ys[part.clone()], &grad[part], before);
             })
         })?;
         Tensor::from_vec(before, grad.shape(), grad.device())

@@ -7,21 +7,31 @@ use super::{Loss, Metric, Optimizer};
 use crate::data::{self, Dataset};
 use crate::error::sizes;
 use crate::model::{Forward, State};
-use crate::spec::{self, Dim, Graph, Shape};
+use crate::spec::{self, Dim, Graph, Parameter, Shape};
 use crate::{Error, Model, Network, Result};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Tensor, Var};
 
 /// What `compile` stores.
 pub(crate) struct Compiled {
     pub updater: Updater,
     pub loss: Box<dyn AnyLoss>,
     pub metrics: Vec<Metric>,
+    /// What training changes by gradients.
+    pub trained: Vec<(String, Parameter)>,
+    /// The names of the running statistics, which it changes otherwise.
+    pub statistics: Vec<String>,
 }
 
 impl Compiled {
     /// Running means of the loss and of every metric.
     pub(super) fn means(&self) -> Vec<Mean> {
         std::iter::once(Mean::of("loss")).chain(self.metrics.iter().map(|metric| Mean::of(metric.name()))).collect()
+    }
+
+    /// The running statistics among a model's variables.
+    pub(super) fn statistics_among(&self, variables: &[(String, Var)]) -> Vec<Var> {
+        let is_statistic = |(name, _): &&(String, Var)| self.statistics.contains(name);
+        variables.iter().filter(is_statistic).map(|(_, variable)| variable.clone()).collect()
     }
 }
 
@@ -54,10 +64,13 @@ impl<N: Network> Model<N> {
         metrics: impl IntoIterator<Item = Metric>,
     ) -> &mut Self {
         const { spec::require(N::GRAPH.gives(L::NEEDS, L::NAME)) };
+        let statistics = N::GRAPH.parameters().into_iter().filter(|(_, parameter)| parameter.is_statistic);
         self.state.compiled = Some(Compiled {
             updater: Updater::new(Box::new(optimizer)),
             loss: Box::new(loss),
             metrics: metrics.into_iter().collect(),
+            trained: N::GRAPH.trained_parameters(),
+            statistics: statistics.map(|(name, _)| name).collect(),
         });
         self
     }

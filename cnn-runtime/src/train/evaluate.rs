@@ -86,7 +86,7 @@ pub(super) fn evaluate(
     let compiled = state.compiled.as_ref().expect("checked before the first step");
     let cx = Context::inference();
     let cx = if checked.with_logits { cx.with_logits() } else { cx };
-    let penalty = penalty(&network.graph().trained_parameters(), &state.variables)?;
+    let penalty = penalty(&compiled.trained, &state.variables)?;
     let penalty: f64 = penalty.map_or(Ok(0.0), |penalty| penalty.to_dtype(DType::F64)?.to_scalar())?;
     let precision = state.precision;
     let mut tally = Tally::measuring(compiled, &state.device, penalty)?;

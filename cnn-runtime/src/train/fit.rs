@@ -3,7 +3,7 @@
 use super::compile::{self, Checked, Compiled};
 use super::evaluate::{self, Evaluation};
 use super::progress::Progress;
-use super::step::{statistics, step};
+use super::step::step;
 use super::tally::{Broken, Tally};
 use super::{BATCH_SIZE, History, Verbose};
 use crate::data::{Any, Dataset, Feed, Kind, known};
@@ -149,7 +149,7 @@ impl<N: Network> Model<N> {
         }
         compile::check_labels(&N::GRAPH, labels)?;
         let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
-        let mut tally = training_tally(&self.network, &self.state)?;
+        let mut tally = training_tally(&self.state)?;
         let broken = in_pool(images, checked.largest, || {
             step(&self.network, &mut self.state, checked.with_logits, images, labels, &mut tally)
         })?;
@@ -197,7 +197,7 @@ fn train_epoch(
     if fit.shuffle {
         order.shuffle(&mut state.seed.stream("shuffle", state.epoch));
     }
-    let mut tally = training_tally(network, state)?;
+    let mut tally = training_tally(state)?;
     let look_at = |broken: Option<Broken>, state: &mut State| match broken {
         None => Ok(()),
         Some(broken) => {
@@ -222,8 +222,9 @@ fn train_epoch(
 }
 
 /// The tally of a pass that trains.
-fn training_tally(network: &dyn Forward, state: &State) -> Result<Tally> {
-    Ok(Tally::training(compiled(state), &state.device, statistics(network, &state.variables))?)
+fn training_tally(state: &State) -> Result<Tally> {
+    let compiled = compiled(state);
+    Ok(Tally::training(compiled, &state.device, compiled.statistics_among(&state.variables))?)
 }
 
 /// After a loss that is not finite: the steps since are not counted, and the error is that of step so-and-so of an epoch.

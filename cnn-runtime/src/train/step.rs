@@ -31,17 +31,16 @@ pub(super) fn step(
     tally: &mut Tally,
 ) -> Result<Option<Broken>> {
     let compiled = state.compiled.as_mut().expect("checked before the first step");
-    let trained = network.graph().trained_parameters();
     let before = match tally.late() {
         Some(_) => Vec::new(),
-        None => copies(statistics(network, &state.variables))?,
+        None => copies(compiled.statistics_among(&state.variables))?,
     };
     let cx = Context::training(state.seed, state.step);
     let cx = if with_logits { cx.with_logits() } else { cx };
     let ((predictions, loss), tape) = kernels::record(|| {
         let (predictions, of_outputs) = state.precision.during(|| layers::collect(|| network.forward(images, &cx)))?;
         let loss = compiled.loss.compute(&predictions, labels)?;
-        let penalties = [penalty(&trained, &state.variables)?, of_outputs].into_iter().flatten();
+        let penalties = [penalty(&compiled.trained, &state.variables)?, of_outputs].into_iter().flatten();
         Ok((predictions, penalties.into_iter().try_fold(loss, |loss, penalty| loss + penalty)?))
     })?;
     let gradients = gradients(&state.variables, tape.backward(&loss)?);
@@ -49,7 +48,7 @@ pub(super) fn step(
     if let Some(late) = tally.late() {
         late.note_loss(&loss, labels.elem_count())?;
         compiled.updater.apply(&gradients, late.guard())?;
-        constrain_all(&trained, &state.variables, late.guard())?;
+        constrain_all(&compiled.trained, &state.variables, late.guard())?;
         late.settle()?;
         state.step += 1;
         return tally.note_metrics(compiled, &predictions, labels);
@@ -60,18 +59,10 @@ pub(super) fn step(
         return Ok(Some(Broken { loss, step: tally.steps(), vain: 0 }));
     }
     compiled.updater.apply(&gradients, None)?;
-    constrain_all(&trained, &state.variables, None)?;
+    constrain_all(&compiled.trained, &state.variables, None)?;
     state.step += 1;
     tally.add(compiled, loss, &predictions, labels)?;
     Ok(None)
-}
-
-/// The running statistics of a network.
-pub(super) fn statistics(network: &dyn Forward, variables: &[(String, Var)]) -> Vec<Var> {
-    let parameters = network.graph().parameters();
-    let names = parameters.into_iter().filter(|(_, parameter)| parameter.is_statistic).map(|(name, _)| name);
-    let variable = |name: String| variables.iter().find(|(other, _)| *other == name).map(|(_, variable)| variable.clone());
-    names.filter_map(variable).collect()
 }
 
 /// Variables and copies of what they are.
