@@ -1,4 +1,4 @@
-//! Trains the lecture's classifier on Fashion-MNIST, saves it, and asks the saved model what it sees.
+//! Trains a small classifier on Fashion-MNIST, saves it, and asks the saved model what it sees.
 //!
 //! `cargo run --release --example fashion_mnist` trains on the small subset carried with the sources;
 //! `-- --data DIRECTORY` trains on the full data set.
@@ -8,7 +8,7 @@ use cnn_runtime::prelude::*;
 use std::path::{Path, PathBuf};
 
 model! {
-    /// The lecture's Fashion-MNIST classifier.
+    /// A small classifier for Fashion-MNIST.
     pub FashionCnn {
         i = Input(28, 28, 1);
         x = Conv2D(32, 3, stride=2, relu)(i);

@@ -1,4 +1,4 @@
-//! The lecture's formula for a convolutional network, `[(CONV-RELU)*N - POOL?]*M - (FC-RELU)*K, SOFTMAX`, written with
+//! The usual formula for a convolutional network, `[(CONV-RELU)*N - POOL?]*M - (FC-RELU)*K, SOFTMAX`, written with
 //! loops, and a moment of training to show that it is a network.
 //!
 //! `cargo run --release --example formula` trains on the small subset of Fashion-MNIST carried with the sources.

@@ -54,8 +54,8 @@ use std::collections::HashSet;
 ///   `cnn_runtime::layers::CustomLayer`, whose page says how.
 /// - Every layer and every block takes `name=stem`, and `frozen` or `trainable=false` to be left as it is by training.
 ///
-/// Every mistake that the macro sees is one compile error on the tokens that caused it. A type in a model's place that is none,
-/// which only the compiler sees, is three, on its name.
+/// Every mistake that the macro sees is one compile error on the tokens that caused it. If a name used as a model is not one,
+/// only the compiler can tell, and reports three errors on that name.
 #[proc_macro]
 pub fn model(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     compile(input.into(), &mut Errors::default()).into()

@@ -2,6 +2,28 @@
 //!
 //! Networks are declared with [`model!`], which checks every shape while the program compiles and expands into plain
 //! candle code. Tensors are channels-last throughout: `N, H, W, C` for a batch of `N` images.
+//!
+//! ```no_run
+//! use cnn_runtime::prelude::*;
+//!
+//! model! {
+//!     Digits {
+//!         i = Input(28, 28, 1);
+//!         x = Conv2D(32, 3, stride=2, relu)(i);
+//!         x = Dense(10, softmax)(Flatten()(x));
+//!     }
+//! }
+//!
+//! let (train, test) = data::mnist("mnist")?;
+//! let mut digits = Digits::new(&Device::cuda_if_available(0)?, Seed(42))?;
+//! digits.compile(Adam::default(), SparseCategoricalCrossentropy::default(), [Accuracy]).fit(&train, Fit::epochs(5))?;
+//! println!("{}", digits.evaluate(&test)?);
+//! digits.save("digits.safetensors")?;
+//! # Ok::<(), cnn_runtime::Error>(())
+//! ```
+//!
+//! The language is on the page of [`model!`], its layers, with their arguments and formulas, in [`spec::layers`]. [`Model`] trains, evaluates, predicts, saves and draws;
+//! [`data`] reads images, [`train`] has losses, optimizers and metrics, [`layers::CustomLayer`] is for layers of your own.
 
 // The code `model!` emits names this crate; so that the macro also works inside it, the crate names itself.
 extern crate self as cnn_runtime;
