@@ -563,6 +563,8 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         // Small images, many and few, and images of few channels.
         (Layer::Conv2D(Conv2D::new(72, [3, 3]).strides([2, 2])), vec![70, 13, 13, 32]),
         (Layer::Conv2D(Conv2D::new(136, [3, 3]).strides([2, 2])), vec![20, 6, 6, 64]),
+        (Layer::Conv2D(Conv2D::new(40, [3, 3]).strides([2, 2])), vec![16, 6, 6, 72]),
+        (Layer::Conv2D(Conv2D::new(64, [3, 3]).padding(Padding::Same)), vec![40, 8, 8, 64]),
         (Layer::Conv2D(Conv2D::new(32, [3, 3]).strides([2, 2]).activation(Activation::Relu)), vec![40, 28, 28, 1]),
         (Layer::BatchNormalization(layers::BatchNormalization::new()), vec![9000, 10]),
         (Layer::PReLU(layers::PReLU::new()), vec![40, 30, 70]),

@@ -60,6 +60,7 @@ mod tile_pack;
 mod tile_pieces;
 mod tile_scatter;
 mod tile_slab;
+mod tile_taps;
 mod tiles;
 mod transposed;
 mod warp;

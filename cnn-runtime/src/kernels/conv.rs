@@ -307,7 +307,8 @@ impl<const N: usize> Conv<N> {
         FewChannels::new(&self.geometry, self.filters, self.groups)
     }
 
-    /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation.
+    /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation: by a
+    /// convolution where windows lie side by side, otherwise pixel by pixel if images are small and many, or window by window.
     fn input_gradient_on_tiles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
         let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
         let input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups, self.precision) {
@@ -443,6 +444,17 @@ mod tests {
         let whole = conv.input_gradient_in_bands(geometry.input[0], &weight, &grad, halved);
         for lines in 1..=4 {
             assert_eq!(conv.input_gradient_in_bands(lines, &weight, &grad, halved), whole, "{lines} lines of {spec:?}");
+        }
+    }
+
+    #[test]
+    fn no_images_have_gradients() {
+        for strides in [[1, 1], [2, 2]] {
+            let spec = Conv2D::new(32, [3, 3]).strides(strides).convolution();
+            let geometry = Geometry::new("test", &[0, 8, 8, 16], &spec.window).unwrap();
+            let conv = Conv { geometry, filters: 32, groups: 1, ends_in: Activation::Linear, precision: Precision::F32 };
+            let found = conv.backward::<f32>(&[], &[1.0; 32 * 16 * 9], &[], &[], true);
+            assert_eq!((found.input.len(), found.weight, found.bias), (0, vec![0.0; 32 * 16 * 9], vec![0.0; 32]));
         }
     }
 

@@ -124,6 +124,13 @@ impl<const N: usize> Geometry<N> {
         })
     }
 
+    /// The same images under windows of one cell, which see each pixel.
+    pub(crate) fn pointwise(self) -> Self {
+        let Self { batch, input, channels, .. } = self;
+        let ones = [1; N];
+        Self { batch, input, channels, output: input, size: ones, strides: ones, dilation: ones, before: [0; N] }
+    }
+
     /// Elements of one input image.
     pub(crate) fn image_len(&self) -> usize {
         self.input.iter().product::<usize>() * self.channels

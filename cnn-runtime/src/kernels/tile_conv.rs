@@ -9,6 +9,7 @@ use super::tile_images::Group;
 use super::tile_matrix::{Aligned, Left, Right, Unpacked, in_order, starts};
 use super::tile_pieces::{Output, activate_rest, write_rows};
 use super::tile_slab::{Slab, number_at, runs};
+use super::tile_taps::{Pixels, of_output, write_images};
 use super::tiles::{DEPTH, SIDE, Tiles, available};
 use super::weighted::Ending;
 use crate::Precision;
@@ -19,7 +20,7 @@ use std::ops::Range;
 pub(super) const PIXELS: usize = 512;
 
 /// The least products of a convolution that tiles are worth setting up for.
-const PRODUCTS: usize = 64 * 1024;
+pub(super) const PRODUCTS: usize = 64 * 1024;
 
 /// A convolution without groups, as tiles compute it.
 #[derive(Clone, Copy, Debug)]
@@ -29,22 +30,9 @@ pub(super) struct TileConv {
     pub(super) precision: Precision,
 }
 
-/// What is computed at a time.
-pub(super) enum Part {
-    Lines(Slab),
-    Images(Group),
-}
-
-/// What a thread keeps from slab to slab.
-#[derive(Default)]
-pub(super) struct Scratch {
-    pub(super) pieces: Aligned<u16>,
-    pub(super) pairs: Aligned<u32>,
-    pub(super) grad_tiles: Aligned<u16>,
-}
-
 thread_local! {
-    pub(super) static SCRATCH: RefCell<Scratch> = RefCell::default();
+    /// Room for the pieces of what a slab or some images see, which a thread keeps for the next ones.
+    pub(super) static PIECES: RefCell<Aligned<u16>> = RefCell::default();
 }
 
 impl TileConv {
@@ -133,45 +121,43 @@ impl TileConv {
         let len = self.geometry.batch * self.geometry.pixels() * self.filters;
         let mut ys = Vec::with_capacity(len);
         let out = Output(ys.as_mut_ptr());
-        for_each(self.parts(weight), |(part, strips)| {
-            SCRATCH.with_borrow_mut(|scratch| match part {
-                Part::Lines(slab) => self.forward_slab(xs, weight, &slab, strips, &mut scratch.pieces, ending, out),
-                Part::Images(group) => self.forward_images(xs, weight, &group, &mut scratch.pieces, ending, out),
+        if let Some((seen, pixels)) = self.small_images() {
+            self.forward_images(xs, weight, &seen, &pixels, ending, out);
+        } else {
+            for_each(self.parts(weight), |(slab, strips)| {
+                PIECES.with_borrow_mut(|pieces| self.forward_slab(xs, weight, &slab, strips, pieces, ending, out));
             });
-        });
-        // SAFETY: the parts have all `len` values, and each has been written.
+        }
+        // SAFETY: the images, or the parts, have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };
         activate_rest(ending.activation, &mut ys);
         ys
     }
 
-    /// What threads take one by one: slabs with some strips of the weights. Of weights that would fill its cache, each of a
+    /// Slabs with some strips of the weights, which threads take one by one. Of weights that would fill its cache, each of a
     /// pair of threads takes half.
-    fn parts(&self, weight: &Right) -> Vec<(Part, Range<usize>)> {
+    fn parts(&self, weight: &Right) -> Vec<(Slab, Range<usize>)> {
         const LARGE: usize = 128 * 1024;
         let strips = weight.strips();
-        if let Some(groups) = self.groups() {
-            return groups.map(|group| (Part::Images(group), 0..strips)).collect();
-        }
         if threads() == 2 && !is_in_pool() && strips > 1 && weight.bytes() > LARGE {
             let halves = [0..strips / 2, strips / 2..strips];
             return halves
                 .into_iter()
-                .flat_map(|half| self.slabs(PIXELS).into_iter().map(move |slab| (Part::Lines(slab), half.clone())))
+                .flat_map(|half| self.slabs(PIXELS).into_iter().map(move |slab| (slab, half.clone())))
                 .collect();
         }
-        self.slabs(self.share()).into_iter().map(|slab| (Part::Lines(slab), 0..strips)).collect()
+        self.slabs(self.share()).into_iter().map(|slab| (slab, 0..strips)).collect()
     }
 
-    /// The batch in groups of images, if every thread has one, they stay in its cache, and it takes fewer rows than slabs.
-    fn groups(&self) -> Option<impl Iterator<Item = Group>> {
-        const CACHED: usize = 1024 * 1024;
-        let geometry = self.geometry;
-        let Geometry { batch, output: [height, _], .. } = geometry;
-        let bytes = size_of::<u16>() * self.precision.pieces() * SIDE * Group::new(&geometry, 0..SIDE, 0..height).row_len;
-        let pays = batch >= SIDE * threads() && bytes <= CACHED && self.has_fewer_rows_in_groups(SIDE);
-        let images = move |first: usize| Group::new(&geometry, first..batch.min(first + SIDE), 0..height);
-        pays.then(|| (0..batch).step_by(SIDE).map(images))
+    /// How images lie, and what each pixel sees, if they are so small that groups of them have clearly fewer rows than slabs, and so many
+    /// that every thread has a group.
+    fn small_images(&self) -> Option<(Geometry, Vec<Pixels>)> {
+        // Where the channels fill tiles, those of a tap are tiles of their own, and nothing need be padded.
+        let is_by_tap = self.geometry.channels.is_multiple_of(DEPTH) && self.geometry.before != [0, 0];
+        let seen = if is_by_tap { self.geometry.pointwise() } else { self.geometry };
+        let are_many = self.geometry.batch >= SIDE * threads();
+        let pays = are_many && Group::fits(&seen, self.precision) && self.has_fewer_rows_in_groups(SIDE);
+        pays.then(|| (seen, if is_by_tap { of_output(&self.geometry) } else { vec![Pixels::of_padded(&seen)] }))
     }
 
     /// Whether groups of so many images have clearly fewer rows than slabs, which have positions that are no pixels.
@@ -181,27 +167,19 @@ impl TileConv {
         rows + rows / 8 < batch.div_ceil(SIDE) * Slab::new(&self.geometry, 0..batch.min(SIDE), 0..height).rows()
     }
 
-    /// Writes the output of some images.
-    fn forward_images(
-        &self,
-        xs: &[f32],
-        weight: &Right,
-        group: &Group,
-        scratch: &mut Aligned<u16>,
-        ending: Ending<f32>,
-        out: Output,
-    ) {
-        let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
-        let (filters, images, pixels) = (self.filters, group.images.len(), self.geometry.pixels());
-        let first = group.images.start * pixels * filters;
-        group.left(xs, self.precision, scratch).product(&tiles, weight, 0..weight.strips(), |pixel, column, values| {
-            let columns = column..filters.min(column + SIDE);
-            for (pixel, values) in (pixel..).zip(values.chunks_exact(SIDE)) {
-                let at = first + pixel * filters;
-                // SAFETY: these are columns of a pixel of each image, all of which the output has room for, and no other part
-                // has the images.
-                unsafe { write_rows(&values[..images], columns.clone(), ending, pixels * filters, at, out) };
-            }
+    /// Writes the output of small images.
+    fn forward_images(&self, xs: &[f32], weight: &Right, seen: &Geometry, pixels: &[Pixels], ending: Ending<f32>, out: Output) {
+        let (batch, image_len) = (seen.batch, self.geometry.pixels() * self.filters);
+        for_each((0..batch).step_by(SIDE).collect(), |first| {
+            let group = Group::new(seen, first..batch.min(first + SIDE), 0..seen.output[0]);
+            let images = group.images.len();
+            PIECES.with_borrow_mut(|pieces| {
+                let left = group.left(xs, self.precision, pieces);
+                // SAFETY: the output has room for all images, and no other part has these.
+                unsafe {
+                    write_images(left, weight, 0..weight.strips(), pixels, images, image_len, first * image_len, ending, out)
+                };
+            });
         });
     }
 
@@ -293,17 +271,19 @@ mod tests {
     }
 
     #[test]
-    fn small_images_are_rows_where_slabs_would_be_half_empty() {
-        let in_groups = |spec: Conv2D, dims: [usize; 4]| {
+    fn small_images_are_computed_pixel_by_pixel() {
+        let kinds_of_pixels = |spec: Conv2D, dims: [usize; 4]| {
             let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
-            alone(|| TileConv::new(&geometry, spec.filters, 1, Precision::F32)?.groups().map(Iterator::count))
+            alone(|| TileConv::new(&geometry, spec.filters, 1, Precision::F32)?.small_images().map(|(_, pixels)| pixels.len()))
         };
-        let groups = |count: usize| available().then_some(count);
-        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).strides([2, 2]), [40, 13, 13, 32]), groups(3));
-        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [16, 8, 8, 64]), groups(1));
-        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [15, 8, 8, 64]), None);
-        assert_eq!(in_groups(Conv2D::new(32, [3, 3]).padding(Padding::Same), [16, 64, 64, 32]), None);
-        assert_eq!(in_groups(Conv2D::new(32, [1, 1]), [64, 8, 8, 64]), None);
+        let if_available = |count: usize| available().then_some(count);
+        let (strided, same) = (Conv2D::new(32, [3, 3]).strides([2, 2]), Conv2D::new(32, [3, 3]).padding(Padding::Same));
+        assert_eq!(kinds_of_pixels(strided, [40, 13, 13, 32]), if_available(1));
+        assert_eq!(kinds_of_pixels(same, [16, 8, 8, 64]), if_available(9));
+        assert_eq!(kinds_of_pixels(same, [16, 8, 8, 48]), if_available(1));
+        assert_eq!(kinds_of_pixels(same, [15, 8, 8, 64]), None);
+        assert_eq!(kinds_of_pixels(same, [16, 64, 64, 32]), None);
+        assert_eq!(kinds_of_pixels(Conv2D::new(32, [1, 1]), [64, 8, 8, 64]), None);
     }
 
     /// The nearest `bf16`, of two the even one.
@@ -352,6 +332,16 @@ mod tests {
             }
         }
         agrees(Conv2D::new(32, [3, 3]).convolution(), &[40, 5, 5, 64]);
+        // Input gradients pixel by pixel: several stretches of filters, strips that threads share, windows with cells and whole pixels
+        // between them, sequences.
+        agrees(Conv2D::new(72, [3, 3]).strides([2, 2]).convolution(), &[13, 6, 6, 40]);
+        agrees(Conv2D::new(48, [3, 3]).strides([2, 2]).padding(Padding::Same).convolution(), &[16, 6, 6, 72]);
+        agrees(Conv2D::new(40, [3, 2]).strides([2, 1]).dilation_rate([1, 2]).convolution(), &[16, 9, 8, 24]);
+        agrees(
+            Conv2D::new(33, [2, 2]).strides([3, 4]).padding(Padding::Explicit([[4, 0], [0, 3]])).convolution(),
+            &[30, 9, 10, 24],
+        );
+        agrees(Conv1D::new(40, [4]).strides([3]).padding(Padding::Causal).convolution(), &[20, 41, 16]);
         // One image, most of whose tiles are positions that are no pixels.
         for batch in [1, 2, 3] {
             agrees(Conv2D::new(64, [3, 3]).strides([2, 2]).convolution(), &[batch, 13, 13, 32]);

@@ -8,17 +8,35 @@ use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
 use super::share::{for_each, threads};
 use super::simd::simd;
-use super::tile_conv::{PIXELS, Part, SCRATCH, Scratch, TileConv};
+use super::tile_conv::{PIECES, PIXELS, TileConv};
 use super::tile_images::Group;
 use super::tile_matrix::Aligned;
 use super::tile_pack::{Places, pack_pairs};
-use super::tile_slab::{runs, window_span};
+use super::tile_slab::{Slab, runs, window_span};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use super::weighted::{Gradients, add_rows};
+use std::cell::RefCell;
 use std::ops::Range;
 
 /// Pixels whose gradients are added up before they are added to those of others.
 const PART: usize = 128;
+
+/// What a thread keeps from part to part.
+#[derive(Default)]
+struct Scratch {
+    pairs: Aligned<u32>,
+    grad_tiles: Aligned<u16>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// What is summed over at a time.
+enum Part {
+    Lines(Slab),
+    Images(Group),
+}
 
 impl TileConv {
     /// The gradients of the weights, `F, C, KH, KW`, and of the biases, from that of the output before any activation.
@@ -101,7 +119,7 @@ impl TileConv {
     ) {
         let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
         let columns = self.window(SIDE);
-        let (pixels, right) = self.pairs(xs, part, &mut scratch.pieces, &mut scratch.pairs);
+        let (pixels, right) = self.pairs(xs, part, &mut scratch.pairs);
         let of_strip = pixels.len() / DEPTH * self.precision.pieces() * TILE;
         let left = scratch.grad_tiles.take(strips.len() * of_strip);
         self.turn_grad(grad, &pixels, strips, left);
@@ -115,19 +133,13 @@ impl TileConv {
     }
 
     /// The pixels of a part, each of 32 steps of a product, and what they see as its right matrix.
-    fn pairs<'a>(
-        &self,
-        xs: &[f32],
-        part: &Part,
-        pieces: &mut Aligned<u16>,
-        pairs: &'a mut Aligned<u32>,
-    ) -> (Vec<Option<usize>>, Pairs<'a>) {
+    fn pairs<'a>(&self, xs: &[f32], part: &Part, pairs: &'a mut Aligned<u32>) -> (Vec<Option<usize>>, Pairs<'a>) {
         let planes = self.precision.pieces();
         let columns = self.window(SIDE);
         match part {
             Part::Lines(slab) => {
-                let (pieces, pairs) = (slab.split(xs, self.precision, pieces), pairs.take(planes * slab.plane));
-                pair(pieces, slab.pitch(), pairs);
+                let pairs = pairs.take(planes * slab.plane);
+                PIECES.with_borrow_mut(|pieces| pair(slab.split(xs, self.precision, pieces), slab.pitch(), pairs));
                 let (pixels, pitch) = (slab.pixels_of_rows(self.first_pixel(slab)), 2 * slab.pitch());
                 let steps = (0..pixels.len() / DEPTH).map(|depth| depth * SIDE * pitch).collect();
                 let starts = slab.steps(SIDE);

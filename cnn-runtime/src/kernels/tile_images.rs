@@ -38,6 +38,13 @@ impl Group {
         Self { geometry: *geometry, images, lines, line_cells, row_len }
     }
 
+    /// Whether the pieces of all lines of 16 images stay in a core's cache.
+    pub(super) fn fits(geometry: &Geometry, precision: Precision) -> bool {
+        const CACHED: usize = 1024 * 1024;
+        let row_len = Self::new(geometry, 0..SIDE, 0..geometry.output[0]).row_len;
+        size_of::<u16>() * precision.pieces() * SIDE * row_len <= CACHED
+    }
+
     /// What the pixels of `xs` see, of up to 16 images: a tile for each pixel.
     pub(super) fn left<'a>(&self, xs: &[f32], precision: Precision, scratch: &'a mut Aligned<u16>) -> Left<'a> {
         Left {

@@ -1,8 +1,8 @@
 //! Tiles laid out from numbers where they lie: split into pieces, put in pairs and turned without leaving vector registers.
 //!
 //! Products are summed over the numbers of a line of a left tile, and over the lines of a right one, two of which lie side by side, in
-//! pairs. Where the numbers to sum over follow each other in memory, a left tile has them in order, and a right one is turned: pairs
-//! change places with lines. Where they lie apart, it is the other way round.
+//! pairs. A right tile of which the numbers to sum over follow each other in memory is turned, which is that pairs change places with
+//! lines, and so is a left tile of which they lie apart.
 
 use super::tiles::{DEPTH, SIDE, TILE, available};
 
@@ -140,14 +140,14 @@ mod imp {
         mut tiles: [&mut [u16; TILE]; PIECES],
     ) {
         let mask = first(places.len());
-        let mut apart = [0; SIDE];
+        let mut offsets = [0; SIDE];
         if let Places::At(places) = places {
-            for (apart, place) in apart.iter_mut().zip(places) {
-                *apart = i32::try_from(*place).expect("a place below 2³¹");
+            for (offset, place) in offsets.iter_mut().zip(places) {
+                *offset = i32::try_from(*place).expect("a place below 2³¹");
             }
         }
         // SAFETY: 16 numbers of 32 bits are 512 bits.
-        let apart = unsafe { _mm512_loadu_si512(apart.as_ptr().cast()) };
+        let offsets = unsafe { _mm512_loadu_si512(offsets.as_ptr().cast()) };
         for number in 0..SIDE {
             let mut both = [_mm512_setzero_ps(); 2];
             for (place, line) in both.iter_mut().enumerate() {
@@ -156,7 +156,7 @@ mod imp {
                     *line = unsafe {
                         match places {
                             Places::First(_) => _mm512_maskz_loadu_ps(mask, from.add(*start)),
-                            Places::At(_) => _mm512_mask_i32gather_ps::<4>(*line, mask, apart, from.add(*start)),
+                            Places::At(_) => _mm512_mask_i32gather_ps::<4>(*line, mask, offsets, from.add(*start)),
                         }
                     };
                 }

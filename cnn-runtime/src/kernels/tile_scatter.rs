@@ -1,5 +1,5 @@
-//! The gradient of a convolution's input on tile registers where windows lie apart: what each window passes on is one row of a
-//! product, and is added where the window lies.
+//! The gradient of a convolution's input on tile registers where windows lie apart, and images are large or few: what each window
+//! passes on is one row of a product, and is added where the window lies.
 
 use super::fill::in_chunks;
 use super::patches::{Geometry, scatter};

@@ -79,8 +79,8 @@ impl Tiles {
         b: &[u16],
         out: &mut Block,
     ) {
-        let [step, depths] = steps.iter().fold([0; 2], |[a, b], [step, depth]| [a.max(step + DEPTH), b.max(depth + 1)]);
-        let furthest = step + starts.iter().max().copied().unwrap_or(0);
+        let furthest = steps.iter().map(|[step, _]| step + DEPTH).max().unwrap_or(0) + starts.iter().max().copied().unwrap_or(0);
+        let depths = steps.iter().map(|[_, depth]| depth + 1).max().unwrap_or(0);
         assert!((planes - 1) * plane + (SIDE - 1) * pitch + furthest <= a.len(), "rows of the left matrix");
         assert!(depths * planes * TILE <= b.len(), "tiles of the right matrix");
         // SAFETY: the registers are set up as `self` exists; `a` was checked to reach as far as the last row's furthest step,
@@ -299,7 +299,7 @@ mod imp {
                 )
             };
         }
-        // SAFETY: every depth reads a tile of 1 KiB of `b` for each plane and, in each plane, 64 bytes of each of the rows of `a` from
+        // SAFETY: every step reads a tile of 1 KiB of `b` for each plane and, in each plane, 64 bytes of each of the rows of `a` from
         // each start, which the caller says are there; what is written is `out`.
         unsafe {
             // Surplus starts repeat the last one; nothing is loaded from them.
@@ -540,6 +540,35 @@ mod tests {
         let Some(tiles) = Tiles::new() else { panic!("rows of the left matrix, had there been tiles") };
         let starts = [0, 1, 2, 3].map(|tile| tile * SIDE * DEPTH);
         tiles.rows(3, &[0; 64 * DEPTH], &starts, DEPTH, 64 * DEPTH, &[[0, 0]], &[0; PLANES * TILE], &mut Block::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "tiles of the right matrix")]
+    fn refuses_a_depth_that_is_not_there() {
+        let Some(tiles) = Tiles::new() else { panic!("tiles of the right matrix, had there been any") };
+        tiles.rows(1, &[0; TILE], &[0], DEPTH, TILE, &[[0, 1]], &[0; TILE], &mut Block::default());
+    }
+
+    #[test]
+    fn steps_take_depths_in_any_order() {
+        let Some(tiles) = Tiles::new() else { return };
+        /// 1 as a `bf16`.
+        const ONE: u16 = 0x3f80;
+        for planes in [1, PLANES] {
+            // Row 0 is 1 at each first number of 32, times columns that are 1, 2 and 4 there.
+            let (mut a, mut b) = (vec![0; planes * 4 * TILE], vec![0; 3 * planes * TILE]);
+            (0..3).for_each(|step| a[step * DEPTH] = ONE);
+            (0..3).for_each(|depth| b[depth * planes * TILE] = ONE + 0x80 * depth as u16);
+            let first = |steps: &[[usize; 2]]| {
+                let mut block = Block::default();
+                tiles.rows(planes, &a, &[0], 3 * DEPTH, 4 * TILE, steps, &b, &mut block);
+                block.0[0]
+            };
+            assert_eq!(
+                [first(&[[0, 2]]), first(&[[DEPTH, 1], [0, 0]]), first(&[[0, 2], [2 * DEPTH, 2], [0, 1]])],
+                [4.0, 3.0, 10.0]
+            );
+        }
     }
 
     #[test]

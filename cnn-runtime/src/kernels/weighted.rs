@@ -201,6 +201,7 @@ simd! {
 simd! {
     /// Writes the gradient before an activation whose output was `ys`, from that after it.
     fn undo<T: Real>(activation: Activation, ys: &[T], grad: &[T], before: &mut [T]) {
+        assert!(before.len() == grad.len() && grad.len() == ys.len(), "a gradient for each value");
         let pairs = grad.iter().zip(ys);
         match activation {
             Activation::Relu => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = *g * slope(Activation::Relu, *y, *y)),

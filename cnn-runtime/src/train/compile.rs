@@ -10,8 +10,9 @@ use crate::model::{Forward, State};
 use crate::spec::{self, Dim, Graph, Parameter, Shape};
 use crate::{Error, Model, Network, Result};
 use candle_core::{DType, Tensor, Var};
+use std::collections::HashSet;
 
-/// What `compile` stores.
+/// What `compile` stores, and what each step needs to know of the graph.
 pub(crate) struct Compiled {
     pub updater: Updater,
     pub loss: Box<dyn AnyLoss>,
@@ -19,7 +20,7 @@ pub(crate) struct Compiled {
     /// What training changes by gradients.
     pub trained: Vec<(String, Parameter)>,
     /// The names of the running statistics, which it changes otherwise.
-    pub statistics: Vec<String>,
+    pub statistics: HashSet<String>,
 }
 
 impl Compiled {
