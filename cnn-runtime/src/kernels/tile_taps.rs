@@ -103,6 +103,9 @@ fn pixels([lines, columns]: [Vec<Alike>; 2], widths: [usize; 2], taps: usize, ch
 ///
 /// # Safety
 /// These strips of the images must be there to be written, and nobody else may read or write them meanwhile.
+///
+/// # Panics
+/// If the pixels are not those of an image.
 #[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn write_images(
     mut left: Left,
@@ -116,13 +119,15 @@ pub(super) unsafe fn write_images(
     out: Output,
 ) {
     let Some(tiles) = Tiles::new() else { unreachable!("there are tiles") };
+    let (count, last) = pixels.iter().flat_map(|alike| &alike.numbers).fold((0, 0), |(count, last), n| (count + 1, last.max(*n)));
+    assert!(count * weight.columns == image_len && last < count.max(1), "each pixel of an image");
     for Pixels { numbers, starts, steps } in pixels {
         left = Left { starts: starts.clone(), steps: steps.clone(), ..left };
         left.product(&tiles, weight, strips.clone(), |tile, column, values| {
             let columns = column..weight.columns.min(column + SIDE);
             for (pixel, values) in numbers[tile..].iter().zip(values.chunks_exact(SIDE)) {
                 let at = first + pixel * weight.columns;
-                // SAFETY: these are columns, in one of the strips, of a pixel of each image.
+                // SAFETY: these are columns, in one of the strips, of a pixel of each image, which ends behind the last one.
                 unsafe { write_rows(&values[..images], columns.clone(), ending, image_len, at, out) };
             }
         });
