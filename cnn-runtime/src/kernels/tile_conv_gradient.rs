@@ -172,9 +172,9 @@ impl TileConv {
         let start = |number: usize| number / run * run.next_multiple_of(SIDE) + number % run;
         let starts: Vec<usize> = (0..taps).map(|tap| start(tap * channels)).collect();
         in_chunks(self.filters * channels * taps, channels * taps, |filter, weight| {
-            let sums = &sums[filter * columns..][..columns];
-            for (channel, weight) in weight.chunks_exact_mut(taps).enumerate() {
-                weight.iter_mut().zip(&starts).for_each(|(weight, start)| *weight = sums[start + channel]);
+            for (tap, start) in starts.iter().enumerate() {
+                let of_tap = &sums[filter * columns + start..][..channels];
+                weight[tap..].iter_mut().step_by(taps).zip(of_tap).for_each(|(weight, sum)| *weight = *sum);
             }
         })
     }

@@ -135,7 +135,7 @@ impl<N: Network> Model<N> {
         run(&self.network, &mut self.state, &data.untyped(), validation.as_ref(), fit.schedule)
     }
 
-    /// Trains the model on one batch, images `N, H, W, C` and labels `N` of u32, and gives its loss and metrics.
+    /// Trains the model on one batch, images `N, H, W, C` and labels `N` of u32 on the model's device, and gives its loss and metrics.
     ///
     /// This is for loops of your own; [`Self::fit`] is made of such steps. A network that gives a vector for each pixel,
     /// `H', W', K`, takes a label for each pixel: `N, H', W'`.
