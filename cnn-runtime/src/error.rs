@@ -14,11 +14,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A tensor operation failed.
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Candle(candle_core::Error),
 
     /// A GPU cannot be used, or not for this.
-    #[error("{problem}\n  note: {source}\n  help: {help}")]
+    #[error("{problem}\n  note: {}\n  help: {help}", said(.source))]
     Gpu {
         /// What is wrong with it.
         problem: &'static str,
@@ -111,7 +111,7 @@ impl From<ShapeError> for Error {
 
 impl From<candle_core::Error> for Error {
     fn from(source: candle_core::Error) -> Self {
-        match gpu::trouble(&source.to_string()) {
+        match gpu::trouble(&said(&source)) {
             Some(Trouble { problem, help, .. }) => Error::Gpu { problem, help, source },
             None => Error::Candle(source),
         }
@@ -133,10 +133,24 @@ fn listed(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n  {line}")).collect()
 }
 
-/// As [`fmt::Display`], so that an error `main` returns is printed for people.
+/// What an error of candle says, without the backtrace that it takes along where `RUST_BACKTRACE` asks for one.
+fn said(error: &candle_core::Error) -> String {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => said(inner),
+        candle_core::Error::Context { inner, context } => format!("{context}\n{}", said(inner)),
+        other => other.to_string(),
+    }
+}
+
+/// As [`fmt::Display`], so that an error `main` returns is printed for people; with the backtrace of candle's errors, if they have one.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(self, f)?;
+        match self {
+            Error::Candle(candle_core::Error::WithBacktrace { backtrace, .. })
+            | Error::Gpu { source: candle_core::Error::WithBacktrace { backtrace, .. }, .. } => write!(f, "\n\n{backtrace}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -166,5 +180,19 @@ mod tests {
         let without = Error::from(candle_core::Error::NotCompiledWithCudaSupport).to_string();
         assert!(without.starts_with("this program was built without CUDA"), "{without}");
         assert_eq!(error("something else"), "something else");
+    }
+
+    #[test]
+    fn a_backtrace_is_no_part_of_what_an_error_says() {
+        let inner = Box::new(candle_core::Error::Msg("no such thing".into()));
+        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
+        let error = Error::from(candle_core::Error::WithBacktrace { inner, backtrace }.context("in a layer"));
+        assert_eq!(error.to_string(), "in a layer\nno such thing");
+        let inner = Box::new(candle_core::Error::Msg("no such thing".into()));
+        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
+        let error = Error::from(candle_core::Error::WithBacktrace { inner, backtrace });
+        assert_eq!(error.to_string(), "no such thing");
+        let debug = format!("{error:?}");
+        assert!(debug.starts_with("no such thing\n\n") && debug.contains("error::tests"), "{debug}");
     }
 }
