@@ -2,6 +2,7 @@
 
 use crate::gpu::{self, Trouble};
 use crate::spec::ShapeError;
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -138,7 +139,16 @@ fn said(error: &candle_core::Error) -> String {
     match error {
         candle_core::Error::WithBacktrace { inner, .. } => said(inner),
         candle_core::Error::Context { inner, context } => format!("{context}\n{}", said(inner)),
+        candle_core::Error::WithPath { inner, path } => format!("path: {path:?} {}", said(inner)),
         other => other.to_string(),
+    }
+}
+
+fn backtrace(error: &candle_core::Error) -> Option<&Backtrace> {
+    match error {
+        candle_core::Error::WithBacktrace { backtrace, .. } => Some(backtrace),
+        candle_core::Error::Context { inner, .. } | candle_core::Error::WithPath { inner, .. } => backtrace(inner),
+        _ => None,
     }
 }
 
@@ -147,8 +157,9 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)?;
         match self {
-            Error::Candle(candle_core::Error::WithBacktrace { backtrace, .. })
-            | Error::Gpu { source: candle_core::Error::WithBacktrace { backtrace, .. }, .. } => write!(f, "\n\n{backtrace}"),
+            Error::Candle(source) | Error::Gpu { source, .. } => {
+                backtrace(source).map_or(Ok(()), |backtrace| write!(f, "\n\n{backtrace}"))
+            }
             _ => Ok(()),
         }
     }
@@ -185,14 +196,12 @@ mod tests {
     #[test]
     fn a_backtrace_is_no_part_of_what_an_error_says() {
         let inner = Box::new(candle_core::Error::Msg("no such thing".into()));
-        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
-        let error = Error::from(candle_core::Error::WithBacktrace { inner, backtrace }.context("in a layer"));
-        assert_eq!(error.to_string(), "in a layer\nno such thing");
-        let inner = Box::new(candle_core::Error::Msg("no such thing".into()));
-        let backtrace = Box::new(std::backtrace::Backtrace::force_capture());
-        let error = Error::from(candle_core::Error::WithBacktrace { inner, backtrace });
-        assert_eq!(error.to_string(), "no such thing");
+        let backtrace = Box::new(Backtrace::force_capture());
+        let error = candle_core::Error::WithBacktrace { inner, backtrace }.with_path("weights").context("in a layer");
+        let error = Error::from(error);
+        let said = "in a layer\npath: \"weights\" no such thing";
+        assert_eq!(error.to_string(), said);
         let debug = format!("{error:?}");
-        assert!(debug.starts_with("no such thing\n\n") && debug.contains("error::tests"), "{debug}");
+        assert!(debug.starts_with(&format!("{said}\n\n")) && debug.contains("error::tests"), "{debug}");
     }
 }

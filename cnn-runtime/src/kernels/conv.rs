@@ -14,10 +14,11 @@ use super::real::Real;
 use super::share::new_in_chunks;
 use super::sums::column_sums_on_gpu;
 use super::tile_conv::TileConv;
+use super::tile_input_gradient::InputGradient;
+use super::tile_scatter;
 use super::weighted::{
     self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, undo_activation,
 };
-use super::{tile_input_gradient, tile_scatter};
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
 use crate::spec::{Activation, Convolution};
@@ -316,8 +317,10 @@ impl<const N: usize> Conv<N> {
                 let ending = Ending { bias: None, added: None, activation: Activation::Linear };
                 turned.turned_right(weight).packed(|weight| turned.forward(grad, weight, ending))
             }
-            None if self.groups == 1 => tile_input_gradient::input_gradient(&self.geometry, weight, grad, self.precision)
-                .or_else(|| tile_scatter::input_gradient(&self.geometry, weight, grad, self.precision))?,
+            None if self.groups == 1 => match InputGradient::new(&self.geometry, self.filters, self.precision) {
+                Some(gradient) => gradient.compute(weight, grad),
+                None => tile_scatter::input_gradient(&self.geometry, weight, grad, self.precision)?,
+            },
             None => return None,
         };
         Some(T::from_singles(input))

@@ -152,7 +152,8 @@ impl TileConv {
     /// How images lie, and what each pixel sees, if they are so small that groups of them have clearly fewer rows than slabs, and so many
     /// that every thread has a group.
     fn small_images(&self) -> Option<(Geometry, Vec<Pixels>)> {
-        // Where the channels fill tiles, those of a tap are tiles of their own, and nothing need be padded.
+        // Where the channels fill tiles, those of a tap are tiles of their own: taps that would see padding are left out, and it need
+        // not be there. Without padding the two ways multiply the same, and the other lays out no line that nothing sees.
         let is_by_tap = self.geometry.channels.is_multiple_of(DEPTH) && self.geometry.before != [0, 0];
         let seen = if is_by_tap { self.geometry.pointwise() } else { self.geometry };
         let are_many = self.geometry.batch >= SIDE * threads();

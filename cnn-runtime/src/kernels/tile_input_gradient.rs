@@ -15,20 +15,8 @@ use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::Activation;
 
-/// The gradient of the input, from that of the output before any activation and the weights, `F, C, KH, KW` for images, if
-/// images are small and many, and tiles worth their while.
-pub(super) fn input_gradient<const N: usize>(
-    geometry: &Geometry<N>,
-    weight: &[f32],
-    grad: &[f32],
-    precision: Precision,
-) -> Option<Vec<f32>> {
-    let gradient = InputGradient::new(geometry, weight.len(), precision)?;
-    Some(gradient.right(weight).packed(|weight| gradient.compute(weight, grad)))
-}
-
 /// A convolution without groups whose input gradient this computes.
-struct InputGradient {
+pub(super) struct InputGradient {
     geometry: Geometry,
     filters: usize,
     precision: Precision,
@@ -37,10 +25,10 @@ struct InputGradient {
 }
 
 impl InputGradient {
-    fn new<const N: usize>(geometry: &Geometry<N>, weights: usize, precision: Precision) -> Option<Self> {
+    /// The convolution, if its images are small and many, and tiles worth their while.
+    pub(super) fn new<const N: usize>(geometry: &Geometry<N>, filters: usize, precision: Precision) -> Option<Self> {
         let geometry = geometry.planar()?;
         let Geometry { batch, channels, output, .. } = geometry;
-        let filters = weights / (channels * geometry.taps());
         let seen = Geometry { input: output, channels: filters, ..geometry }.pointwise();
         let fills = batch.next_multiple_of(SIDE) <= batch + batch / 4 && filters >= SIDE && channels >= SIDE / 2;
         let pays = batch * geometry.pixels() * geometry.taps() * channels * filters >= PRODUCTS;
@@ -56,8 +44,12 @@ impl InputGradient {
         Unpacked::new(self.precision, weight, rows, (0..channels).map(|channel| channel * taps))
     }
 
-    /// The gradient for all images.
-    fn compute(&self, weight: &Right, grad: &[f32]) -> Vec<f32> {
+    /// The gradient of the input, from that of the output before any activation and the weights, `F, C, KH, KW` for images.
+    pub(super) fn compute(&self, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+        self.right(weight).packed(|weight| self.for_all_images(weight, grad))
+    }
+
+    fn for_all_images(&self, weight: &Right, grad: &[f32]) -> Vec<f32> {
         let (batch, image_len, strips) = (self.geometry.batch, self.geometry.image_len(), weight.strips());
         let mut input = Vec::with_capacity(batch * image_len);
         let out = Output(input.as_mut_ptr());
@@ -91,7 +83,7 @@ mod tests {
         let takes = |filters: usize, dims: [usize; 4]| {
             let window = Conv2D::new(filters, [3, 3]).strides([2, 2]).convolution().window;
             let geometry = Geometry::<2>::new("test", &dims, &window).unwrap();
-            InputGradient::new(&geometry, filters * dims[3] * 9, Precision::F32).is_some()
+            InputGradient::new(&geometry, filters, Precision::F32).is_some()
         };
         for batch in [13, 16, 64, 131] {
             assert_eq!(takes(16, [batch, 13, 13, 8]), available(), "{batch} images");
@@ -104,6 +96,6 @@ mod tests {
         assert!(!takes(16, [16, 3, 3, 8]), "little to do");
         let window = Conv3D::new(16, [3, 3, 3]).convolution().window;
         let volumes = Geometry::new("test", &[16, 6, 6, 6, 16], &window).unwrap();
-        assert!(InputGradient::new(&volumes, 16 * 16 * 27, Precision::F32).is_none());
+        assert!(InputGradient::new(&volumes, 16, Precision::F32).is_none());
     }
 }
