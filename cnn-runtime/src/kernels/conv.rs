@@ -6,7 +6,7 @@
 
 use super::activation::finish_on_gpu;
 use super::depthwise::depthwise_of;
-use super::few_channels::FewChannels;
+use super::direct::Direct;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
@@ -19,6 +19,7 @@ use super::tile_scatter;
 use super::weighted::{
     self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, undo_activation,
 };
+use super::winograd::Winograd;
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
 use crate::spec::{Activation, Convolution};
@@ -265,7 +266,7 @@ impl<const N: usize> Conv<N> {
     }
 
     /// The output, computed on vector registers from packed weights.
-    pub(super) fn forward_on_vectors<T: Real>(&self, xs: &[T], packed: &[T], ending: Ending<T>) -> Vec<T> {
+    pub(super) fn forward_by_patches<T: Real>(&self, xs: &[T], packed: &[T], ending: Ending<T>) -> Vec<T> {
         let rows = self.block_rows();
         let len = self.geometry.batch * self.geometry.pixels() * self.filters;
         let compute = |patches: &mut Vec<T>, block: usize, ys: &mut [MaybeUninit<T>]| {
@@ -280,7 +281,7 @@ impl<const N: usize> Conv<N> {
     }
 
     /// The gradients, computed on vector registers.
-    pub(super) fn backward_on_vectors<T: Real>(
+    pub(super) fn backward_by_patches<T: Real>(
         &self,
         xs: &[T],
         weight: &[T],
@@ -303,9 +304,28 @@ impl<const N: usize> Conv<N> {
         TileConv::new(&self.geometry, self.filters, self.groups, self.precision)
     }
 
-    /// This convolution as the kernel for few channels computes it, if it does.
-    pub(super) fn few_channels(&self) -> Option<FewChannels> {
-        FewChannels::new(&self.geometry, self.filters, self.groups)
+    /// This convolution as vectors compute it without patches, if they do.
+    pub(super) fn direct(&self) -> Option<Direct> {
+        Direct::of_output(&self.geometry, self.filters, self.groups)
+    }
+
+    /// This convolution as vectors compute it with fewer products, if they do.
+    pub(super) fn winograd(&self) -> Option<Winograd> {
+        Winograd::of_output(&self.geometry, self.filters, self.groups)
+    }
+
+    /// The gradient of the input, computed on tiles or on vectors without patches if they do, from that of the output before the
+    /// activation.
+    fn input_gradient_of_singles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
+        self.input_gradient_on_tiles(weight, grad).or_else(|| {
+            let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
+            let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+            if let Some(winograd) = Winograd::of_input(&self.geometry, self.filters, self.groups) {
+                return Some(T::from_singles(winograd.compute(grad, &winograd.weights(weight), ending)));
+            }
+            let direct = Direct::of_input(&self.geometry, self.filters, self.groups)?;
+            Some(T::from_singles(direct.compute(grad, &direct.right(weight), ending)))
+        })
     }
 
     /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation: by a
@@ -372,11 +392,15 @@ impl<const N: usize> Weighted for Conv<N> {
                 let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
                 T::from_singles(tiled.right(weight).packed(|weight| tiled.forward(xs, weight, ending)))
             }
-            (None, Some(xs), Some(weight)) if let Some(few) = self.few_channels() => {
+            (None, Some(xs), Some(weight)) if let Some(winograd) = self.winograd() => {
                 let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
-                T::from_singles(few.forward(xs, &self.pack(weight), ending))
+                T::from_singles(winograd.compute(xs, &winograd.weights(weight), ending))
             }
-            _ => self.forward_on_vectors(xs, &self.pack(weight), Ending { bias, added: None, activation: self.ends_in }),
+            (None, Some(xs), Some(weight)) if let Some(direct) = self.direct() => {
+                let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+                T::from_singles(direct.compute(xs, &direct.right(weight), ending))
+            }
+            _ => self.forward_by_patches(xs, &self.pack(weight), Ending { bias, added: None, activation: self.ends_in }),
         }
     }
 
@@ -388,7 +412,7 @@ impl<const N: usize> Weighted for Conv<N> {
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let tiled = self.on_tiles().filter(|_| T::singles(xs).is_some());
-        let input = if wants_input { self.input_gradient_on_tiles(weight, grad) } else { None };
+        let input = if wants_input { self.input_gradient_of_singles(weight, grad) } else { None };
         let of_weights = |weight: Vec<f32>, bias: Vec<f32>| Gradients {
             input: Vec::new(),
             weight: T::from_singles(weight),
@@ -399,11 +423,15 @@ impl<const N: usize> Weighted for Conv<N> {
                 let (weight, bias) = tiled.weight_gradient(xs, grad);
                 of_weights(weight, bias)
             }
-            (None, Some(xs), Some(ys), Some(grad)) if let Some(few) = self.few_channels() => {
-                let sums = few.weight_gradient(xs, ys, grad, self.ends_in);
+            (None, Some(xs), Some(ys), Some(grad)) if let Some(winograd) = self.winograd() => {
+                let sums = winograd.weight_gradient(xs, ys, grad, self.ends_in);
                 of_weights(self.unpack(&sums.weight), sums.bias)
             }
-            _ => self.backward_on_vectors(xs, weight, ys, grad, wants_input && input.is_none()),
+            (None, Some(xs), Some(ys), Some(grad)) if let Some(direct) = self.direct() => {
+                let sums = direct.weight_gradient(xs, ys, grad, self.ends_in);
+                of_weights(self.unpack(&sums.weight), sums.bias)
+            }
+            _ => self.backward_by_patches(xs, weight, ys, grad, wants_input && input.is_none()),
         };
         found.input = match input {
             Some(input) => input,
@@ -431,9 +459,125 @@ impl<const N: usize> Weighted for Conv<N> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::kernels::tiles;
+    use crate::kernels::weighted::backward_of_all;
     use crate::spec::{Conv1D, Conv2D, Conv3D, Padding};
+    use crate::testing::numbers;
+
+    /// The largest distance between two results.
+    pub(in super::super) fn distance(found: &[f32], exact: &[f64]) -> f64 {
+        assert_eq!(found.len(), exact.len());
+        found.iter().zip(exact).map(|(found, exact)| (f64::from(*found) - exact).abs()).fold(0.0, f64::max)
+    }
+
+    /// How far off rounding may take sums of so many products of numbers between −1 and 1, which are `exact` or what an
+    /// activation made of them.
+    fn rounding(products: usize, exact: &[f64]) -> f64 {
+        let largest = exact.iter().fold(0.0, |largest: f64, y| largest.max(y.abs()));
+        2e-6 * ((products as f64).sqrt() + largest)
+    }
+
+    /// The output as products of patches.
+    pub(in super::super) fn by_patches<T: Real, const N: usize>(conv: &Conv<N>, xs: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
+        let ending = Ending { bias: Some(bias), added: None, activation: conv.ends_in };
+        conv.forward_by_patches(xs, &conv.pack(weight), ending)
+    }
+
+    /// That a convolution, computed in whichever way, is about as near to the same in `f64` as products of patches of `f32` are,
+    /// forward and backward.
+    fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize]) {
+        let geometry = Geometry::new("test", dims, &spec.window).unwrap();
+        let conv = Conv { geometry, filters: spec.filters, groups: 1, ends_in: Activation::Tanh, precision: Precision::F32 };
+        let patch = geometry.taps() * geometry.channels;
+        let (xs, weight) = (numbers(dims.iter().product(), 1), numbers(patch * spec.filters, 2));
+        let (bias, grad) = (numbers(spec.filters, 3), numbers(geometry.batch * geometry.pixels() * spec.filters, 4));
+        let wide = |xs: &[f32]| xs.iter().copied().map(f64::from).collect::<Vec<f64>>();
+        let exact = by_patches(&conv, &wide(&xs), &wide(&weight), &wide(&bias));
+        let rounded: Vec<f32> = exact.iter().map(|y| *y as f32).collect();
+        let gradients = conv.backward_by_patches(&wide(&xs), &wide(&weight), &wide(&rounded), &wide(&grad), true);
+        let near = |found: &[f32], patches: &[f32], exact: &[f64], products: usize, what: &str| {
+            let (found, patches) = (distance(found, exact), distance(patches, exact));
+            let limit = if tiles::available() { 3.0 * patches + 1e-6 } else { rounding(products, exact) };
+            assert!(found <= limit, "{what} of {spec:?}, {dims:?}: {found} off, {patches} by patches, {limit} at most");
+        };
+        let patches = by_patches(&conv, &xs, &weight, &bias);
+        near(&conv.forward(&xs, &weight, Some(&bias)), &patches, &exact, patch, "output");
+        let found = backward_of_all(&conv, [&xs, &weight, &rounded, &grad]);
+        let patches = conv.backward_by_patches(&xs, &weight, &rounded, &grad, true);
+        let pixels = geometry.batch * geometry.pixels();
+        near(&found.weight, &patches.weight, &gradients.weight, pixels, "weight gradient");
+        near(&found.bias, &patches.bias, &gradients.bias, pixels, "bias gradient");
+        near(&found.input, &patches.input, &gradients.input, geometry.taps() * spec.filters, "input gradient");
+    }
+
+    /// The passes of a convolution that one way to compute them takes; the gradient of the weights in the order of patches.
+    pub(in super::super) struct Passes {
+        pub(in super::super) output: Option<Vec<f32>>,
+        pub(in super::super) sums: Option<Gradients<f32>>,
+        pub(in super::super) input: Option<Vec<f32>>,
+    }
+
+    /// What [`expect_passes`] computes passes from. The gradient is that of the output before the activation for the gradient of the
+    /// input, and after it for that of the weights.
+    pub(in super::super) struct Numbers<T> {
+        pub(in super::super) xs: Vec<T>,
+        pub(in super::super) weight: Vec<T>,
+        pub(in super::super) bias: Vec<T>,
+        pub(in super::super) added: Vec<T>,
+        pub(in super::super) grad: Vec<T>,
+        pub(in super::super) activation: Activation,
+    }
+
+    impl<T: Real> Numbers<T> {
+        pub(in super::super) fn ending(&self) -> Ending<'_, T> {
+            Ending { bias: Some(&self.bias), added: Some(&self.added), activation: self.activation }
+        }
+    }
+
+    /// Checks passes of a convolution against products of patches in `f64`, and counts them.
+    pub(in super::super) fn expect_passes<const N: usize>(
+        spec: Convolution<N>,
+        dims: &[usize],
+        activation: Activation,
+        passes: impl Fn(&Conv<N>, Numbers<f32>) -> Passes,
+    ) -> usize {
+        fn made<T: Real + From<f32>>(lens: [usize; 4], activation: Activation) -> Numbers<T> {
+            let [xs, weight, bias, ys] = lens;
+            let (xs, weight, bias) = (numbers(xs, 1), numbers(weight, 2), numbers(bias, 3));
+            Numbers { xs, weight, bias, added: numbers(ys, 4), grad: numbers(ys, 5), activation }
+        }
+        let geometry = Geometry::new("test", dims, &spec.window).unwrap();
+        let conv = |ends_in| Conv { geometry, filters: spec.filters, groups: 1, ends_in, precision: Precision::F32 };
+        let (patch, pixels) = (geometry.taps() * geometry.channels, geometry.batch * geometry.pixels());
+        let lens = [dims.iter().product(), patch * spec.filters, spec.filters, pixels * spec.filters];
+        let found = passes(&conv(activation), made(lens, activation));
+        let exact = made::<f64>(lens, activation);
+        let near = |found: &[f32], exact: &[f64], products: usize, what: &str| {
+            let (found, limit) = (distance(found, exact), rounding(products, exact));
+            assert!(found <= limit, "{what} of {spec:?}, {dims:?}: {found} off, {limit} at most");
+        };
+        let mut count = 0;
+        if let Some(output) = found.output {
+            let linear = conv(Activation::Linear);
+            near(&output, &linear.forward_by_patches(&exact.xs, &linear.pack(&exact.weight), exact.ending()), patch, "output");
+            count += 1;
+        }
+        if let Some(sums) = found.sums {
+            let conv = conv(activation);
+            let exact = conv.backward_by_patches(&exact.xs, &exact.weight, &exact.added, &exact.grad, false);
+            near(&conv.unpack(&sums.weight), &exact.weight, pixels, "weight gradient");
+            near(&sums.bias, &exact.bias, pixels, "bias gradient");
+            count += 1;
+        }
+        if let Some(input) = found.input {
+            let exact = conv(Activation::Linear).backward_by_patches(&exact.xs, &exact.weight, &[], &exact.grad, true);
+            near(&input, &exact.input, geometry.taps() * spec.filters, "input gradient");
+            count += 1;
+        }
+        count
+    }
 
     /// That bands of any number of lines have the gradient of whole images.
     fn bands_agree<const N: usize>(spec: Convolution<N>, dims: &[usize]) {
@@ -490,5 +634,57 @@ mod tests {
         assert_eq!(bands(conv, [1, 6, 6, 32]), 1);
         assert_eq!(bands(Conv2D::new(64, [2, 2]).strides([2, 2]), [1, 128, 128, 32]), 16);
         assert_eq!(bands(Conv2D::new(1, [100, 1]), [1, 128, 128, 1]), 1);
+    }
+
+    #[test]
+    fn singles_are_as_exact_however_they_are_computed() {
+        for padding in [Padding::Valid, Padding::Same, Padding::Explicit([[2, 0], [1, 3]])] {
+            for (kernel, strides) in [
+                ([3, 3], [1, 1]),
+                ([3, 3], [2, 2]),
+                ([2, 3], [1, 2]),
+                ([1, 1], [1, 1]),
+                ([1, 1], [2, 2]),
+                ([5, 4], [3, 2]),
+                ([2, 2], [3, 4]),
+            ] {
+                for (channels, filters) in [(1, 32), (3, 16), (5, 20), (16, 16), (32, 24), (64, 32)] {
+                    let conv = Conv2D::new(filters, kernel).strides(strides).padding(padding);
+                    agrees(conv.convolution(), &[7, 41, 34, channels]);
+                }
+            }
+        }
+        agrees(Conv2D::new(32, [3, 3]).convolution(), &[40, 5, 5, 64]);
+        // Input gradients pixel by pixel: several stretches of filters, strips that threads share, windows with cells and whole pixels
+        // between them, sequences.
+        agrees(Conv2D::new(72, [3, 3]).strides([2, 2]).convolution(), &[13, 6, 6, 40]);
+        agrees(Conv2D::new(48, [3, 3]).strides([2, 2]).padding(Padding::Same).convolution(), &[16, 6, 6, 72]);
+        agrees(Conv2D::new(40, [3, 2]).strides([2, 1]).dilation_rate([1, 2]).convolution(), &[16, 9, 8, 24]);
+        agrees(
+            Conv2D::new(33, [2, 2]).strides([3, 4]).padding(Padding::Explicit([[4, 0], [0, 3]])).convolution(),
+            &[30, 9, 10, 24],
+        );
+        agrees(Conv1D::new(40, [4]).strides([3]).padding(Padding::Causal).convolution(), &[20, 41, 16]);
+        // One image, most of whose tiles are positions that are no pixels.
+        for batch in [1, 2, 3] {
+            agrees(Conv2D::new(64, [3, 3]).strides([2, 2]).convolution(), &[batch, 13, 13, 32]);
+            agrees(Conv2D::new(128, [3, 3]).strides([2, 2]).convolution(), &[batch, 6, 6, 64]);
+        }
+        // One part, a group and a slab, of whose weight gradient each thread has some filters.
+        agrees(Conv2D::new(72, [3, 3]).strides([2, 2]).convolution(), &[20, 6, 6, 64]);
+        agrees(Conv2D::new(136, [3, 3]).convolution(), &[2, 10, 10, 32]);
+        // Groups of some lines of 32 images, of which the last are fewer.
+        agrees(Conv2D::new(40, [3, 3]).strides([2, 2]).padding(Padding::Same).convolution(), &[35, 13, 13, 32]);
+        for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [0, 2]])] {
+            for (size, strides) in [(3, [1, 1]), (3, [2, 2]), (1, [2, 2]), (4, [3, 1])] {
+                let conv = Conv2D::new(24, [size, size]).strides(strides).padding(padding);
+                agrees(conv.convolution(), &[50, 8, 7, 16]);
+                agrees(conv.convolution(), &[131, 4, 4, 40]);
+                agrees(Conv2D::new(16, [3, 3]).dilation_rate([1, 2]).padding(padding).convolution(), &[5, 13, 9, 32]);
+            }
+        }
+        agrees(Conv2D::new(40, [3, 2]).dilation_rate([2, 1]).padding(Padding::Same).convolution(), &[3, 17, 19, 9]);
+        agrees(Conv1D::new(16, [4]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
+        agrees(Conv1D::new(16, [4]).strides([3]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::activation::finish_on_gpu;
 use super::fill::in_chunks;
+use super::gathered::{self, Strips};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
 use super::sums::column_sums_on_gpu;
@@ -60,6 +61,21 @@ impl Dense {
         add_rows(&mut bias, grad);
         Gradients { input: T::from_singles(input), weight: T::from_singles(of_weight), bias: T::from_singles(bias) }
     }
+
+    /// As [`backward_on_tiles`](Self::backward_on_tiles), on vectors.
+    fn backward_on_vectors<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
+        let &Self { batch, features, units, .. } = self;
+        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+        let times = |shape: [usize; 2], lhs: &[f32], rows: &[f32]| {
+            let strips = Strips::of_rows(rows, features);
+            gathered::product(shape, lhs, strips.right(), ending)
+        };
+        let of_weight = times([units, batch], &transpose(grad, units), xs);
+        let input = if wants_input { times([batch, units], grad, weight) } else { Vec::new() };
+        let mut bias = vec![0.0; units];
+        add_rows(&mut bias, grad);
+        Gradients { input: T::from_singles(input), weight: T::from_singles(of_weight), bias: T::from_singles(bias) }
+    }
 }
 
 /// A matrix of so many columns, column by column.
@@ -88,6 +104,12 @@ impl Weighted for Dense {
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
             return T::from_singles(product_unpacked(xs, self.features, &right, ending));
         }
+        if let (true, Some(xs), Some(weight)) = (gathered::is_available(), T::singles(xs), T::singles(weight)) {
+            let strips = Strips::of_columns(weight, self.features);
+            let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+            let shape = [self.batch, self.features];
+            return T::from_singles(gathered::product(shape, xs, strips.right(), ending));
+        }
         let mut ys = vec![T::zero(); self.batch * self.units];
         let xs = Matrix::new(xs, self.batch, self.features);
         let weight = Matrix::new(weight, self.units, self.features);
@@ -105,6 +127,11 @@ impl Weighted for Dense {
             (self.pays_on_tiles(), T::singles(xs), T::singles(weight), T::singles(grad))
         {
             return self.backward_on_tiles(xs, weight, grad, wants_input);
+        }
+        if let (true, Some(xs), Some(weight), Some(grad)) =
+            (gathered::is_available(), T::singles(xs), T::singles(weight), T::singles(grad))
+        {
+            return self.backward_on_vectors(xs, weight, grad, wants_input);
         }
         let mut found = Gradients {
             input: vec![T::zero(); if wants_input { xs.len() } else { 0 }],

@@ -2,11 +2,13 @@
 
 use super::conv::Conv;
 use super::few_rows::{self, Columns};
+use super::gathered::{self, Strips};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
 use super::tile_matrix::{Right, columns, fills, product};
 use super::weighted::Ending;
+use super::winograd::Weights;
 use crate::Precision;
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Tensor};
@@ -21,15 +23,27 @@ pub(crate) struct PreparedConv<const N: usize> {
     precision: Precision,
     /// The weights as each way of computing takes them, laid out when it is first used: which one is, follows from the sizes.
     for_tiles: OnceLock<Right>,
-    for_vectors: OnceLock<Vec<f32>>,
+    for_vectors: OnceLock<Vec<Strips>>,
+    for_winograd: OnceLock<Weights>,
+    for_patches: OnceLock<Vec<f32>>,
     for_few_rows: OnceLock<Columns>,
 }
 
 impl<const N: usize> PreparedConv<N> {
     /// The convolution with weights `F, C, KH, KW` for images and biases `F`, which ends in an elementwise `activation`.
     pub(crate) fn new(spec: Convolution<N>, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
-        let (for_tiles, for_vectors, for_few_rows) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { spec, weight, bias, activation, precision: Precision::current(), for_tiles, for_vectors, for_few_rows }
+        Self {
+            spec,
+            weight,
+            bias,
+            activation,
+            precision: Precision::current(),
+            for_tiles: OnceLock::new(),
+            for_vectors: OnceLock::new(),
+            for_winograd: OnceLock::new(),
+            for_patches: OnceLock::new(),
+            for_few_rows: OnceLock::new(),
+        }
     }
 
     /// `activation(conv(xs) + bias + added)` of `xs`, `N, H, W, C` for images.
@@ -52,11 +66,15 @@ impl<const N: usize> PreparedConv<N> {
             if let Some(tiled) = conv.on_tiles() {
                 return tiled.forward(xs, laid_out(&self.for_tiles, || tiled.right(&self.weight).pack()), ending);
             }
-            let packed = laid_out(&self.for_vectors, || conv.pack(&self.weight));
-            match conv.few_channels() {
-                Some(few) => few.forward(xs, packed, ending),
-                None => conv.forward_on_vectors(xs, packed, ending),
+            if let Some(winograd) = conv.winograd() {
+                return winograd.compute(xs, laid_out(&self.for_winograd, || winograd.weights(&self.weight)), ending);
             }
+            if let Some(direct) = conv.direct() {
+                let right = laid_out(&self.for_vectors, || direct.right(&self.weight));
+                return direct.compute(xs, right, ending);
+            }
+            let packed = laid_out(&self.for_patches, || conv.pack(&self.weight));
+            conv.forward_by_patches(xs, packed, ending)
         };
         let ys = apply(self.spec.layer, xs, added, compute)?;
         Tensor::from_vec(ys, geometry.output_shape(self.spec.filters), xs.device())
@@ -72,6 +90,7 @@ pub(crate) struct PreparedDense {
     activation: Activation,
     precision: Precision,
     for_tiles: OnceLock<Right>,
+    for_vectors: OnceLock<Strips>,
     for_few_rows: OnceLock<Columns>,
 }
 
@@ -80,8 +99,8 @@ impl PreparedDense {
     pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
         let units = bias.len();
         let (features, precision) = (weight.len() / units, Precision::current());
-        let (for_tiles, for_few_rows) = (OnceLock::new(), OnceLock::new());
-        Self { units, features, weight, bias, activation, precision, for_tiles, for_few_rows }
+        let (for_tiles, for_vectors, for_few_rows) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { units, features, weight, bias, activation, precision, for_tiles, for_vectors, for_few_rows }
     }
 
     /// `activation(xs·weightᵀ + bias + added)` of `xs`, `N, F`.
@@ -103,6 +122,10 @@ impl PreparedDense {
             }
             if fills(batch, features) {
                 return product(xs, features, laid_out(&self.for_tiles, right), ending);
+            }
+            if gathered::is_available() {
+                let strips = laid_out(&self.for_vectors, || Strips::of_columns(&self.weight, features));
+                return gathered::product([batch, features], xs, strips.right(), ending);
             }
             let mut ys = vec![0.0; batch * units];
             let weight = Matrix::new(&self.weight, units, features).transposed();

@@ -218,47 +218,11 @@ impl TileConv {
 mod tests {
     use super::*;
     use crate::kernels::conv::Conv;
-    use crate::kernels::real::Real;
+    use crate::kernels::conv::tests::{by_patches, distance};
     use crate::kernels::share::alone;
-    use crate::kernels::weighted::{Weighted, backward_of_all};
-    use crate::spec::{Activation, Conv1D, Conv2D, Convolution, Padding};
+    use crate::kernels::weighted::Weighted;
+    use crate::spec::{Activation, Conv2D, Padding};
     use crate::testing::numbers;
-
-    /// The largest distance between two results.
-    fn distance(found: &[f32], exact: &[f64]) -> f64 {
-        assert_eq!(found.len(), exact.len());
-        found.iter().zip(exact).map(|(found, exact)| (f64::from(*found) - exact).abs()).fold(0.0, f64::max)
-    }
-
-    fn on_vectors<T: Real, const N: usize>(conv: &Conv<N>, xs: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
-        let ending = Ending { bias: Some(bias), added: None, activation: conv.ends_in };
-        conv.forward_on_vectors(xs, &conv.pack(weight), ending)
-    }
-
-    /// That tiles, where they are used, are as near to the same convolution in `f64` as vectors of `f32` are, forward and
-    /// backward.
-    fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize]) {
-        let geometry = Geometry::new("test", dims, &spec.window).unwrap();
-        let conv = Conv { geometry, filters: spec.filters, groups: 1, ends_in: Activation::Tanh, precision: Precision::F32 };
-        let patch = geometry.taps() * geometry.channels;
-        let (xs, weight) = (numbers(dims.iter().product(), 1), numbers(patch * spec.filters, 2));
-        let (bias, grad) = (numbers(spec.filters, 3), numbers(geometry.batch * geometry.pixels() * spec.filters, 4));
-        let wide = |xs: &[f32]| xs.iter().copied().map(f64::from).collect::<Vec<f64>>();
-        let exact = on_vectors(&conv, &wide(&xs), &wide(&weight), &wide(&bias));
-        let rounded: Vec<f32> = exact.iter().map(|y| *y as f32).collect();
-        let gradients = conv.backward_on_vectors(&wide(&xs), &wide(&weight), &wide(&rounded), &wide(&grad), true);
-        let near = |tiles: &[f32], vectors: &[f32], exact: &[f64], what: &str| {
-            let (tiles, vectors) = (distance(tiles, exact), distance(vectors, exact));
-            assert!(tiles <= 3.0 * vectors + 1e-6, "{what} of {spec:?}, {dims:?}: {tiles} off on tiles, {vectors} on vectors");
-        };
-        let vectors = on_vectors(&conv, &xs, &weight, &bias);
-        near(&conv.forward(&xs, &weight, Some(&bias)), &vectors, &exact, "output");
-        let found = backward_of_all(&conv, [&xs, &weight, &rounded, &grad]);
-        let vectors = conv.backward_on_vectors(&xs, &weight, &rounded, &grad, true);
-        near(&found.weight, &vectors.weight, &gradients.weight, "weight gradient");
-        near(&found.bias, &vectors.bias, &gradients.bias, "bias gradient");
-        near(&found.input, &vectors.input, &gradients.input, "input gradient");
-    }
 
     #[test]
     fn tiles_are_used_where_they_pay() {
@@ -303,66 +267,14 @@ mod tests {
             let (bias, grad) = (numbers(48, 3), numbers(geometry.batch * geometry.pixels() * 48, 4));
             let wide = |xs: &[f32]| if available() { rounded(xs) } else { xs.iter().map(|x| f64::from(*x)).collect() };
             let exact: Vec<f64> = bias.iter().map(|b| f64::from(*b)).collect();
-            let exact = on_vectors(&conv(Precision::F32), &wide(&xs), &wide(&weight), &exact);
+            let exact = by_patches(&conv(Precision::F32), &wide(&xs), &wide(&weight), &exact);
             let found = conv(Precision::Bf16).forward(&xs, &weight, Some(&bias));
             assert!(distance(&found, &exact) < 2e-5, "{}", distance(&found, &exact));
-            let exact = conv(Precision::F32).backward_on_vectors(&wide(&xs), &wide(&weight), &wide(&found), &wide(&grad), true);
+            let exact = conv(Precision::F32).backward_by_patches(&wide(&xs), &wide(&weight), &wide(&found), &wide(&grad), true);
             let found = conv(Precision::Bf16).backward(&xs, &weight, &found, &grad, true);
             for (found, exact) in [(&found.input, &exact.input), (&found.weight, &exact.weight)] {
                 assert!(distance(found, exact) < 2e-4, "{}", distance(found, exact));
             }
         }
-    }
-
-    #[test]
-    fn tiles_are_as_exact_as_vectors() {
-        for padding in [Padding::Valid, Padding::Same, Padding::Explicit([[2, 0], [1, 3]])] {
-            for (kernel, strides) in [
-                ([3, 3], [1, 1]),
-                ([3, 3], [2, 2]),
-                ([2, 3], [1, 2]),
-                ([1, 1], [1, 1]),
-                ([1, 1], [2, 2]),
-                ([5, 4], [3, 2]),
-                ([2, 2], [3, 4]),
-            ] {
-                for (channels, filters) in [(1, 32), (3, 16), (5, 20), (16, 16), (32, 24), (64, 32)] {
-                    let conv = Conv2D::new(filters, kernel).strides(strides).padding(padding);
-                    agrees(conv.convolution(), &[7, 41, 34, channels]);
-                }
-            }
-        }
-        agrees(Conv2D::new(32, [3, 3]).convolution(), &[40, 5, 5, 64]);
-        // Input gradients pixel by pixel: several stretches of filters, strips that threads share, windows with cells and whole pixels
-        // between them, sequences.
-        agrees(Conv2D::new(72, [3, 3]).strides([2, 2]).convolution(), &[13, 6, 6, 40]);
-        agrees(Conv2D::new(48, [3, 3]).strides([2, 2]).padding(Padding::Same).convolution(), &[16, 6, 6, 72]);
-        agrees(Conv2D::new(40, [3, 2]).strides([2, 1]).dilation_rate([1, 2]).convolution(), &[16, 9, 8, 24]);
-        agrees(
-            Conv2D::new(33, [2, 2]).strides([3, 4]).padding(Padding::Explicit([[4, 0], [0, 3]])).convolution(),
-            &[30, 9, 10, 24],
-        );
-        agrees(Conv1D::new(40, [4]).strides([3]).padding(Padding::Causal).convolution(), &[20, 41, 16]);
-        // One image, most of whose tiles are positions that are no pixels.
-        for batch in [1, 2, 3] {
-            agrees(Conv2D::new(64, [3, 3]).strides([2, 2]).convolution(), &[batch, 13, 13, 32]);
-            agrees(Conv2D::new(128, [3, 3]).strides([2, 2]).convolution(), &[batch, 6, 6, 64]);
-        }
-        // One part, a group and a slab, of whose weight gradient each thread has some filters.
-        agrees(Conv2D::new(72, [3, 3]).strides([2, 2]).convolution(), &[20, 6, 6, 64]);
-        agrees(Conv2D::new(136, [3, 3]).convolution(), &[2, 10, 10, 32]);
-        // Groups of some lines of 32 images, of which the last are fewer.
-        agrees(Conv2D::new(40, [3, 3]).strides([2, 2]).padding(Padding::Same).convolution(), &[35, 13, 13, 32]);
-        for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [0, 2]])] {
-            for (size, strides) in [(3, [1, 1]), (3, [2, 2]), (1, [2, 2]), (4, [3, 1])] {
-                let conv = Conv2D::new(24, [size, size]).strides(strides).padding(padding);
-                agrees(conv.convolution(), &[50, 8, 7, 16]);
-                agrees(conv.convolution(), &[131, 4, 4, 40]);
-                agrees(Conv2D::new(16, [3, 3]).dilation_rate([1, 2]).padding(padding).convolution(), &[5, 13, 9, 32]);
-            }
-        }
-        agrees(Conv2D::new(40, [3, 2]).dilation_rate([2, 1]).padding(Padding::Same).convolution(), &[3, 17, 19, 9]);
-        agrees(Conv1D::new(16, [4]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
-        agrees(Conv1D::new(16, [4]).strides([3]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
     }
 }

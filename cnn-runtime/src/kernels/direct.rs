@@ -1,0 +1,389 @@
+//! Convolution on vectors without patches: every window multiplies what it sees where it lies.
+//!
+//! Where windows see beyond an image, a band of it is copied with its padding first. The gradient of the input is computed the
+//! same way: an input pixel sees the output pixels whose windows saw it. Those whose places differ by whole strides see them by the same
+//! taps; they are a *phase*. A convolution itself has one phase.
+
+use super::gathered::{self, Finish, Left, Right, Strips};
+use super::patches::Geometry;
+use super::share::{for_each, threads};
+use super::tile_matrix::Aligned;
+use super::weighted::Ending;
+use crate::spec::Activation;
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// Pixels that a thread computes at a time, at most.
+const BAND: usize = 1024;
+
+/// Pixels that are worth another thread's while.
+const LEAST: usize = 64;
+
+/// The pixels along one axis that see a source by the same taps.
+pub(super) struct Phase {
+    /// The first of them.
+    first: usize,
+    count: usize,
+    /// Each tap with the cell of the source that the first of them sees by it, which may lie before the source.
+    taps: Vec<(usize, isize)>,
+}
+
+/// How pixels see a source along one axis.
+struct Axis {
+    /// The sizes of the source and of what is computed.
+    sizes: [usize; 2],
+    /// Cells of the source, and of what is computed, from one pixel of a phase to the next.
+    apart: [usize; 2],
+    phases: Vec<Phase>,
+}
+
+impl Axis {
+    fn of_output(geometry: &Geometry, axis: usize) -> Self {
+        let Geometry { input, output, size, strides, dilation, before, .. } = geometry;
+        let taps = (0..size[axis]).map(|tap| (tap, (tap * dilation[axis]) as isize - before[axis] as isize)).collect();
+        Self {
+            sizes: [input[axis], output[axis]],
+            apart: [strides[axis], 1],
+            phases: vec![Phase { first: 0, count: output[axis], taps }],
+        }
+    }
+
+    fn of_input(geometry: &Geometry, axis: usize) -> Self {
+        let Geometry { input, output, size, strides, dilation, before, .. } = geometry;
+        let stride = strides[axis] as isize;
+        let phase = |first: usize| {
+            let seen = |tap: usize| (first + before[axis]) as isize - (tap * dilation[axis]) as isize;
+            let taps = (0..size[axis]).filter(|tap| seen(*tap) % stride == 0).map(|tap| (tap, seen(tap) / stride)).collect();
+            Phase { first, count: (input[axis] - first).div_ceil(strides[axis]), taps }
+        };
+        Self {
+            sizes: [output[axis], input[axis]],
+            apart: [1, strides[axis]],
+            phases: (0..strides[axis].min(input[axis])).map(phase).collect(),
+        }
+    }
+
+    /// The cells of the source that the first so many pixels of each phase see, or none.
+    fn seen(&self, count: usize) -> Range<isize> {
+        let phases = self.phases.iter().filter(|phase| !phase.taps.is_empty());
+        let ends = phases.flat_map(|phase| {
+            let last = (count.min(phase.count) - 1) * self.apart[0];
+            phase.taps.iter().map(move |(_, cell)| (*cell, cell + last as isize + 1))
+        });
+        ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
+    }
+
+    /// The most pixels of a phase.
+    fn count(&self) -> usize {
+        self.phases.iter().map(|phase| phase.count).max().unwrap_or(0)
+    }
+}
+
+/// A convolution without groups, or the gradient of its input, as this kernel computes it.
+pub(super) struct Direct {
+    pub(super) batch: usize,
+    axes: [Axis; 2],
+    /// Numbers of a pixel of the source, and of one that is computed.
+    pub(super) depth: usize,
+    pub(super) width: usize,
+    taps: [usize; 2],
+    pub(super) is_gradient: bool,
+    /// Lines of a phase that no two parts share.
+    together: usize,
+}
+
+/// What a thread computes at a time: some images, or some lines of one.
+pub(super) struct Part {
+    pub(super) images: Range<usize>,
+    /// Pixels of each phase along the first axis.
+    pub(super) lines: Range<usize>,
+}
+
+/// The part of a source that some pixels see, row by row, perhaps with padding.
+pub(super) struct Seen<'a> {
+    pub(super) values: &'a [f32],
+    /// Values of a line and of an image.
+    pub(super) line: usize,
+    pub(super) image: usize,
+    /// Which line and column of the source, from those of the part's first pixels, lie at its start.
+    start: [isize; 2],
+}
+
+thread_local! {
+    static PADDED: RefCell<Aligned<f32>> = RefCell::default();
+}
+
+impl Direct {
+    /// The output of a convolution, if vectors compute it.
+    pub(super) fn of_output<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+        let geometry = geometry.planar().filter(|_| groups == 1 && gathered::is_available())?;
+        let axes = [0, 1].map(|axis| Axis::of_output(&geometry, axis));
+        let Geometry { batch, channels, size, .. } = geometry;
+        Some(Self { batch, axes, depth: channels, width: filters, taps: size, is_gradient: false, together: 1 })
+    }
+
+    /// The gradient of a convolution's input, if vectors compute it.
+    pub(super) fn of_input<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+        let geometry = geometry.planar().filter(|_| groups == 1 && gathered::is_available())?;
+        let axes = [0, 1].map(|axis| Axis::of_input(&geometry, axis));
+        let Geometry { batch, channels, size, .. } = geometry;
+        Some(Self { batch, axes, depth: filters, width: channels, taps: size, is_gradient: true, together: 1 })
+    }
+
+    /// The same with as many pixels along each axis as fill tiles of so many; those beyond see padding.
+    pub(super) fn in_tiles(mut self, side: usize) -> Self {
+        self.together = side;
+        self.axes.iter_mut().flat_map(|axis| &mut axis.phases).for_each(|phase| phase.count = phase.count.next_multiple_of(side));
+        self
+    }
+
+    /// The phases of both axes, with the taps of each: its number, and the line and the column of the source that the first pixel
+    /// sees by it.
+    fn phases(&self) -> impl Iterator<Item = ([&Phase; 2], Vec<(usize, [isize; 2])>)> {
+        let [ys, xs] = &self.axes;
+        ys.phases.iter().flat_map(move |y| {
+            xs.phases.iter().map(move |x| {
+                let both = y
+                    .taps
+                    .iter()
+                    .flat_map(|(ky, line)| x.taps.iter().map(move |(kx, column)| (ky * self.taps[1] + kx, [*line, *column])));
+                ([y, x], both.collect())
+            })
+        })
+    }
+
+    /// The weights, `F, C, KH, KW`, as each phase multiplies them.
+    pub(super) fn right(&self, weight: &[f32]) -> Vec<Strips> {
+        let (taps, depth) = (self.taps.iter().product::<usize>(), self.depth);
+        let [of_depth, of_width] = if self.is_gradient { [self.width * taps, taps] } else { [taps, depth * taps] };
+        let pack = |(_, seen): (_, Vec<(usize, [isize; 2])>)| {
+            Strips::pack([seen.len() * depth, self.width], |columns, values| {
+                let width = gathered::strip();
+                for at in 0..depth {
+                    for (row, (tap, _)) in seen.iter().enumerate() {
+                        let to = &mut values[(row * depth + at) * width..][..columns.len()];
+                        let from = weight[at * of_depth + columns.start * of_width + tap..].iter().step_by(of_width);
+                        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                    }
+                }
+            })
+        };
+        self.phases().map(pack).collect()
+    }
+
+    /// The sizes of an image of what is computed.
+    pub(super) fn sizes(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.axes[axis].sizes[1])
+    }
+
+    /// How many weights there are.
+    pub(super) fn weights(&self) -> usize {
+        self.taps.iter().product::<usize>() * self.depth * self.width
+    }
+
+    /// Values of an image of what is computed.
+    pub(super) fn image_len(&self) -> usize {
+        self.sizes().iter().product::<usize>() * self.width
+    }
+
+    /// The parts of all images, of about so many pixels each.
+    pub(super) fn parts(&self, pixels: usize) -> Vec<Part> {
+        let ([height, width], lines) = (self.sizes(), self.axes[0].count());
+        if height * width == 0 {
+            return Vec::new();
+        }
+        if height * width <= pixels {
+            let images = pixels / (height * width);
+            let first = (0..self.batch).step_by(images);
+            return first.map(|first| Part { images: first..self.batch.min(first + images), lines: 0..lines }).collect();
+        }
+        let of_part = pixels / (width * self.axes[0].apart[1]);
+        let of_part = (of_part / self.together * self.together).clamp(self.together, lines);
+        let parts = |image: usize| {
+            let first = (0..lines).step_by(of_part);
+            first.map(move |first| Part { images: image..image + 1, lines: first..lines.min(first + of_part) })
+        };
+        (0..self.batch).flat_map(parts).collect()
+    }
+
+    /// Where, among the values computed, those of a part lie.
+    pub(super) fn place(&self, part: &Part) -> Range<usize> {
+        let (image, [height, width]) = (self.image_len(), self.sizes());
+        let of_lines = |lines: usize| (lines * self.axes[0].apart[1]).min(height) * width * self.width;
+        let start = part.images.start * image + of_lines(part.lines.start);
+        start..(part.images.end - 1) * image + of_lines(part.lines.end)
+    }
+
+    /// Calls `work` with what a part sees.
+    pub(super) fn see<R>(&self, source: &[f32], part: &Part, work: impl FnOnce(Seen) -> R) -> R {
+        let [ys, xs] = &self.axes;
+        let [[height, _], [width, _]] = [ys.sizes, xs.sizes];
+        let (lines, columns) = (ys.seen(part.lines.len()), xs.seen(xs.count()));
+        let first = (part.lines.start * ys.apart[0]) as isize;
+        let image_len = height * width * self.depth;
+        let all = ys.seen(ys.count());
+        let is_inside = |seen: &Range<isize>, size: usize| seen.start >= 0 && seen.end <= size as isize;
+        if is_inside(&all, height) && is_inside(&columns, width) {
+            let start = part.images.start * image_len + first as usize * width * self.depth;
+            let values = &source[start..part.images.end * image_len];
+            return work(Seen { values, line: width * self.depth, image: image_len, start: [0, 0] });
+        }
+        let (line, image) = (columns.len() * self.depth, lines.len() * columns.len() * self.depth);
+        PADDED.with_borrow_mut(|padded| {
+            let padded = padded.take(part.images.len() * image);
+            for (number, padded) in part.images.clone().zip(padded.chunks_exact_mut(image.max(1))) {
+                let source = &source[number * image_len..][..image_len];
+                for (y, padded) in lines.clone().zip(padded.chunks_exact_mut(line.max(1))) {
+                    let source =
+                        usize::try_from(y + first).ok().filter(|y| *y < height).map(|y| &source[y * width * self.depth..]);
+                    pad(source.map(|source| &source[..width * self.depth]), columns.clone(), self.depth, padded);
+                }
+            }
+            work(Seen { values: padded, line, image, start: [lines.start, columns.start] })
+        })
+    }
+
+    /// The rows of a product, one for each pixel of a phase of so many images and lines: where, in what is seen, the pixel's taps
+    /// start, and where its values lie.
+    pub(super) fn rows(&self, [y, x]: [&Phase; 2], images: usize, lines: usize, seen: &Seen) -> Vec<[usize; 2]> {
+        let ([ys, xs], [_, width]) = (&self.axes, self.sizes());
+        let mut rows = Vec::with_capacity(images * lines.min(y.count) * x.count);
+        for image in 0..images {
+            for i in 0..lines.min(y.count) {
+                let (from, to) = (image * seen.image + i * ys.apart[0] * seen.line, i * ys.apart[1] + y.first);
+                let to = image * self.image_len() + to * width * self.width;
+                rows.extend(
+                    (0..x.count).map(|j| [from + j * xs.apart[0] * self.depth, to + (j * xs.apart[1] + x.first) * self.width]),
+                );
+            }
+        }
+        rows
+    }
+
+    /// Where, in what is seen, the first cell lies that the first pixel of a phase sees.
+    pub(super) fn origin(&self, seen: &Seen) -> usize {
+        let [line, column] = [0, 1].map(|axis| (self.axes[axis].seen(1).start - seen.start[axis]) as usize);
+        line * seen.line + column * self.depth
+    }
+
+    /// Where, from the start of a row, the numbers lie that a pixel sees by some taps, and the furthest of them.
+    pub(super) fn steps(&self, taps: &[(usize, [isize; 2])], seen: &Seen) -> (Vec<usize>, usize) {
+        let start = |[line, column]: [isize; 2]| {
+            let [line, column] = [line - seen.start[0], column - seen.start[1]].map(|cells| cells as usize);
+            line * seen.line + column * self.depth
+        };
+        let steps = taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + self.depth).collect::<Vec<usize>>();
+        let furthest = steps.iter().copied().max().unwrap_or(0);
+        (steps, furthest)
+    }
+
+    /// The lines of a part of a phase.
+    fn lines_of(&self, phase: &Phase, part: &Part) -> usize {
+        phase.count.min(part.lines.end).saturating_sub(part.lines.start)
+    }
+
+    /// What is computed from `source`, for all images.
+    pub(super) fn compute(&self, source: &[f32], right: &[Strips], ending: Ending<f32>) -> Vec<f32> {
+        let len = self.batch * self.image_len();
+        let pixels = (len / self.width.max(1)).div_ceil(threads()).clamp(LEAST, BAND);
+        let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
+        let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
+        let mut ys = Vec::with_capacity(len);
+        let mut rest = &mut ys.spare_capacity_mut()[..len];
+        let mut parts = Vec::new();
+        for part in self.parts(pixels) {
+            let of_part;
+            (of_part, rest) = rest.split_at_mut(self.place(&part).len());
+            parts.push((part, of_part));
+        }
+        for_each(parts, |(part, ys)| {
+            self.see(source, &part, |seen| {
+                for ((phases, taps), right) in self.phases().zip(right) {
+                    let rows = self.rows(phases, part.images.len(), self.lines_of(phases[0], &part), &seen);
+                    let (steps, furthest) = self.steps(&taps, &seen);
+                    Left { values: seen.values, rows: &rows, steps: &steps, furthest }.write(right.right(), finish, ys);
+                }
+            });
+            if !is_all {
+                // SAFETY: every pixel is of one phase, and all columns of each pixel of every phase have been written.
+                Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, self.width, self.place(&part).start);
+            }
+        });
+        // SAFETY: the parts have all `len` values, and each has been written.
+        unsafe { ys.set_len(len) };
+        ys
+    }
+
+    /// The gradients of the weights, in the order of patches, over some parts, for the rows `tap` by channel in `range`: adds
+    /// them to `sums`.
+    pub(super) fn add_weight_gradient(&self, seen: &Seen, part: &Part, range: Range<usize>, grad: Right, sums: &mut [f32]) {
+        let Some((phases, taps)) = self.phases().next() else { return };
+        let pixels = self.rows(phases, part.images.len(), part.lines.len(), seen);
+        let steps: Vec<usize> = pixels.iter().map(|[start, _]| *start).collect();
+        let (starts, _) = self.steps(&taps, seen);
+        let rows: Vec<[usize; 2]> = starts[range].iter().enumerate().map(|(row, start)| [*start, row * self.width]).collect();
+        let furthest = steps.last().copied().unwrap_or(0);
+        Left { values: seen.values, rows: &rows, steps: &steps, furthest }.add(grad, sums);
+    }
+}
+
+/// Writes the cells `columns` of a line, of so many numbers each, with zeros for what lies outside or if there is no line.
+fn pad(line: Option<&[f32]>, columns: Range<isize>, depth: usize, padded: &mut [f32]) {
+    let Some(line) = line else { return padded.fill(0.0) };
+    let before = columns.start.min(0).unsigned_abs() * depth;
+    let from = columns.start.max(0) as usize * depth;
+    let (before, rest) = padded.split_at_mut(before.min(padded.len()));
+    let inside = rest.len().min(line.len().saturating_sub(from));
+    before.fill(0.0);
+    let (within, after) = rest.split_at_mut(inside);
+    within.copy_from_slice(&line[from.min(line.len())..][..inside]);
+    after.fill(0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::conv::tests::{Passes, expect_passes};
+    use crate::kernels::gathered::is_available;
+    use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
+
+    fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize], activation: Activation) -> usize {
+        expect_passes(spec, dims, activation, |conv, numbers| {
+            let linear = Ending { bias: None, added: None, activation: Activation::Linear };
+            let gradient = Direct::of_input(&conv.geometry, conv.filters, 1);
+            Passes {
+                output: conv.direct().map(|direct| direct.compute(&numbers.xs, &direct.right(&numbers.weight), numbers.ending())),
+                sums: conv.direct().map(|direct| direct.weight_gradient(&numbers.xs, &numbers.added, &numbers.grad, activation)),
+                input: gradient.map(|direct| direct.compute(&numbers.grad, &direct.right(&numbers.weight), linear)),
+            }
+        })
+    }
+
+    #[test]
+    fn passes_are_those_of_patches() {
+        let mut passes = 0;
+        for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [1, 5]])] {
+            for (channels, filters) in [(1, 32), (3, 10), (20, 24)] {
+                for (size, strides) in [([3, 3], [1, 1]), ([3, 3], [2, 2]), ([5, 2], [1, 3]), ([1, 1], [2, 1])] {
+                    let conv = Conv2D::new(filters, size).strides(strides).padding(padding);
+                    for (dims, activation) in [
+                        ([1, 28, 28, channels], Activation::Relu),
+                        ([9, 5, 6, channels], Activation::Linear),
+                        ([2, 70, 33, channels], Activation::Tanh),
+                    ] {
+                        passes += agrees(conv.convolution(), &dims, activation);
+                    }
+                }
+                let conv = Conv2D::new(filters, [3, 2]).dilation_rate([2, 3]).padding(padding);
+                passes += agrees(conv.convolution(), &[2, 12, 11, channels], Activation::Relu);
+            }
+        }
+        let conv = Conv1D::new(32, [4]).padding(Padding::Causal);
+        passes += agrees(conv.convolution(), &[2, 50, 1], Activation::Linear);
+        passes += agrees(conv.strides([3]).convolution(), &[2, 50, 7], Activation::Relu);
+        // More weights than are summed in several pieces, whose rows threads share, and windows that leave cells out.
+        passes += agrees(Conv2D::new(130, [3, 3]).convolution(), &[3, 6, 6, 260], Activation::Relu);
+        passes += agrees(Conv2D::new(8, [2, 2]).strides([3, 4]).convolution(), &[3, 9, 10, 8], Activation::Linear);
+        assert!(passes == 3 * (4 * 3 * 13 + 4) || !is_available(), "{passes} passes");
+    }
+}

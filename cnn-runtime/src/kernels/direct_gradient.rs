@@ -1,0 +1,73 @@
+//! The gradient of a convolution's weights on vectors, without patches: what a tap sees of every pixel, times the pixel's gradients.
+
+use super::direct::Direct;
+use super::fill::in_chunks;
+use super::gathered::{Right, Strips};
+use super::share::{for_each, threads};
+use super::weighted::{Gradients, add_rows, undo_activation};
+use crate::spec::Activation;
+use std::ops::Range;
+
+/// Output pixels that are summed apart from others, so that long sums keep their digits.
+const BAND: usize = 256;
+
+/// Values in all partial sums together.
+const PARTIAL_SUMS: usize = 256 * 1024;
+
+/// Rows of the gradient that are worth another thread's while.
+const ROWS: usize = 32;
+
+/// Some images' sums of the gradients of some of the weights, and perhaps of the biases.
+struct Sums {
+    parts: Range<usize>,
+    rows: Range<usize>,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Direct {
+    /// The gradients of the weights, in the order of patches, and of the biases, from that of the output `ys` of an activation.
+    /// Where it is linear, `ys` is not read.
+    pub(super) fn weight_gradient(&self, xs: &[f32], ys: &[f32], grad: &[f32], activation: Activation) -> Gradients<f32> {
+        let (rows, width, parts) = (self.weights() / self.width, self.width, self.parts(BAND));
+        // What is summed apart follows from the shapes alone; threads share the rows of the gradient besides.
+        let pieces = (PARTIAL_SUMS / self.weights().max(1)).clamp(1, 16);
+        let of_piece = parts.len().div_ceil(pieces).max(1);
+        let of_thread = rows.div_ceil((2 * threads()).div_ceil(pieces)).max(ROWS).next_multiple_of(8);
+        let mut sums: Vec<Sums> = Vec::new();
+        for first in (0..parts.len()).step_by(of_piece) {
+            let parts = first..parts.len().min(first + of_piece);
+            let ranges = (0..rows).step_by(of_thread).map(|first| first..rows.min(first + of_thread));
+            sums.extend(ranges.map(|rows| Sums { parts: parts.clone(), rows, weight: Vec::new(), bias: Vec::new() }));
+        }
+        for_each(sums.iter_mut().collect(), |sums| {
+            sums.weight = vec![0.0; sums.rows.len() * width];
+            sums.bias = vec![0.0; width];
+            let (mut before, mut of_band) = (Vec::new(), vec![0.0; width]);
+            for part in &parts[sums.parts.clone()] {
+                let place = self.place(part);
+                let grad = match activation {
+                    Activation::Linear => &grad[place],
+                    activation => undo_activation(activation, &ys[place.clone()], &grad[place], &mut before),
+                };
+                if sums.rows.start == 0 {
+                    of_band.fill(0.0);
+                    add_rows(&mut of_band, grad);
+                    add_rows(&mut sums.bias, &of_band);
+                }
+                let packed =
+                    if Right::row_by_row(grad, width).is_none() { Strips::of_rows(grad, width) } else { Strips::default() };
+                let right = Right::row_by_row(grad, width).unwrap_or_else(|| packed.right());
+                self.see(xs, part, |seen| self.add_weight_gradient(&seen, part, sums.rows.clone(), right, &mut sums.weight));
+            }
+        });
+        let mut bias = vec![0.0; width];
+        sums.iter().filter(|sums| sums.rows.start == 0).for_each(|sums| add_rows(&mut bias, &sums.bias));
+        let weight = in_chunks(rows * width, of_thread * width, |number, weight| {
+            for sums in sums.iter().filter(|sums| sums.rows.start == number * of_thread) {
+                add_rows(weight, &sums.weight);
+            }
+        });
+        Gradients { input: Vec::new(), weight, bias }
+    }
+}

@@ -1,0 +1,408 @@
+//! Products of a matrix whose numbers lie scattered among others: number `k` of a row is as far from where the row starts as number
+//! `k` of any other row is from its own.
+//!
+//! What a convolution's windows see is such a matrix, and so are transposed and ordinary ones; they are multiplied where they
+//! lie, without being gathered first (an *indirect* convolution, [Dukhan 2019](https://arxiv.org/abs/1907.02129)). The sums of some rows,
+//! for as many columns as two vectors hold, stay in registers while the right matrix passes by: each of a row's numbers, repeated over
+//! a vector, times the columns of a row of the right matrix.
+
+use super::share::{for_each, threads};
+use super::simd::arch;
+use super::tile_matrix::Aligned;
+use super::weighted::Ending;
+use crate::spec::Activation;
+use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// Vectors of columns whose sums are in registers at once.
+const VECTORS: usize = 2;
+
+/// How many `f32` this processor's vectors hold.
+pub(super) fn lanes() -> usize {
+    arch().dispatch(Lanes)
+}
+
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+/// Whether this processor's vectors are better at such products than those of the `gemm` crate.
+pub(super) fn is_available() -> bool {
+    lanes() > 1
+}
+
+/// The columns of a strip.
+pub(super) fn strip() -> usize {
+    VECTORS * lanes()
+}
+
+/// The left matrix of a product.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub(super) values: &'a [f32],
+    /// Where each row starts among the values, and where its sums are to lie.
+    pub(super) rows: &'a [[usize; 2]],
+    /// Where, from a row's start, its numbers lie.
+    pub(super) steps: &'a [usize],
+    /// The largest of these or more.
+    pub(super) furthest: usize,
+}
+
+/// A right matrix, whose rows lie strip by strip of columns.
+#[derive(Clone, Copy)]
+pub(super) struct Right<'a> {
+    values: &'a [f32],
+    columns: usize,
+    /// Values from a row to the next.
+    pitch: usize,
+    /// Values from a strip to the next.
+    apart: usize,
+}
+
+impl<'a> Right<'a> {
+    /// The matrix that fills a slice row by row, if its columns fill vectors.
+    pub(super) fn row_by_row(values: &'a [f32], columns: usize) -> Option<Self> {
+        columns.is_multiple_of(lanes()).then(|| Self { values, columns, pitch: columns, apart: strip() })
+    }
+
+    /// The matrix of so many columns, which fill vectors, of a single strip.
+    pub(super) fn strip(values: &'a [f32], columns: usize) -> Self {
+        Self { values, columns, pitch: strip(), apart: 0 }
+    }
+
+    pub(super) fn values(self) -> &'a [f32] {
+        self.values
+    }
+}
+
+/// A right matrix laid out strip by strip; columns that are not there have zeros.
+#[derive(Default)]
+pub(super) struct Strips {
+    values: Aligned<f32>,
+    depth: usize,
+    columns: usize,
+}
+
+impl Strips {
+    /// Lays out the matrix of so many rows and columns. `write` is given some columns of all rows, one after the other.
+    pub(super) fn pack([depth, columns]: [usize; 2], write: impl Fn(Range<usize>, &mut [f32]) + Send + Sync) -> Self {
+        let (width, mut values) = (strip(), Aligned::default());
+        let strips = values.take(columns.div_ceil(width) * depth * width).chunks_exact_mut((depth * width).max(1));
+        for_each(strips.enumerate().collect(), |(strip, values)| {
+            write(strip * width..columns.min((strip + 1) * width), values);
+        });
+        Self { values, depth, columns }
+    }
+
+    /// The matrix of so many columns that fills a slice row by row.
+    pub(super) fn of_rows(rows: &[f32], columns: usize) -> Self {
+        let width = strip();
+        Self::pack([rows.len() / columns.max(1), columns], |range, values| {
+            for (row, values) in rows.chunks_exact(columns).zip(values.chunks_exact_mut(width)) {
+                values[..range.len()].copy_from_slice(&row[range.clone()]);
+            }
+        })
+    }
+
+    /// The matrix whose columns, of `depth` values each, fill a slice.
+    pub(super) fn of_columns(columns: &[f32], depth: usize) -> Self {
+        /// Rows at a time: what lies in one cache line.
+        const SIDE: usize = 16;
+        let width = strip();
+        Self::pack([depth, columns.len() / depth.max(1)], |range, values| {
+            for (number, values) in values.chunks_mut(SIDE * width).enumerate() {
+                for (at, column) in columns[range.start * depth..range.end * depth].chunks_exact(depth).enumerate() {
+                    let from = &column[number * SIDE..];
+                    values[at..].iter_mut().step_by(width).zip(from).for_each(|(to, from)| *to = *from);
+                }
+            }
+        })
+    }
+
+    pub(super) fn right(&self) -> Right<'_> {
+        let width = strip();
+        let values = self.values.first(self.columns.div_ceil(width) * self.depth * width);
+        Right { values, columns: self.columns, pitch: width, apart: self.depth * width }
+    }
+}
+
+/// What is done to sums before they are written.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Finish<'a> {
+    /// Added to each row.
+    pub(super) bias: Option<&'a [f32]>,
+    /// Whether what is negative is written as 0.
+    pub(super) rectified: bool,
+}
+
+impl Left<'_> {
+    /// Writes the sums of every row, as many as `right` has columns.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub(super) fn write(self, right: Right, finish: Finish, out: &mut [MaybeUninit<f32>]) {
+        let (out, room) = (out.as_mut_ptr().cast(), out.len());
+        arch().dispatch(Product { left: self, right, finish, adds: false, out, room });
+    }
+
+    /// Adds the sums of every row to what lies there.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub(super) fn add(self, right: Right, out: &mut [f32]) {
+        let (out, room) = (out.as_mut_ptr(), out.len());
+        arch().dispatch(Product { left: self, right, finish: Finish::default(), adds: true, out, room });
+    }
+
+    /// As [`write`](Self::write), within what is compiled for a processor's vectors.
+    #[inline(always)]
+    pub(super) fn write_with<S: Simd>(self, simd: S, right: Right, out: &mut [MaybeUninit<f32>]) {
+        let (out, room) = (out.as_mut_ptr().cast(), out.len());
+        Product { left: self, right, finish: Finish::default(), adds: false, out, room }.with_simd(simd);
+    }
+
+    /// As [`add`](Self::add), within what is compiled for a processor's vectors.
+    #[inline(always)]
+    pub(super) fn add_with<S: Simd>(self, simd: S, right: Right, out: &mut [f32]) {
+        let (out, room) = (out.as_mut_ptr(), out.len());
+        Product { left: self, right, finish: Finish::default(), adds: true, out, room }.with_simd(simd);
+    }
+}
+
+/// The product of a matrix of so many rows and columns, row by row, with `right`, and what is to become of it.
+pub(super) fn product([rows, depth]: [usize; 2], values: &[f32], right: Right, ending: Ending<f32>) -> Vec<f32> {
+    /// Rows that are worth another thread's while.
+    const LEAST: usize = 8;
+    let width = right.columns;
+    let (steps, furthest) = ((0..depth).collect::<Vec<usize>>(), depth.saturating_sub(1));
+    let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
+    let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
+    let of_thread = rows.div_ceil(threads()).next_multiple_of(LEAST);
+    let mut ys = Vec::with_capacity(rows * width);
+    let parts = ys.spare_capacity_mut()[..rows * width].chunks_mut((of_thread * width).max(1));
+    for_each(parts.enumerate().collect(), |(number, ys)| {
+        let first = number * of_thread;
+        let places: Vec<[usize; 2]> = (0..ys.len() / width).map(|row| [(first + row) * depth, row * width]).collect();
+        Left { values, rows: &places, steps: &steps, furthest }.write(right, finish, ys);
+        if !is_all {
+            // SAFETY: all columns of every row have been written.
+            Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, width, first * width);
+        }
+    });
+    // SAFETY: the parts have all these values, and each has been written.
+    unsafe { ys.set_len(rows * width) };
+    ys
+}
+
+/// A product on its way to `room` values, borrowed exclusively, which have been written if it adds to them.
+struct Product<'a> {
+    left: Left<'a>,
+    right: Right<'a>,
+    finish: Finish<'a>,
+    adds: bool,
+    out: *mut f32,
+    room: usize,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Left { values, rows, steps, furthest } = self.left;
+        let Right { columns, pitch, apart, .. } = self.right;
+        let [start, place] = rows.iter().fold([0; 2], |[a, b], [start, place]| [a.max(*start), b.max(*place)]);
+        if rows.is_empty() || columns == 0 {
+            return;
+        }
+        let width = VECTORS * S::F32_LANES;
+        // The last strip may have one vector.
+        let last = (columns - 1) / width;
+        let end = last * apart + (columns - last * width).next_multiple_of(S::F32_LANES);
+        assert!(steps.is_empty() || start + furthest < values.len(), "numbers of the last row");
+        assert!(steps.is_empty() || end + (steps.len() - 1) * pitch <= self.right.values.len(), "columns of the last row");
+        assert!(place + columns <= self.room, "sums of the last row");
+        assert!(self.finish.bias.is_none_or(|bias| bias.len() == columns), "a bias for each column");
+        // So many rows as leave registers for the columns and a repeated number, and as evenly as may be.
+        let most = if S::F32_LANES == 16 { 8 } else { 6 };
+        let most = rows.len().div_ceil(rows.len().div_ceil(most));
+        for column in (0..columns).step_by(width) {
+            for rows in rows.chunks(most) {
+                match columns - column > S::F32_LANES {
+                    true => self.rows::<S, VECTORS>(simd, rows, column),
+                    false => self.rows::<S, 1>(simd, rows, column),
+                }
+            }
+        }
+    }
+}
+
+impl Product<'_> {
+    #[inline(always)]
+    fn rows<S: Simd, const VECTORS: usize>(&self, simd: S, rows: &[[usize; 2]], column: usize) {
+        match rows.len() {
+            1 => self.block::<S, 1, VECTORS>(simd, rows, column),
+            2 => self.block::<S, 2, VECTORS>(simd, rows, column),
+            3 => self.block::<S, 3, VECTORS>(simd, rows, column),
+            4 => self.block::<S, 4, VECTORS>(simd, rows, column),
+            5 => self.block::<S, 5, VECTORS>(simd, rows, column),
+            6 => self.block::<S, 6, VECTORS>(simd, rows, column),
+            7 => self.block::<S, 7, VECTORS>(simd, rows, column),
+            8 => self.block::<S, 8, VECTORS>(simd, rows, column),
+            _ => unreachable!("there are registers for eight"),
+        }
+    }
+
+    /// The sums of some rows for some vectors of columns.
+    #[inline(always)]
+    fn block<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S, rows: &[[usize; 2]], column: usize) {
+        let (left, lanes) = (&self.left, S::F32_LANES);
+        let from: [*const f32; ROWS] = std::array::from_fn(|row| left.values.as_ptr().wrapping_add(rows[row][0]));
+        let mut right = self.right.values[column / (self::VECTORS * lanes) * self.right.apart..].as_ptr();
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        for step in left.steps {
+            // SAFETY: the right matrix was asserted to have so many rows of these vectors.
+            let columns: [S::f32s; VECTORS] =
+                std::array::from_fn(|vector| unsafe { right.add(vector * lanes).cast::<S::f32s>().read_unaligned() });
+            for (from, sums) in from.iter().zip(&mut sums) {
+                // SAFETY: no step is further than the furthest, which of the last row was asserted to be there.
+                let value = simd.splat_f32s(unsafe { *from.add(*step) });
+                for (sum, columns) in sums.iter_mut().zip(columns) {
+                    *sum = simd.mul_add_f32s(value, columns, *sum);
+                }
+            }
+            right = right.wrapping_add(self.right.pitch);
+        }
+        for vector in 0..VECTORS {
+            let columns = column + vector * lanes..self.right.columns.min(column + (vector + 1) * lanes);
+            self.finish(simd, rows, columns, sums.map(|sums| sums[vector]));
+        }
+    }
+
+    /// Writes what becomes of the sums of some rows for one vector of columns, some of which may not be there.
+    #[inline(always)]
+    fn finish<S: Simd, const ROWS: usize>(&self, simd: S, rows: &[[usize; 2]], columns: Range<usize>, sums: [S::f32s; ROWS]) {
+        let is_whole = columns.len() == S::F32_LANES;
+        let bias = self.finish.bias.map(|bias| simd.partial_load_f32s(&bias[columns.clone()]));
+        for (&[_, place], sum) in rows.iter().zip(sums) {
+            let mut sum = sum;
+            if let Some(bias) = bias {
+                sum = simd.add_f32s(sum, bias);
+            }
+            if self.finish.rectified {
+                // Of not a number and 0, this is not a number.
+                sum = simd.max_f32s(simd.splat_f32s(0.0), sum);
+            }
+            // SAFETY: the last row's columns were asserted to have room, what is there is borrowed exclusively, and it has been
+            // written if it is read.
+            unsafe {
+                let out = self.out.add(place + columns.start);
+                if is_whole {
+                    let out = out.cast::<S::f32s>();
+                    out.write_unaligned(if self.adds { simd.add_f32s(sum, out.read_unaligned()) } else { sum });
+                } else {
+                    if self.adds {
+                        sum = simd.add_f32s(sum, simd.partial_load_f32s(std::slice::from_raw_parts(out, columns.len())));
+                    }
+                    let sum = pulp::bytemuck::bytes_of(&sum);
+                    out.cast::<u8>().copy_from_nonoverlapping(sum.as_ptr(), columns.len() * size_of::<f32>());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::numbers;
+
+    /// Checks a product of scattered rows, written and added, against sums in `f64`.
+    fn agrees([rows, depth, columns]: [usize; 3]) {
+        let (values, right) = (numbers::<f32>(rows * 3 + depth * 5, 1), numbers::<f32>(depth * columns, 2));
+        let bias = numbers::<f32>(columns, 3);
+        let places: Vec<[usize; 2]> = (0..rows).map(|row| [row * 3, (rows - 1 - row) * (columns + 1)]).collect();
+        let steps: Vec<usize> = (0..depth).map(|k| (depth - 1 - k) * 5).collect();
+        let left = Left { values: &values, rows: &places, steps: &steps, furthest: depth.saturating_sub(1) * 5 };
+        let sum = |row: usize, column: usize| -> f64 {
+            (0..depth).map(|k| f64::from(values[row * 3 + steps[k]]) * f64::from(right[k * columns + column])).sum()
+        };
+        let packed = Strips::of_rows(&right, columns);
+        let turned: Vec<f32> = (0..depth * columns).map(|at| right[at % depth * columns + at / depth]).collect();
+        let from_columns = Strips::of_columns(&turned, depth);
+        for right in [Some(packed.right()), Some(from_columns.right()), Right::row_by_row(&right, columns)].into_iter().flatten()
+        {
+            let mut written = vec![MaybeUninit::new(7.0); rows * (columns + 1)];
+            left.write(right, Finish { bias: Some(&bias), rectified: true }, &mut written);
+            let mut added = vec![1.0; rows * (columns + 1)];
+            left.add(right, &mut added);
+            for (row, [_, place]) in places.iter().enumerate() {
+                for column in 0..=columns {
+                    // SAFETY: it was made of written values.
+                    let (written, added) = (unsafe { written[place + column].assume_init() }, added[place + column]);
+                    if column == columns {
+                        assert!(written == 7.0 && added == 1.0, "between rows nothing is written");
+                        continue;
+                    }
+                    let exact = sum(row, column);
+                    assert!((f64::from(added) - 1.0 - exact).abs() < 1e-5);
+                    assert!((f64::from(written) - (exact + f64::from(bias[column])).max(0.0)).abs() < 1e-5);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scattered_rows_have_the_products_of_gathered_ones() {
+        if !is_available() {
+            return;
+        }
+        for rows in [1, 2, 5, 8, 9, 17, 31] {
+            for depth in [1, 2, 27, 64] {
+                for columns in [1, 8, 10, 16, 17, 32, 33, 48, 64, 70] {
+                    agrees([rows, depth, columns]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_sum_is_the_bias() {
+        if !is_available() {
+            return;
+        }
+        let mut out = [MaybeUninit::new(7.0); 2];
+        let right = Strips::of_rows(&[], 2);
+        let left = Left { values: &[], rows: &[[0, 0]], steps: &[], furthest: 0 };
+        left.write(right.right(), Finish { bias: Some(&[1.0, -1.0]), rectified: true }, &mut out);
+        // SAFETY: it was made of written values.
+        assert_eq!(out.map(|value| unsafe { value.assume_init() }), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn slices_that_are_too_short_are_refused() {
+        if !is_available() {
+            return;
+        }
+        let right = Strips::of_rows(&[1.0; 32], 16);
+        let refused = |values: usize, steps: &[usize], room: usize| {
+            let product = || {
+                let values = vec![0.0; values];
+                let left = Left { values: &values, rows: &[[1, 2]], steps, furthest: steps.iter().copied().max().unwrap_or(0) };
+                left.add(right.right(), &mut vec![0.0; room]);
+            };
+            std::panic::catch_unwind(product).is_err()
+        };
+        assert!(!refused(5, &[0, 3], 18));
+        assert!(refused(4, &[0, 3], 18));
+        assert!(refused(5, &[0, 3], 17));
+        assert!(refused(5, &[0, 3, 1], 18));
+    }
+}

@@ -1,0 +1,492 @@
+//! 3×3 convolutions without strides by Winograd's minimal filtering, F(4×4, 3×3): a quarter of the products.
+//!
+//! [Lavin and Gray 2016](https://arxiv.org/abs/1509.09308). Four outputs of a convolution with three weights are four coefficients of a
+//! product of polynomials, which is known from its values at six points: those of either factor's values. In two dimensions,
+//! a *tile* of 4×4 outputs takes 36 values of the 6×6 inputs it sees, which are multiplied with 36 of the weights, once for
+//! each channel, instead of 144 products. For each of the 36 *points* that is a product of matrices, tiles by channels and
+//! channels by filters.
+//!
+//! The points are 0, ±2/3, ±3/2 and infinity, whose sums lose fewer digits than those of the customary 0, ±1, ±2
+//! ([Alam et al. 2022](https://arxiv.org/abs/2201.10369)): about one bit against summing the 9 products of each channel.
+
+use super::direct::{Direct, Part, Seen};
+use super::gathered::{self, Left, Right, Strips};
+use super::patches::Geometry;
+use super::share::{for_each, threads};
+use super::simd::arch;
+use super::tile_matrix::Aligned;
+use super::weighted::Ending;
+use crate::spec::Activation;
+use pulp::{Simd, WithSimd};
+use std::cell::RefCell;
+use std::mem::MaybeUninit;
+
+/// Outputs along a side of a tile.
+pub(super) const SIDE: usize = 4;
+
+/// Inputs that they see, and points, along a side.
+pub(super) const POINTS: usize = 6;
+
+/// Weights along a side.
+pub(super) const TAPS: usize = 3;
+
+/// The points but 0 and infinity are ±[`A`] and ±[`B`], whose product is 1.
+const A: f32 = 2.0 / 3.0;
+const B: f32 = 3.0 / 2.0;
+
+/// What the weights' values at these points are divided by, so that those of the inputs need not be: 2A²(A² − B²) and
+/// 2B²(B² − A²).
+const OF_A: f32 = 1.0 / (2.0 * A * A * (A * A - B * B));
+const OF_B: f32 = 1.0 / (2.0 * B * B * (B * B - A * A));
+
+/// The vectors that transforms compute with.
+#[derive(Clone, Copy)]
+pub(super) struct Vectors<S>(pub(super) S);
+
+impl<S: Simd> Vectors<S> {
+    /// `a·x + b·y`
+    #[inline(always)]
+    fn sum(self, [a, b]: [f32; 2], x: S::f32s, y: S::f32s) -> S::f32s {
+        self.plus(a, x, self.0.mul_f32s(self.0.splat_f32s(b), y))
+    }
+
+    /// `a·x + y`
+    #[inline(always)]
+    fn plus(self, a: f32, x: S::f32s, y: S::f32s) -> S::f32s {
+        self.0.mul_add_f32s(self.0.splat_f32s(a), x, y)
+    }
+
+    /// `x + y` and `x − y`
+    #[inline(always)]
+    fn both(self, x: S::f32s, y: S::f32s) -> [S::f32s; 2] {
+        [self.0.add_f32s(x, y), self.0.sub_f32s(x, y)]
+    }
+
+    /// The values of six inputs at the points.
+    #[inline(always)]
+    fn of_inputs(self, [x0, x1, x2, x3, x4, x5]: [S::f32s; POINTS]) -> [S::f32s; POINTS] {
+        let [t1, t2] = self.both(self.plus(-B * B, x2, x4), self.sum([A, -B], x3, x1));
+        let [t3, t4] = self.both(self.plus(-A * A, x2, x4), self.sum([B, -A], x3, x1));
+        let ends = |x0, x2, x4| self.plus(-(A * A + B * B), x2, self.0.add_f32s(x0, x4));
+        [ends(x0, x2, x4), t1, t2, t3, t4, ends(x1, x3, x5)]
+    }
+
+    /// Four outputs from the values of their products at the points.
+    #[inline(always)]
+    fn to_outputs(self, [t0, t1, t2, t3, t4, t5]: [S::f32s; POINTS]) -> [S::f32s; SIDE] {
+        let ([even, odd], [even_of_b, odd_of_b]) = (self.both(t1, t2), self.both(t3, t4));
+        [
+            self.0.add_f32s(t0, self.0.add_f32s(even, even_of_b)),
+            self.sum([A, B], odd, odd_of_b),
+            self.sum([A * A, B * B], even, even_of_b),
+            self.0.add_f32s(self.sum([A * A * A, B * B * B], odd, odd_of_b), t5),
+        ]
+    }
+
+    /// The values at the points of four gradients of outputs: the transpose of [`Self::to_outputs`].
+    #[inline(always)]
+    fn of_gradients(self, [g0, g1, g2, g3]: [S::f32s; SIDE]) -> [S::f32s; POINTS] {
+        let [t1, t2] = self.both(self.plus(A * A, g2, g0), self.sum([A, A * A * A], g1, g3));
+        let [t3, t4] = self.both(self.plus(B * B, g2, g0), self.sum([B, B * B * B], g1, g3));
+        [g0, t1, t2, t3, t4, g3]
+    }
+
+    /// The values of three weights at the points.
+    #[inline(always)]
+    fn of_weights(self, [w0, w1, w2]: [S::f32s; TAPS]) -> [S::f32s; POINTS] {
+        let times = |x, factor: f32| self.0.mul_f32s(self.0.splat_f32s(factor), x);
+        let [t1, t2] = self.both(self.sum([OF_A, A * A * OF_A], w0, w2), times(w1, A * OF_A));
+        let [t3, t4] = self.both(self.sum([OF_B, B * B * OF_B], w0, w2), times(w1, B * OF_B));
+        [w0, t1, t2, t3, t4, w2]
+    }
+
+    /// The gradients of three weights from those of their values at the points: the transpose of [`Self::of_weights`].
+    #[inline(always)]
+    fn to_weights(self, [t0, t1, t2, t3, t4, t5]: [S::f32s; POINTS]) -> [S::f32s; TAPS] {
+        let ([even, odd], [even_of_b, odd_of_b]) = (self.both(t1, t2), self.both(t3, t4));
+        [
+            self.0.add_f32s(t0, self.sum([OF_A, OF_B], even, even_of_b)),
+            self.sum([A * OF_A, B * OF_B], odd, odd_of_b),
+            self.0.add_f32s(self.sum([A * A * OF_A, B * B * OF_B], even, even_of_b), t5),
+        ]
+    }
+}
+
+/// An array of what an expression is for each index.
+///
+/// Neither closures, which may be compiled without the vectors' instructions, nor arrays that are cleared before they are filled.
+macro_rules! each {
+    (3, $index:ident => $value:expr) => { each!([0 1 2] $index => $value) };
+    (4, $index:ident => $value:expr) => { each!([0 1 2 3] $index => $value) };
+    (6, $index:ident => $value:expr) => { each!([0 1 2 3 4 5] $index => $value) };
+    ([$($at:literal)*] $index:ident => $value:expr) => { [$({ let $index = $at; $value }),*] };
+}
+pub(super) use each;
+
+/// Declares a function that transforms the columns of a square of vectors and then its lines.
+macro_rules! square {
+    ($name:ident, $line:ident, $from:tt, $to:tt) => {
+        #[inline(always)]
+        pub(super) fn $name(self, square: [[S::f32s; $from]; $from]) -> [[S::f32s; $to]; $to] {
+            let columns: [[S::f32s; $to]; $from] = each!($from, x => self.$line(each!($from, y => square[y][x])));
+            each!($to, y => self.$line(each!($from, x => columns[x][y])))
+        }
+    };
+}
+
+impl<S: Simd> Vectors<S> {
+    square!(square_of_inputs, of_inputs, 6, 6);
+    square!(square_to_outputs, to_outputs, 6, 4);
+    square!(square_of_gradients, of_gradients, 4, 6);
+    square!(square_of_weights, of_weights, 3, 6);
+    square!(square_to_weights, to_weights, 6, 3);
+
+    /// The first values of a slice; with as many as a vector has, or fewer.
+    #[inline(always)]
+    pub(super) fn load(self, values: &[f32]) -> S::f32s {
+        match values.len() >= S::F32_LANES {
+            true => S::as_simd_f32s(&values[..S::F32_LANES]).0[0],
+            false => self.0.partial_load_f32s(values),
+        }
+    }
+}
+
+/// Writes the values at all points, each at the start of so many vectors that lie `apart` values apart.
+#[inline(always)]
+pub(super) fn store_points<S: Simd>(points: [[S::f32s; POINTS]; POINTS], apart: usize, to: &mut [f32]) {
+    for (y, line) in points.iter().enumerate() {
+        for (x, point) in line.iter().enumerate() {
+            S::as_mut_simd_f32s(&mut to[(y * POINTS + x) * apart..][..S::F32_LANES]).0[0] = *point;
+        }
+    }
+}
+
+/// A 3×3 convolution without strides, or the gradient of its input, as this kernel computes it.
+pub(super) struct Winograd {
+    pub(super) direct: Direct,
+    /// Tiles along each axis.
+    tiles: [usize; 2],
+}
+
+/// Tiles of a part, in their order: where, in what is seen, the first input of each lies, and where its outputs are.
+pub(super) struct Tile {
+    pub(super) input: usize,
+    pub(super) image: usize,
+    pub(super) at: [usize; 2],
+}
+
+#[derive(Default)]
+struct Scratch {
+    inputs: Aligned<f32>,
+    outputs: Aligned<f32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// The values of weights at the points: for each strip of columns and each point a matrix of a row for each channel.
+pub(super) struct Weights {
+    values: Aligned<f32>,
+    depth: usize,
+    columns: usize,
+}
+
+impl Winograd {
+    /// The output of a convolution, if it is one that this kernel computes with clearly fewer products.
+    pub(super) fn of_output<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+        Self::new(geometry, geometry.output, filters, |geometry| Direct::of_output(geometry, filters, groups))
+    }
+
+    /// The gradient of a convolution's input, likewise.
+    pub(super) fn of_input<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+        Self::new(geometry, geometry.input, filters, |geometry| Direct::of_input(geometry, filters, groups))
+    }
+
+    fn new<const N: usize>(
+        geometry: &Geometry<N>,
+        computed: [usize; N],
+        filters: usize,
+        direct: impl Fn(&Geometry<N>) -> Option<Direct>,
+    ) -> Option<Self> {
+        const LEAST_CHANNELS: usize = 8;
+        /// Products of a convolution for each of this kernel's.
+        const GAIN: usize = 2;
+        let [height, width] = computed[..].try_into().ok()?;
+        let Geometry { channels, size, strides, dilation, .. } = geometry;
+        let is_3x3 = size[..] == [TAPS; 2] && strides[..] == [1; 2] && dilation[..] == [1; 2];
+        let tiles = [height, width].map(|size: usize| size.div_ceil(SIDE));
+        let pays = height * width * TAPS * TAPS >= GAIN * tiles[0] * tiles[1] * POINTS * POINTS;
+        if !is_3x3 || !pays || filters.min(*channels) < LEAST_CHANNELS {
+            return None;
+        }
+        Some(Self { direct: direct(geometry)?.in_tiles(SIDE), tiles })
+    }
+
+    /// The weights, `F, C, 3, 3`, at the points.
+    pub(super) fn weights(&self, weight: &[f32]) -> Weights {
+        let [strips]: [Strips; 1] =
+            self.direct.right(weight).try_into().unwrap_or_else(|_| unreachable!("without strides there is one phase"));
+        let (depth, columns, width) = (self.direct.depth, self.direct.width, gathered::strip());
+        let (of_strip, packed) = (POINTS * POINTS * depth * width, strips.right());
+        let mut values = Aligned::default();
+        let to = values.take(columns.div_ceil(width) * of_strip).chunks_exact_mut(of_strip);
+        let from = packed.values().chunks_exact(TAPS * TAPS * depth * width);
+        let is_turned = self.direct.is_gradient;
+        for_each(to.zip(from).collect(), |(to, taps)| arch().dispatch(Transform { taps, to, is_turned }));
+        Weights { values, depth, columns }
+    }
+
+    /// What is computed from `source`, for all images.
+    pub(super) fn compute(&self, source: &[f32], weights: &Weights, ending: Ending<f32>) -> Vec<f32> {
+        let len = self.direct.batch * self.direct.image_len();
+        let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
+        let rectified = is_all && ending.activation == Activation::Relu;
+        // So many tiles that the values of their inputs at the points stay in a core's second-level cache.
+        let tiles =
+            (2048 / self.direct.depth).clamp(16, 64).min((self.direct.batch * self.tiles[0] * self.tiles[1]).div_ceil(threads()));
+        let mut ys = Vec::with_capacity(len);
+        let mut rest = &mut ys.spare_capacity_mut()[..len];
+        let mut parts = Vec::new();
+        for part in self.direct.parts(tiles * SIDE * SIDE) {
+            let of_part;
+            (of_part, rest) = rest.split_at_mut(self.direct.place(&part).len());
+            parts.push((part, of_part));
+        }
+        for_each(parts, |(part, ys)| {
+            self.direct.see(source, &part, |seen| {
+                SCRATCH.with_borrow_mut(|scratch| {
+                    let tiles = self.tiles(&part, &seen);
+                    arch().dispatch(Outputs {
+                        winograd: self,
+                        seen,
+                        tiles,
+                        part: &part,
+                        weights,
+                        bias: ending.bias,
+                        rectified,
+                        scratch,
+                        ys,
+                    });
+                });
+            });
+            if !is_all {
+                // SAFETY: every pixel is in one tile, and all columns of those in each have been written.
+                Ending { bias: None, ..ending }.finish(
+                    unsafe { ys.assume_init_mut() },
+                    self.direct.width,
+                    self.direct.place(&part).start,
+                );
+            }
+        });
+        // SAFETY: the parts have all `len` values, and each has been written.
+        unsafe { ys.set_len(len) };
+        ys
+    }
+
+    /// The tiles of a part.
+    pub(super) fn tiles(&self, part: &Part, seen: &Seen) -> Vec<Tile> {
+        let (mut tiles, origin) = (Vec::new(), self.direct.origin(seen));
+        for image in 0..part.images.len() {
+            for line in (0..part.lines.len()).step_by(SIDE) {
+                for column in (0..self.tiles[1] * SIDE).step_by(SIDE) {
+                    let input = image * seen.image + line * seen.line + column * self.direct.depth;
+                    tiles.push(Tile { input: origin + input, image, at: [line, column] });
+                }
+            }
+        }
+        tiles
+    }
+}
+
+/// Writes the values of a strip of weights at the points.
+struct Transform<'a> {
+    /// For each tap a row for each channel.
+    taps: &'a [f32],
+    to: &'a mut [f32],
+    is_turned: bool,
+}
+
+impl WithSimd for Transform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (taps, _) = S::as_simd_f32s(self.taps);
+        let (row, of_point) = (taps.len() / (TAPS * TAPS), self.taps.len() / (TAPS * TAPS));
+        for at in 0..row {
+            let tap = |y: usize, x: usize| match self.is_turned {
+                false => y * TAPS + x,
+                true => (TAPS - 1 - y) * TAPS + TAPS - 1 - x,
+            };
+            let weights = each!(3, y => each!(3, x => taps[tap(y, x) * row + at]));
+            store_points::<S>(Vectors(simd).square_of_weights(weights), of_point, &mut self.to[at * S::F32_LANES..]);
+        }
+    }
+}
+
+/// Computes the outputs of some tiles.
+struct Outputs<'a> {
+    winograd: &'a Winograd,
+    seen: Seen<'a>,
+    tiles: Vec<Tile>,
+    part: &'a Part,
+    weights: &'a Weights,
+    bias: Option<&'a [f32]>,
+    rectified: bool,
+    scratch: &'a mut Scratch,
+    ys: &'a mut [MaybeUninit<f32>],
+}
+
+impl WithSimd for Outputs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { winograd, seen, tiles, part, weights, bias, rectified, scratch, ys } = self;
+        let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
+        let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
+        let inputs = scratch.inputs.take(POINTS * POINTS * count * pitch);
+        values_of_inputs(simd, &seen, &tiles, depth, inputs);
+        let rows: Vec<[usize; 2]> = (0..count).map(|tile| [tile * pitch, tile * strip]).collect();
+        let steps: Vec<usize> = (0..depth).collect();
+        let outputs = scratch.outputs.take(POINTS * POINTS * count * strip);
+        let stored = weights.values.first(weights.columns.div_ceil(strip) * POINTS * POINTS * weights.depth * strip);
+        let sizes = winograd.direct.sizes();
+        let lines = part.lines.end.min(sizes[0]) - part.lines.start;
+        for (number, weights) in stored.chunks_exact(POINTS * POINTS * depth * strip).enumerate() {
+            let first = number * strip;
+            let columns = strip.min((width - first).next_multiple_of(lanes));
+            for ((inputs, outputs), weights) in inputs
+                .chunks_exact(count * pitch)
+                .zip(outputs.chunks_exact_mut(count * strip))
+                .zip(weights.chunks_exact(depth * strip))
+            {
+                let left = Left { values: inputs, rows: &rows, steps: &steps, furthest: depth - 1 };
+                left.write_with(simd, Right::strip(weights, columns), as_new(outputs));
+            }
+            for (number, tile) in tiles.iter().enumerate() {
+                for column in (0..columns).step_by(lanes) {
+                    let at = number * strip + column;
+                    let point = |point: usize| &outputs[point * count * strip + at..];
+                    let points = each!(6, y => each!(6, x => Vectors(simd).load(point(y * POINTS + x))));
+                    let values = Vectors(simd).square_to_outputs(points);
+                    let columns = first + column..width.min(first + column + lanes);
+                    let bias = bias.map(|bias| simd.partial_load_f32s(&bias[columns.clone()]));
+                    for (y, line) in values.into_iter().enumerate().take(lines.saturating_sub(tile.at[0])) {
+                        for (x, value) in line.into_iter().enumerate().take(sizes[1] - tile.at[1]) {
+                            let mut value = value;
+                            if let Some(bias) = bias {
+                                value = simd.add_f32s(value, bias);
+                            }
+                            if rectified {
+                                value = simd.max_f32s(simd.splat_f32s(0.0), value);
+                            }
+                            let pixel = (tile.image * sizes[0] + tile.at[0] + y) * sizes[1] + tile.at[1] + x;
+                            let to = &mut ys[pixel * width..][columns.clone()];
+                            if to.len() == lanes {
+                                to.write_copy_of_slice(pulp::bytemuck::cast_slice(&[value]));
+                            } else {
+                                to.write_copy_of_slice(&pulp::bytemuck::cast_slice(&[value])[..to.len()]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Values that are written before they are read.
+fn as_new(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+    // SAFETY: the two have the same layout; only sums are written.
+    unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
+}
+
+/// Writes the values at the points of what tiles see, of `depth` channels: for each point a row for each tile.
+#[inline(always)]
+pub(super) fn values_of_inputs<S: Simd>(simd: S, seen: &Seen, tiles: &[Tile], depth: usize, to: &mut [f32]) {
+    let (lanes, count) = (S::F32_LANES, tiles.len());
+    let pitch = depth.next_multiple_of(lanes);
+    for (number, tile) in tiles.iter().enumerate() {
+        for channel in (0..depth).step_by(lanes) {
+            let from = &seen.values[tile.input + channel..];
+            let end = depth - channel;
+            let inputs = each!(6, y => each!(6, x => {
+                let pixel = y * seen.line + x * depth;
+                Vectors(simd).load(&from[pixel..pixel + end])
+            }));
+            let to = &mut to[number * pitch + channel..];
+            store_points::<S>(Vectors(simd).square_of_inputs(inputs), count * pitch, to);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::conv::tests::{Passes, expect_passes};
+    use crate::kernels::share::{alone, in_pairs};
+    use crate::spec::{Conv2D, Convolution, Padding};
+
+    fn agrees(spec: Convolution<2>, dims: &[usize], activation: Activation) -> usize {
+        expect_passes(spec, dims, activation, |conv, numbers| {
+            let linear = Ending { bias: None, added: None, activation: Activation::Linear };
+            let gradient = Winograd::of_input(&conv.geometry, conv.filters, 1);
+            Passes {
+                output: conv.winograd().map(|winograd| {
+                    let weights = winograd.weights(&numbers.weight);
+                    let output = winograd.compute(&numbers.xs, &weights, numbers.ending());
+                    assert_eq!(alone(|| winograd.compute(&numbers.xs, &weights, numbers.ending())), output);
+                    assert_eq!(in_pairs(|| winograd.compute(&numbers.xs, &weights, numbers.ending())), output);
+                    output
+                }),
+                sums: conv.winograd().map(|winograd| {
+                    let gradient = || winograd.weight_gradient(&numbers.xs, &numbers.added, &numbers.grad, activation);
+                    let found = gradient();
+                    let of_one = alone(gradient);
+                    assert!(of_one.weight == found.weight && of_one.bias == found.bias);
+                    found
+                }),
+                input: gradient.map(|winograd| winograd.compute(&numbers.grad, &winograd.weights(&numbers.weight), linear)),
+            }
+        })
+    }
+
+    #[test]
+    fn passes_are_those_of_patches() {
+        let mut passes = 0;
+        for padding in [Padding::Valid, Padding::Same, Padding::Full, Padding::Explicit([[3, 0], [1, 5]])] {
+            for (channels, filters) in [(8, 16), (16, 24), (35, 40), (9, 33)] {
+                let conv = Conv2D::new(filters, [3, 3]).padding(padding);
+                for (dims, activation) in [
+                    ([1, 28, 28, channels], Activation::Relu),
+                    ([21, 6, 10, channels], Activation::Linear),
+                    ([2, 41, 18, channels], Activation::Tanh),
+                    ([70, 8, 7, channels], Activation::Relu),
+                ] {
+                    passes += agrees(conv.convolution(), &dims, activation);
+                }
+            }
+        }
+        // So many weights that threads share the points of their gradients.
+        passes += agrees(Conv2D::new(136, [3, 3]).padding(Padding::Same).convolution(), &[20, 8, 8, 130], Activation::Relu);
+        assert!(passes > 150 || !gathered::is_available(), "{passes} passes");
+    }
+
+    #[test]
+    fn only_what_has_clearly_fewer_products_is_taken() {
+        let takes = |spec: Conv2D, dims: [usize; 4]| {
+            let geometry = Geometry::<2>::new("test", &dims, &spec.convolution().window).unwrap();
+            Winograd::of_output(&geometry, spec.filters, 1).is_some()
+        };
+        let same = |filters: usize| Conv2D::new(filters, [3, 3]).padding(Padding::Same);
+        assert_eq!(takes(same(32), [1, 8, 8, 32]), gathered::is_available());
+        assert_eq!(takes(same(32), [1, 7, 7, 32]), gathered::is_available());
+        assert!(!takes(same(32), [1, 5, 5, 32]), "a quarter of the tiles' outputs");
+        assert!(!takes(same(32), [1, 8, 8, 3]) && !takes(same(4), [1, 8, 8, 32]), "few channels");
+        assert!(!takes(same(32).strides([2, 2]), [1, 16, 16, 32]));
+        assert!(!takes(same(32).dilation_rate([2, 2]), [1, 16, 16, 32]));
+        assert!(!takes(Conv2D::new(32, [5, 5]), [1, 16, 16, 32]));
+    }
+}
