@@ -317,15 +317,19 @@ impl<const N: usize> Conv<N> {
     /// The gradient of the input, computed on tiles or on vectors without patches if they do, from that of the output before the
     /// activation.
     fn input_gradient_of_singles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
-        self.input_gradient_on_tiles(weight, grad).or_else(|| {
-            let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
-            let ending = Ending { bias: None, added: None, activation: Activation::Linear };
-            if let Some(winograd) = Winograd::of_input(&self.geometry, self.filters, self.groups) {
-                return Some(T::from_singles(winograd.compute(grad, &winograd.weights(weight), ending)));
+        if let Some(input) = self.input_gradient_on_tiles(weight, grad) {
+            return Some(input);
+        }
+        let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
+        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+        let input = match Winograd::of_input(&self.geometry, self.filters, self.groups) {
+            Some(winograd) => winograd.compute(grad, &winograd.weights(weight), ending),
+            None => {
+                let direct = Direct::of_input(&self.geometry, self.filters, self.groups)?;
+                direct.compute(grad, &direct.right(weight), ending)
             }
-            let direct = Direct::of_input(&self.geometry, self.filters, self.groups)?;
-            Some(T::from_singles(direct.compute(grad, &direct.right(weight), ending)))
-        })
+        };
+        Some(T::from_singles(input))
     }
 
     /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation: by a

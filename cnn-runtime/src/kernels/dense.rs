@@ -104,8 +104,8 @@ impl Weighted for Dense {
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
             return T::from_singles(product_unpacked(xs, self.features, &right, ending));
         }
-        if let (true, Some(xs), Some(weight)) = (gathered::is_available(), T::singles(xs), T::singles(weight)) {
-            let strips = Strips::of_columns(weight, self.features);
+        if let (true, Some(xs), Some(weight)) = (gathered::pays(self.units), T::singles(xs), T::singles(weight)) {
+            let strips = Strips::of_columns(weight, [self.features, self.units]);
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
             let shape = [self.batch, self.features];
             return T::from_singles(gathered::product(shape, xs, strips.right(), ending));
@@ -129,7 +129,7 @@ impl Weighted for Dense {
             return self.backward_on_tiles(xs, weight, grad, wants_input);
         }
         if let (true, Some(xs), Some(weight), Some(grad)) =
-            (gathered::is_available(), T::singles(xs), T::singles(weight), T::singles(grad))
+            (gathered::pays(self.features), T::singles(xs), T::singles(weight), T::singles(grad))
         {
             return self.backward_on_vectors(xs, weight, grad, wants_input);
         }

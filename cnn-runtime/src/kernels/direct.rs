@@ -4,7 +4,7 @@
 //! same way: an input pixel sees the output pixels whose windows saw it. Those whose places differ by whole strides see them by the same
 //! taps; they are a *phase*. A convolution itself has one phase.
 
-use super::gathered::{self, Finish, Left, Right, Strips};
+use super::gathered::{self, Finish, Left, Strips};
 use super::patches::Geometry;
 use super::share::{for_each, threads};
 use super::tile_matrix::Aligned;
@@ -16,11 +16,8 @@ use std::ops::Range;
 /// Pixels that a thread computes at a time, at most.
 const BAND: usize = 1024;
 
-/// Pixels that are worth another thread's while.
-const LEAST: usize = 64;
-
 /// The pixels along one axis that see a source by the same taps.
-pub(super) struct Phase {
+struct Phase {
     /// The first of them.
     first: usize,
     count: usize,
@@ -116,7 +113,7 @@ thread_local! {
 impl Direct {
     /// The output of a convolution, if vectors compute it.
     pub(super) fn of_output<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
-        let geometry = geometry.planar().filter(|_| groups == 1 && gathered::is_available())?;
+        let geometry = geometry.planar().filter(|_| groups == 1 && gathered::pays(filters))?;
         let axes = [0, 1].map(|axis| Axis::of_output(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
         Some(Self { batch, axes, depth: channels, width: filters, taps: size, is_gradient: false, together: 1 })
@@ -124,7 +121,7 @@ impl Direct {
 
     /// The gradient of a convolution's input, if vectors compute it.
     pub(super) fn of_input<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
-        let geometry = geometry.planar().filter(|_| groups == 1 && gathered::is_available())?;
+        let geometry = geometry.planar().filter(|geometry| groups == 1 && gathered::pays(geometry.channels))?;
         let axes = [0, 1].map(|axis| Axis::of_input(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
         Some(Self { batch, axes, depth: filters, width: channels, taps: size, is_gradient: true, together: 1 })
@@ -206,6 +203,26 @@ impl Direct {
         (0..self.batch).flat_map(parts).collect()
     }
 
+    /// Pixels of a part, about as many as `most` or fewer, so that threads share parts evenly.
+    pub(super) fn evenly(&self, most: usize) -> usize {
+        /// Products that are worth another thread's while.
+        const LEAST: usize = 64 * 1024;
+        let ([height, width], threads) = (self.sizes(), threads());
+        let pixels = height * width;
+        if self.batch * pixels * self.weights() < LEAST * threads {
+            return most.max(pixels * self.batch);
+        }
+        if pixels <= most && self.batch >= threads {
+            let parts = self.batch.div_ceil(most / pixels).next_multiple_of(threads);
+            return self.batch.div_ceil(parts) * pixels;
+        }
+        let of_unit = self.together * self.axes[0].apart[1] * width;
+        let units = self.axes[0].count().div_ceil(self.together);
+        let parts = units.div_ceil((most / of_unit).max(1));
+        let parts = if self.batch.is_multiple_of(threads) { parts } else { parts.next_multiple_of(threads) };
+        units.div_ceil(parts) * of_unit
+    }
+
     /// Where, among the values computed, those of a part lie.
     pub(super) fn place(&self, part: &Part) -> Range<usize> {
         let (image, [height, width]) = (self.image_len(), self.sizes());
@@ -245,7 +262,7 @@ impl Direct {
 
     /// The rows of a product, one for each pixel of a phase of so many images and lines: where, in what is seen, the pixel's taps
     /// start, and where its values lie.
-    pub(super) fn rows(&self, [y, x]: [&Phase; 2], images: usize, lines: usize, seen: &Seen) -> Vec<[usize; 2]> {
+    fn rows(&self, [y, x]: [&Phase; 2], images: usize, lines: usize, seen: &Seen) -> Vec<[usize; 2]> {
         let ([ys, xs], [_, width]) = (&self.axes, self.sizes());
         let mut rows = Vec::with_capacity(images * lines.min(y.count) * x.count);
         for image in 0..images {
@@ -266,32 +283,29 @@ impl Direct {
         line * seen.line + column * self.depth
     }
 
-    /// Where, from the start of a row, the numbers lie that a pixel sees by some taps, and the furthest of them.
-    pub(super) fn steps(&self, taps: &[(usize, [isize; 2])], seen: &Seen) -> (Vec<usize>, usize) {
+    /// Where, from the start of a row, the numbers lie that a pixel sees by some taps.
+    fn steps(&self, taps: &[(usize, [isize; 2])], seen: &Seen) -> Vec<usize> {
         let start = |[line, column]: [isize; 2]| {
             let [line, column] = [line - seen.start[0], column - seen.start[1]].map(|cells| cells as usize);
             line * seen.line + column * self.depth
         };
-        let steps = taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + self.depth).collect::<Vec<usize>>();
-        let furthest = steps.iter().copied().max().unwrap_or(0);
-        (steps, furthest)
-    }
-
-    /// The lines of a part of a phase.
-    fn lines_of(&self, phase: &Phase, part: &Part) -> usize {
-        phase.count.min(part.lines.end).saturating_sub(part.lines.start)
+        taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + self.depth).collect()
     }
 
     /// What is computed from `source`, for all images.
+    ///
+    /// # Panics
+    /// If `right` is not of this convolution.
     pub(super) fn compute(&self, source: &[f32], right: &[Strips], ending: Ending<f32>) -> Vec<f32> {
+        assert_eq!(right.len(), self.phases().count(), "weights of each phase");
+        assert!(right.iter().all(|strips| strips.right().columns() == self.width), "weights of each column");
         let len = self.batch * self.image_len();
-        let pixels = (len / self.width.max(1)).div_ceil(threads()).clamp(LEAST, BAND);
         let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
         let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
         let mut ys = Vec::with_capacity(len);
         let mut rest = &mut ys.spare_capacity_mut()[..len];
         let mut parts = Vec::new();
-        for part in self.parts(pixels) {
+        for part in self.parts(self.evenly(BAND)) {
             let of_part;
             (of_part, rest) = rest.split_at_mut(self.place(&part).len());
             parts.push((part, of_part));
@@ -299,9 +313,9 @@ impl Direct {
         for_each(parts, |(part, ys)| {
             self.see(source, &part, |seen| {
                 for ((phases, taps), right) in self.phases().zip(right) {
-                    let rows = self.rows(phases, part.images.len(), self.lines_of(phases[0], &part), &seen);
-                    let (steps, furthest) = self.steps(&taps, &seen);
-                    Left { values: seen.values, rows: &rows, steps: &steps, furthest }.write(right.right(), finish, ys);
+                    let lines = phases[0].count.min(part.lines.end).saturating_sub(part.lines.start);
+                    let (rows, steps) = (self.rows(phases, part.images.len(), lines, &seen), self.steps(&taps, &seen));
+                    Left { values: seen.values, rows: &rows, steps: &steps }.write(right.right(), finish, ys);
                 }
             });
             if !is_all {
@@ -314,16 +328,13 @@ impl Direct {
         ys
     }
 
-    /// The gradients of the weights, in the order of patches, over some parts, for the rows `tap` by channel in `range`: adds
-    /// them to `sums`.
-    pub(super) fn add_weight_gradient(&self, seen: &Seen, part: &Part, range: Range<usize>, grad: Right, sums: &mut [f32]) {
-        let Some((phases, taps)) = self.phases().next() else { return };
+    /// The product that sums the gradients of the weights `rows`, in the order of patches, over a part: where what each of them sees
+    /// starts, and its sum lies, and where, from there, each pixel sees it.
+    pub(super) fn sums(&self, part: &Part, seen: &Seen, rows: Range<usize>) -> (Vec<[usize; 2]>, Vec<usize>) {
+        let Some((phases, taps)) = self.phases().next() else { unreachable!("an output is of one phase") };
         let pixels = self.rows(phases, part.images.len(), part.lines.len(), seen);
-        let steps: Vec<usize> = pixels.iter().map(|[start, _]| *start).collect();
-        let (starts, _) = self.steps(&taps, seen);
-        let rows: Vec<[usize; 2]> = starts[range].iter().enumerate().map(|(row, start)| [*start, row * self.width]).collect();
-        let furthest = steps.last().copied().unwrap_or(0);
-        Left { values: seen.values, rows: &rows, steps: &steps, furthest }.add(grad, sums);
+        let rows = self.steps(&taps, seen)[rows].iter().enumerate().map(|(row, start)| [*start, row * self.width]).collect();
+        (rows, pixels.iter().map(|[start, _]| *start).collect())
     }
 }
 
@@ -344,7 +355,7 @@ fn pad(line: Option<&[f32]>, columns: Range<isize>, depth: usize, padded: &mut [
 mod tests {
     use super::*;
     use crate::kernels::conv::tests::{Passes, expect_passes};
-    use crate::kernels::gathered::is_available;
+    use crate::kernels::gathered::lanes;
     use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
 
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize], activation: Activation) -> usize {
@@ -384,6 +395,6 @@ mod tests {
         // More weights than are summed in several pieces, whose rows threads share, and windows that leave cells out.
         passes += agrees(Conv2D::new(130, [3, 3]).convolution(), &[3, 6, 6, 260], Activation::Relu);
         passes += agrees(Conv2D::new(8, [2, 2]).strides([3, 4]).convolution(), &[3, 9, 10, 8], Activation::Linear);
-        assert!(passes == 3 * (4 * 3 * 13 + 4) || !is_available(), "{passes} passes");
+        assert!(passes > 2 * (4 * 3 * 13 + 4) || lanes() == 1, "{passes} passes");
     }
 }

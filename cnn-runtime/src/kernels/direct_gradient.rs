@@ -2,7 +2,7 @@
 
 use super::direct::Direct;
 use super::fill::in_chunks;
-use super::gathered::{Right, Strips};
+use super::gathered::{Left, Right, Strips};
 use super::share::{for_each, threads};
 use super::weighted::{Gradients, add_rows, undo_activation};
 use crate::spec::Activation;
@@ -44,6 +44,8 @@ impl Direct {
             sums.weight = vec![0.0; sums.rows.len() * width];
             sums.bias = vec![0.0; width];
             let (mut before, mut of_band) = (Vec::new(), vec![0.0; width]);
+            // Parts of one size see alike.
+            let mut alike = None;
             for part in &parts[sums.parts.clone()] {
                 let place = self.place(part);
                 let grad = match activation {
@@ -58,7 +60,14 @@ impl Direct {
                 let packed =
                     if Right::row_by_row(grad, width).is_none() { Strips::of_rows(grad, width) } else { Strips::default() };
                 let right = Right::row_by_row(grad, width).unwrap_or_else(|| packed.right());
-                self.see(xs, part, |seen| self.add_weight_gradient(&seen, part, sums.rows.clone(), right, &mut sums.weight));
+                self.see(xs, part, |seen| {
+                    let size = (part.images.len(), part.lines.len());
+                    if alike.as_ref().is_none_or(|(of, _)| *of != size) {
+                        alike = Some((size, self.sums(part, &seen, sums.rows.clone())));
+                    }
+                    let Some((_, (rows, steps))) = &alike else { unreachable!("it has just been found") };
+                    Left { values: seen.values, rows, steps }.add(right, &mut sums.weight);
+                });
             }
         });
         let mut bias = vec![0.0; width];

@@ -18,6 +18,9 @@ use std::ops::Range;
 /// Vectors of columns whose sums are in registers at once.
 const VECTORS: usize = 2;
 
+/// Values of strips that pass by for each few rows: 384 KiB, which a core's second-level cache holds.
+const CACHED: usize = 96 * 1024;
+
 /// How many `f32` this processor's vectors hold.
 pub(super) fn lanes() -> usize {
     arch().dispatch(Lanes)
@@ -33,9 +36,9 @@ impl WithSimd for Lanes {
     }
 }
 
-/// Whether this processor's vectors are better at such products than those of the `gemm` crate.
-pub(super) fn is_available() -> bool {
-    lanes() > 1
+/// Whether products of so many columns, which should fill half a vector, are worth this kernel's while, and there are vectors.
+pub(super) fn pays(columns: usize) -> bool {
+    lanes() > 1 && 2 * columns >= lanes()
 }
 
 /// The columns of a strip.
@@ -51,8 +54,6 @@ pub(super) struct Left<'a> {
     pub(super) rows: &'a [[usize; 2]],
     /// Where, from a row's start, its numbers lie.
     pub(super) steps: &'a [usize],
-    /// The largest of these or more.
-    pub(super) furthest: usize,
 }
 
 /// A right matrix, whose rows lie strip by strip of columns.
@@ -73,12 +74,20 @@ impl<'a> Right<'a> {
     }
 
     /// The matrix of so many columns, which fill vectors, of a single strip.
+    ///
+    /// # Panics
+    /// If a strip has fewer.
     pub(super) fn strip(values: &'a [f32], columns: usize) -> Self {
+        assert!(columns <= strip(), "columns of a strip");
         Self { values, columns, pitch: strip(), apart: 0 }
     }
 
     pub(super) fn values(self) -> &'a [f32] {
         self.values
+    }
+
+    pub(super) fn columns(self) -> usize {
+        self.columns
     }
 }
 
@@ -111,14 +120,14 @@ impl Strips {
         })
     }
 
-    /// The matrix whose columns, of `depth` values each, fill a slice.
-    pub(super) fn of_columns(columns: &[f32], depth: usize) -> Self {
+    /// The matrix of so many rows and columns whose columns fill a slice one after the other.
+    pub(super) fn of_columns(columns: &[f32], [depth, count]: [usize; 2]) -> Self {
         /// Rows at a time: what lies in one cache line.
         const SIDE: usize = 16;
         let width = strip();
-        Self::pack([depth, columns.len() / depth.max(1)], |range, values| {
+        Self::pack([depth, count], |range, values| {
             for (number, values) in values.chunks_mut(SIDE * width).enumerate() {
-                for (at, column) in columns[range.start * depth..range.end * depth].chunks_exact(depth).enumerate() {
+                for (at, column) in columns[range.start * depth..range.end * depth].chunks_exact(depth.max(1)).enumerate() {
                     let from = &column[number * SIDE..];
                     values[at..].iter_mut().step_by(width).zip(from).for_each(|(to, from)| *to = *from);
                 }
@@ -181,7 +190,7 @@ pub(super) fn product([rows, depth]: [usize; 2], values: &[f32], right: Right, e
     /// Rows that are worth another thread's while.
     const LEAST: usize = 8;
     let width = right.columns;
-    let (steps, furthest) = ((0..depth).collect::<Vec<usize>>(), depth.saturating_sub(1));
+    let steps: Vec<usize> = (0..depth).collect();
     let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
     let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
     let of_thread = rows.div_ceil(threads()).next_multiple_of(LEAST);
@@ -190,7 +199,7 @@ pub(super) fn product([rows, depth]: [usize; 2], values: &[f32], right: Right, e
     for_each(parts.enumerate().collect(), |(number, ys)| {
         let first = number * of_thread;
         let places: Vec<[usize; 2]> = (0..ys.len() / width).map(|row| [(first + row) * depth, row * width]).collect();
-        Left { values, rows: &places, steps: &steps, furthest }.write(right, finish, ys);
+        Left { values, rows: &places, steps: &steps }.write(right, finish, ys);
         if !is_all {
             // SAFETY: all columns of every row have been written.
             Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, width, first * width);
@@ -216,9 +225,10 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Left { values, rows, steps, furthest } = self.left;
+        let Left { values, rows, steps } = self.left;
         let Right { columns, pitch, apart, .. } = self.right;
         let [start, place] = rows.iter().fold([0; 2], |[a, b], [start, place]| [a.max(*start), b.max(*place)]);
+        let furthest = steps.iter().copied().fold(0, usize::max);
         if rows.is_empty() || columns == 0 {
             return;
         }
@@ -231,13 +241,17 @@ impl WithSimd for Product<'_> {
         assert!(place + columns <= self.room, "sums of the last row");
         assert!(self.finish.bias.is_none_or(|bias| bias.len() == columns), "a bias for each column");
         // So many rows as leave registers for the columns and a repeated number, and as evenly as may be.
-        let most = if S::F32_LANES == 16 { 8 } else { 6 };
+        let most = if S::F32_LANES == 16 { 9 } else { 6 };
         let most = rows.len().div_ceil(rows.len().div_ceil(most));
-        for column in (0..columns).step_by(width) {
+        // So many strips that they stay in a core's second-level cache while all rows pass by, and a row in the first-level one meanwhile.
+        let at_once = (CACHED / (steps.len() * width).max(1)).max(1) * width;
+        for first in (0..columns).step_by(at_once) {
             for rows in rows.chunks(most) {
-                match columns - column > S::F32_LANES {
-                    true => self.rows::<S, VECTORS>(simd, rows, column),
-                    false => self.rows::<S, 1>(simd, rows, column),
+                for column in (first..columns.min(first + at_once)).step_by(width) {
+                    match columns - column > S::F32_LANES {
+                        true => self.rows::<S, VECTORS>(simd, rows, column),
+                        false => self.rows::<S, 1>(simd, rows, column),
+                    }
                 }
             }
         }
@@ -256,7 +270,8 @@ impl Product<'_> {
             6 => self.block::<S, 6, VECTORS>(simd, rows, column),
             7 => self.block::<S, 7, VECTORS>(simd, rows, column),
             8 => self.block::<S, 8, VECTORS>(simd, rows, column),
-            _ => unreachable!("there are registers for eight"),
+            9 => self.block::<S, 9, VECTORS>(simd, rows, column),
+            _ => unreachable!("there are registers for nine"),
         }
     }
 
@@ -330,13 +345,13 @@ mod tests {
         let bias = numbers::<f32>(columns, 3);
         let places: Vec<[usize; 2]> = (0..rows).map(|row| [row * 3, (rows - 1 - row) * (columns + 1)]).collect();
         let steps: Vec<usize> = (0..depth).map(|k| (depth - 1 - k) * 5).collect();
-        let left = Left { values: &values, rows: &places, steps: &steps, furthest: depth.saturating_sub(1) * 5 };
+        let left = Left { values: &values, rows: &places, steps: &steps };
         let sum = |row: usize, column: usize| -> f64 {
             (0..depth).map(|k| f64::from(values[row * 3 + steps[k]]) * f64::from(right[k * columns + column])).sum()
         };
         let packed = Strips::of_rows(&right, columns);
         let turned: Vec<f32> = (0..depth * columns).map(|at| right[at % depth * columns + at / depth]).collect();
-        let from_columns = Strips::of_columns(&turned, depth);
+        let from_columns = Strips::of_columns(&turned, [depth, columns]);
         for right in [Some(packed.right()), Some(from_columns.right()), Right::row_by_row(&right, columns)].into_iter().flatten()
         {
             let mut written = vec![MaybeUninit::new(7.0); rows * (columns + 1)];
@@ -361,7 +376,7 @@ mod tests {
 
     #[test]
     fn scattered_rows_have_the_products_of_gathered_ones() {
-        if !is_available() {
+        if lanes() == 1 {
             return;
         }
         for rows in [1, 2, 5, 8, 9, 17, 31] {
@@ -375,12 +390,12 @@ mod tests {
 
     #[test]
     fn an_empty_sum_is_the_bias() {
-        if !is_available() {
+        if lanes() == 1 {
             return;
         }
         let mut out = [MaybeUninit::new(7.0); 2];
         let right = Strips::of_rows(&[], 2);
-        let left = Left { values: &[], rows: &[[0, 0]], steps: &[], furthest: 0 };
+        let left = Left { values: &[], rows: &[[0, 0]], steps: &[] };
         left.write(right.right(), Finish { bias: Some(&[1.0, -1.0]), rectified: true }, &mut out);
         // SAFETY: it was made of written values.
         assert_eq!(out.map(|value| unsafe { value.assume_init() }), [1.0, 0.0]);
@@ -388,14 +403,14 @@ mod tests {
 
     #[test]
     fn slices_that_are_too_short_are_refused() {
-        if !is_available() {
+        if lanes() == 1 {
             return;
         }
         let right = Strips::of_rows(&[1.0; 32], 16);
         let refused = |values: usize, steps: &[usize], room: usize| {
             let product = || {
                 let values = vec![0.0; values];
-                let left = Left { values: &values, rows: &[[1, 2]], steps, furthest: steps.iter().copied().max().unwrap_or(0) };
+                let left = Left { values: &values, rows: &[[1, 2]], steps };
                 left.add(right.right(), &mut vec![0.0; room]);
             };
             std::panic::catch_unwind(product).is_err()

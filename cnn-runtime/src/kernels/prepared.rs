@@ -53,6 +53,9 @@ impl<const N: usize> PreparedConv<N> {
     pub(crate) fn forward(&self, xs: &Tensor, added: Option<&Tensor>) -> Result<Tensor> {
         let geometry = Geometry::new(self.spec.layer, xs.dims(), &self.spec.window)?;
         let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation, precision: self.precision };
+        if conv.patch_len() * self.spec.filters != self.weight.len() {
+            candle_core::bail!("`{}` was prepared for other than {} channels", self.spec.layer, geometry.channels)
+        }
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
             let rows = geometry.batch * geometry.pixels();
@@ -123,8 +126,8 @@ impl PreparedDense {
             if fills(batch, features) {
                 return product(xs, features, laid_out(&self.for_tiles, right), ending);
             }
-            if gathered::is_available() {
-                let strips = laid_out(&self.for_vectors, || Strips::of_columns(&self.weight, features));
+            if gathered::pays(units) {
+                let strips = laid_out(&self.for_vectors, || Strips::of_columns(&self.weight, [features, units]));
                 return gathered::product([batch, features], xs, strips.right(), ending);
             }
             let mut ys = vec![0.0; batch * units];

@@ -7,12 +7,13 @@
 //! channels by filters.
 //!
 //! The points are 0, ±2/3, ±3/2 and infinity, whose sums lose fewer digits than those of the customary 0, ±1, ±2
-//! ([Alam et al. 2022](https://arxiv.org/abs/2201.10369)): about one bit against summing the 9 products of each channel.
+//! ([Alam et al. 2022](https://doi.org/10.1145/3524069)): about one bit against summing the 9 products of each channel. What is not
+//! finite in an input reaches all outputs of the tiles that see it.
 
 use super::direct::{Direct, Part, Seen};
 use super::gathered::{self, Left, Right, Strips};
 use super::patches::Geometry;
-use super::share::{for_each, threads};
+use super::share::for_each;
 use super::simd::arch;
 use super::tile_matrix::Aligned;
 use super::weighted::Ending;
@@ -164,11 +165,11 @@ pub(super) fn store_points<S: Simd>(points: [[S::f32s; POINTS]; POINTS], apart: 
 /// A 3×3 convolution without strides, or the gradient of its input, as this kernel computes it.
 pub(super) struct Winograd {
     pub(super) direct: Direct,
-    /// Tiles along each axis.
-    tiles: [usize; 2],
+    /// Tiles along a line.
+    across: usize,
 }
 
-/// Tiles of a part, in their order: where, in what is seen, the first input of each lies, and where its outputs are.
+/// A tile of a part: where, in what is seen, the first of its inputs lies, and of which of the part's images and where there its outputs are.
 pub(super) struct Tile {
     pub(super) input: usize,
     pub(super) image: usize,
@@ -212,15 +213,20 @@ impl Winograd {
         const LEAST_CHANNELS: usize = 8;
         /// Products of a convolution for each of this kernel's.
         const GAIN: usize = 2;
+        /// Values of weights at the points: 16 MiB.
+        const LARGE: usize = 4 * 1024 * 1024;
+        const FEW_TILES: usize = 8;
         let [height, width] = computed[..].try_into().ok()?;
         let Geometry { channels, size, strides, dilation, .. } = geometry;
         let is_3x3 = size[..] == [TAPS; 2] && strides[..] == [1; 2] && dilation[..] == [1; 2];
         let tiles = [height, width].map(|size: usize| size.div_ceil(SIDE));
-        let pays = height * width * TAPS * TAPS >= GAIN * tiles[0] * tiles[1] * POINTS * POINTS;
-        if !is_3x3 || !pays || filters.min(*channels) < LEAST_CHANNELS {
+        let pays = height * width > 0 && height * width * TAPS * TAPS >= GAIN * tiles[0] * tiles[1] * POINTS * POINTS;
+        // Weights that no cache holds are four times as many to read here. Of one image, so that batches are not computed in two ways.
+        let are_few = POINTS * POINTS * channels * filters > LARGE && tiles[0] * tiles[1] < FEW_TILES;
+        if !is_3x3 || !pays || are_few || filters.min(*channels) < LEAST_CHANNELS {
             return None;
         }
-        Some(Self { direct: direct(geometry)?.in_tiles(SIDE), tiles })
+        Some(Self { direct: direct(geometry)?.in_tiles(SIDE), across: tiles[1] })
     }
 
     /// The weights, `F, C, 3, 3`, at the points.
@@ -238,17 +244,20 @@ impl Winograd {
     }
 
     /// What is computed from `source`, for all images.
+    ///
+    /// # Panics
+    /// If the weights are not of this convolution.
     pub(super) fn compute(&self, source: &[f32], weights: &Weights, ending: Ending<f32>) -> Vec<f32> {
+        assert_eq!([weights.depth, weights.columns], [self.direct.depth, self.direct.width], "weights of each channel");
         let len = self.direct.batch * self.direct.image_len();
         let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
         let rectified = is_all && ending.activation == Activation::Relu;
         // So many tiles that the values of their inputs at the points stay in a core's second-level cache.
-        let tiles =
-            (2048 / self.direct.depth).clamp(16, 64).min((self.direct.batch * self.tiles[0] * self.tiles[1]).div_ceil(threads()));
+        let tiles = (2048 / self.direct.depth).clamp(16, 64);
         let mut ys = Vec::with_capacity(len);
         let mut rest = &mut ys.spare_capacity_mut()[..len];
         let mut parts = Vec::new();
-        for part in self.direct.parts(tiles * SIDE * SIDE) {
+        for part in self.direct.parts(self.direct.evenly(tiles * SIDE * SIDE)) {
             let of_part;
             (of_part, rest) = rest.split_at_mut(self.direct.place(&part).len());
             parts.push((part, of_part));
@@ -289,7 +298,7 @@ impl Winograd {
         let (mut tiles, origin) = (Vec::new(), self.direct.origin(seen));
         for image in 0..part.images.len() {
             for line in (0..part.lines.len()).step_by(SIDE) {
-                for column in (0..self.tiles[1] * SIDE).step_by(SIDE) {
+                for column in (0..self.across * SIDE).step_by(SIDE) {
                     let input = image * seen.image + line * seen.line + column * self.direct.depth;
                     tiles.push(Tile { input: origin + input, image, at: [line, column] });
                 }
@@ -362,7 +371,7 @@ impl WithSimd for Outputs<'_> {
                 .zip(outputs.chunks_exact_mut(count * strip))
                 .zip(weights.chunks_exact(depth * strip))
             {
-                let left = Left { values: inputs, rows: &rows, steps: &steps, furthest: depth - 1 };
+                let left = Left { values: inputs, rows: &rows, steps: &steps };
                 left.write_with(simd, Right::strip(weights, columns), as_new(outputs));
             }
             for (number, tile) in tiles.iter().enumerate() {
@@ -471,7 +480,7 @@ mod tests {
         }
         // So many weights that threads share the points of their gradients.
         passes += agrees(Conv2D::new(136, [3, 3]).padding(Padding::Same).convolution(), &[20, 8, 8, 130], Activation::Relu);
-        assert!(passes > 150 || !gathered::is_available(), "{passes} passes");
+        assert!(passes > 150 || gathered::lanes() == 1, "{passes} passes");
     }
 
     #[test]
@@ -481,12 +490,15 @@ mod tests {
             Winograd::of_output(&geometry, spec.filters, 1).is_some()
         };
         let same = |filters: usize| Conv2D::new(filters, [3, 3]).padding(Padding::Same);
-        assert_eq!(takes(same(32), [1, 8, 8, 32]), gathered::is_available());
-        assert_eq!(takes(same(32), [1, 7, 7, 32]), gathered::is_available());
+        assert_eq!(takes(same(32), [1, 8, 8, 32]), (gathered::lanes() > 1));
+        assert_eq!(takes(same(32), [1, 7, 7, 32]), (gathered::lanes() > 1));
         assert!(!takes(same(32), [1, 5, 5, 32]), "a quarter of the tiles' outputs");
         assert!(!takes(same(32), [1, 8, 8, 3]) && !takes(same(4), [1, 8, 8, 32]), "few channels");
         assert!(!takes(same(32).strides([2, 2]), [1, 16, 16, 32]));
         assert!(!takes(same(32).dilation_rate([2, 2]), [1, 16, 16, 32]));
         assert!(!takes(Conv2D::new(32, [5, 5]), [1, 16, 16, 32]));
+        assert!(!takes(same(512), [64, 8, 8, 512]), "few tiles for so many weights");
+        assert_eq!(takes(same(512), [1, 14, 14, 512]), gathered::lanes() > 1);
+        assert!(!takes(same(32), [2, 0, 8, 32]));
     }
 }

@@ -23,7 +23,7 @@ const TILES: usize = 64;
 /// Pixels, likewise, for the gradients of biases.
 const PIXELS: usize = 256;
 
-/// Values in all partial sums together.
+/// Values in all partial sums together, if there are more than the least two of them.
 const PARTIAL_SUMS: usize = 1024 * 1024;
 
 #[derive(Default)]
@@ -188,13 +188,12 @@ impl WithSimd for Products<'_> {
         let [of_input, of_gradient] = [depth, width].map(|values| values.next_multiple_of(S::F32_LANES));
         let rows: Vec<[usize; 2]> = (0..depth).map(|channel| [channel, channel * of_gradient]).collect();
         let steps: Vec<usize> = (0..tiles).map(|tile| tile * of_input).collect();
-        let furthest = steps.last().copied().unwrap_or(0);
         let points = lines.start * POINTS..lines.end * POINTS;
         for (point, sums) in points.zip(sums.chunks_exact_mut(depth * of_gradient)) {
             let values = &inputs[point * tiles * of_input..][..tiles * of_input];
             let gradients = &gradients[point * tiles * of_gradient..][..tiles * of_gradient];
             let right = Right::row_by_row(gradients, of_gradient).expect("the columns fill vectors");
-            Left { values, rows: &rows, steps: &steps, furthest }.add_with(simd, right, sums);
+            Left { values, rows: &rows, steps: &steps }.add_with(simd, right, sums);
         }
     }
 }
