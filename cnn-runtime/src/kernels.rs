@@ -18,6 +18,7 @@ mod dot;
 mod dropout;
 mod embedding;
 mod erase;
+mod factor;
 mod few_rows;
 mod fill;
 mod gathered;

@@ -7,6 +7,7 @@
 use super::activation::finish_on_gpu;
 use super::depthwise::depthwise_of;
 use super::direct::Direct;
+use super::factor::Pair;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
@@ -306,7 +307,7 @@ impl<const N: usize> Conv<N> {
 
     /// This convolution as vectors compute it without patches, if they do.
     pub(super) fn direct(&self) -> Option<Direct> {
-        Direct::of_output(&self.geometry, self.filters, self.groups)
+        Direct::of_output(&self.geometry, self.filters, self.groups, self.precision)
     }
 
     /// This convolution as vectors compute it with fewer products, if they do.
@@ -325,7 +326,7 @@ impl<const N: usize> Conv<N> {
         let input = match Winograd::of_input(&self.geometry, self.filters, self.groups) {
             Some(winograd) => winograd.compute(grad, &winograd.weights(weight), ending),
             None => {
-                let direct = Direct::of_input(&self.geometry, self.filters, self.groups)?;
+                let direct = Direct::of_input(&self.geometry, self.filters, self.groups, self.precision)?;
                 direct.compute(grad, &direct.right(weight), ending)
             }
         };
@@ -410,7 +411,8 @@ impl<const N: usize> Weighted for Conv<N> {
 
     fn apart(&self, of_weights_alone: bool) -> Option<(Activation, Self)> {
         // Vectors undo it block by block, which costs less where nothing else reads the gradient.
-        let is_undone = self.ends_in == Activation::Linear || (of_weights_alone && self.on_tiles().is_none());
+        let in_blocks = of_weights_alone && self.on_tiles().is_none() && !Pair::serve(self.precision);
+        let is_undone = self.ends_in == Activation::Linear || in_blocks;
         (!is_undone).then_some((self.ends_in, Self { ends_in: Activation::Linear, ..*self }))
     }
 
@@ -465,6 +467,7 @@ impl<const N: usize> Weighted for Conv<N> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::kernels::factor::tests::rounded;
     use crate::kernels::tiles;
     use crate::kernels::weighted::backward_of_all;
     use crate::spec::{Conv1D, Conv2D, Conv3D, Padding};
@@ -540,11 +543,12 @@ pub(super) mod tests {
         }
     }
 
-    /// Checks passes of a convolution against products of patches in `f64`, and counts them.
+    /// Checks passes of a convolution at some precision against products of patches in `f64`, and counts them.
     pub(in super::super) fn expect_passes<const N: usize>(
         spec: Convolution<N>,
         dims: &[usize],
         activation: Activation,
+        precision: Precision,
         passes: impl Fn(&Conv<N>, Numbers<f32>) -> Passes,
     ) -> usize {
         fn made<T: Real + From<f32>>(lens: [usize; 4], activation: Activation) -> Numbers<T> {
@@ -553,11 +557,17 @@ pub(super) mod tests {
             Numbers { xs, weight, bias, added: numbers(ys, 4), grad: numbers(ys, 5), activation }
         }
         let geometry = Geometry::new("test", dims, &spec.window).unwrap();
-        let conv = |ends_in| Conv { geometry, filters: spec.filters, groups: 1, ends_in, precision: Precision::F32 };
+        let conv = |ends_in| Conv { geometry, filters: spec.filters, groups: 1, ends_in, precision };
         let (patch, pixels) = (geometry.taps() * geometry.channels, geometry.batch * geometry.pixels());
         let lens = [dims.iter().product(), patch * spec.filters, spec.filters, pixels * spec.filters];
         let found = passes(&conv(activation), made(lens, activation));
-        let exact = made::<f64>(lens, activation);
+        let mut exact = made::<f64>(lens, activation);
+        let biases = conv(activation).backward_by_patches(&exact.xs, &exact.weight, &exact.added, &exact.grad, false).bias;
+        if Pair::serve(precision) {
+            assert!(matches!(activation, Activation::Linear | Activation::Relu), "rounded before it is undone as well as after");
+            let factors = [&mut exact.xs, &mut exact.weight, &mut exact.grad].into_iter().flatten();
+            factors.for_each(|x| *x = f64::from(rounded(*x as f32)));
+        }
         let near = |found: &[f32], exact: &[f64], products: usize, what: &str| {
             let (found, limit) = (distance(found, exact), rounding(products, exact));
             assert!(found <= limit, "{what} of {spec:?}, {dims:?}: {found} off, {limit} at most");
@@ -572,7 +582,7 @@ pub(super) mod tests {
             let conv = conv(activation);
             let exact = conv.backward_by_patches(&exact.xs, &exact.weight, &exact.added, &exact.grad, false);
             near(&conv.unpack(&sums.weight), &exact.weight, pixels, "weight gradient");
-            near(&sums.bias, &exact.bias, pixels, "bias gradient");
+            near(&sums.bias, &biases, pixels, "bias gradient");
             count += 1;
         }
         if let Some(input) = found.input {
@@ -690,5 +700,28 @@ pub(super) mod tests {
         agrees(Conv2D::new(40, [3, 2]).dilation_rate([2, 1]).padding(Padding::Same).convolution(), &[3, 17, 19, 9]);
         agrees(Conv1D::new(16, [4]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
         agrees(Conv1D::new(16, [4]).strides([3]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
+    }
+
+    #[test]
+    fn bf16_rounds_the_factors_and_nothing_else() {
+        for (strides, dims) in [([1, 1], [3, 17, 20, 16]), ([2, 1], [5, 16, 16, 40]), ([2, 2], [64, 6, 6, 64])] {
+            let spec = Conv2D::new(48, [3, 2]).strides(strides).padding(Padding::Same).convolution();
+            let geometry = Geometry::new("test", &dims, &spec.window).unwrap();
+            let conv = |precision| Conv { geometry, filters: 48, groups: 1, ends_in: Activation::Linear, precision };
+            let (xs, weight) = (numbers(dims.iter().product(), 1), numbers(6 * dims[3] * 48, 2));
+            let (bias, grad) = (numbers(48, 3), numbers(geometry.batch * geometry.pixels() * 48, 4));
+            let rounds = tiles::available() || Pair::serve(Precision::Bf16);
+            let factor = |x: &f32| f64::from(if rounds { rounded(*x) } else { *x });
+            let wide = |xs: &[f32]| xs.iter().map(factor).collect::<Vec<f64>>();
+            let exact: Vec<f64> = bias.iter().map(|b| f64::from(*b)).collect();
+            let exact = by_patches(&conv(Precision::F32), &wide(&xs), &wide(&weight), &exact);
+            let found = conv(Precision::Bf16).forward(&xs, &weight, Some(&bias));
+            assert!(distance(&found, &exact) < 2e-5, "{}", distance(&found, &exact));
+            let exact = conv(Precision::F32).backward_by_patches(&wide(&xs), &wide(&weight), &wide(&found), &wide(&grad), true);
+            let found = conv(Precision::Bf16).backward(&xs, &weight, &found, &grad, true);
+            for (found, exact) in [(&found.input, &exact.input), (&found.weight, &exact.weight)] {
+                assert!(distance(found, exact) < 2e-4, "{}", distance(found, exact));
+            }
+        }
     }
 }

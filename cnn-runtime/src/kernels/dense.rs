@@ -2,7 +2,7 @@
 
 use super::activation::finish_on_gpu;
 use super::fill::in_chunks;
-use super::gathered::{self, Strips};
+use super::gathered::{self, Packed};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
 use super::sums::column_sums_on_gpu;
@@ -64,12 +64,10 @@ impl Dense {
 
     /// As [`backward_on_tiles`](Self::backward_on_tiles), on vectors.
     fn backward_on_vectors<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
-        let &Self { batch, features, units, .. } = self;
+        let &Self { batch, features, units, precision, .. } = self;
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
-        let times = |shape: [usize; 2], lhs: &[f32], rows: &[f32]| {
-            let strips = Strips::of_rows(rows, features);
-            gathered::product(shape, lhs, strips.right(), ending)
-        };
+        let times =
+            |shape: [usize; 2], lhs: &[f32], rows: &[f32]| Packed::of_rows(precision, rows, features).product(shape, lhs, ending);
         let of_weight = times([units, batch], &transpose(grad, units), xs);
         let input = if wants_input { times([batch, units], grad, weight) } else { Vec::new() };
         let mut bias = vec![0.0; units];
@@ -105,10 +103,10 @@ impl Weighted for Dense {
             return T::from_singles(product_unpacked(xs, self.features, &right, ending));
         }
         if let (true, Some(xs), Some(weight)) = (gathered::pays(self.units), T::singles(xs), T::singles(weight)) {
-            let strips = Strips::of_columns(weight, [self.features, self.units]);
+            let packed = Packed::of_columns(self.precision, weight, [self.features, self.units]);
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
             let shape = [self.batch, self.features];
-            return T::from_singles(gathered::product(shape, xs, strips.right(), ending));
+            return T::from_singles(packed.product(shape, xs, ending));
         }
         let mut ys = vec![T::zero(); self.batch * self.units];
         let xs = Matrix::new(xs, self.batch, self.features);

@@ -4,11 +4,13 @@
 //! same way: an input pixel sees the output pixels whose windows saw it. Those whose places differ by whole strides see them by the same
 //! taps; they are a *phase*. A convolution itself has one phase.
 
-use super::gathered::{self, Finish, Left, Strips};
+use super::factor::{Factor, Pair};
+use super::gathered::{self, Finish, Left, Packed, Strips};
 use super::patches::Geometry;
 use super::share::{for_each, threads};
 use super::tile_matrix::Aligned;
 use super::weighted::Ending;
+use crate::Precision;
 use crate::spec::Activation;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -85,6 +87,7 @@ pub(super) struct Direct {
     pub(super) width: usize,
     taps: [usize; 2],
     pub(super) is_gradient: bool,
+    pub(super) precision: Precision,
     /// Lines of a phase that no two parts share.
     together: usize,
 }
@@ -96,10 +99,20 @@ pub(super) struct Part {
     pub(super) lines: Range<usize>,
 }
 
+/// Which numbers of a source are in one factor, where factors have several.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Pairing {
+    /// Those of channels that follow each other.
+    Channels,
+    /// Those of the same pixel and channel of images that follow each other; a part's images are then so many at once.
+    Images,
+}
+
 /// The part of a source that some pixels see, row by row, perhaps with padding.
-pub(super) struct Seen<'a> {
-    pub(super) values: &'a [f32],
-    /// Values of a line and of an image.
+pub(super) struct Seen<'a, F> {
+    pub(super) values: &'a [F],
+    /// Values of a pixel, of a line and of an image.
+    pub(super) depth: usize,
     pub(super) line: usize,
     pub(super) image: usize,
     /// Which line and column of the source, from those of the part's first pixels, lie at its start.
@@ -108,23 +121,34 @@ pub(super) struct Seen<'a> {
 
 thread_local! {
     static PADDED: RefCell<Aligned<f32>> = RefCell::default();
+    static PADDED_PAIRS: RefCell<Aligned<Pair>> = RefCell::default();
 }
 
 impl Direct {
     /// The output of a convolution, if vectors compute it.
-    pub(super) fn of_output<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+    pub(super) fn of_output<const N: usize>(
+        geometry: &Geometry<N>,
+        filters: usize,
+        groups: usize,
+        precision: Precision,
+    ) -> Option<Self> {
         let geometry = geometry.planar().filter(|_| groups == 1 && gathered::pays(filters))?;
         let axes = [0, 1].map(|axis| Axis::of_output(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
-        Some(Self { batch, axes, depth: channels, width: filters, taps: size, is_gradient: false, together: 1 })
+        Some(Self { batch, axes, depth: channels, width: filters, taps: size, is_gradient: false, precision, together: 1 })
     }
 
     /// The gradient of a convolution's input, if vectors compute it.
-    pub(super) fn of_input<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
+    pub(super) fn of_input<const N: usize>(
+        geometry: &Geometry<N>,
+        filters: usize,
+        groups: usize,
+        precision: Precision,
+    ) -> Option<Self> {
         let geometry = geometry.planar().filter(|geometry| groups == 1 && gathered::pays(geometry.channels))?;
         let axes = [0, 1].map(|axis| Axis::of_input(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
-        Some(Self { batch, axes, depth: filters, width: channels, taps: size, is_gradient: true, together: 1 })
+        Some(Self { batch, axes, depth: filters, width: channels, taps: size, is_gradient: true, precision, together: 1 })
     }
 
     /// The same with as many pixels along each axis as fill tiles of so many; those beyond see padding.
@@ -150,22 +174,35 @@ impl Direct {
     }
 
     /// The weights, `F, C, KH, KW`, as each phase multiplies them.
-    pub(super) fn right(&self, weight: &[f32]) -> Vec<Strips> {
+    pub(super) fn right(&self, weight: &[f32]) -> Vec<Packed> {
+        match Pair::serve(self.precision) {
+            true => self.strips(weight).map(Packed::Pairs).collect(),
+            false => self.strips(weight).map(Packed::Singles).collect(),
+        }
+    }
+
+    /// The weights of each phase.
+    pub(super) fn strips<F: Factor>(&self, weight: &[f32]) -> impl Iterator<Item = Strips<F>> {
         let (taps, depth) = (self.taps.iter().product::<usize>(), self.depth);
         let [of_depth, of_width] = if self.is_gradient { [self.width * taps, taps] } else { [taps, depth * taps] };
-        let pack = |(_, seen): (_, Vec<(usize, [isize; 2])>)| {
-            Strips::pack([seen.len() * depth, self.width], |columns, values| {
+        let of_pixel = depth.div_ceil(F::NUMBERS);
+        self.phases().map(move |(_, seen)| {
+            Strips::pack([seen.len() * of_pixel, self.width], |columns, values| {
                 let width = gathered::strip();
-                for at in 0..depth {
+                for at in 0..of_pixel {
                     for (row, (tap, _)) in seen.iter().enumerate() {
-                        let to = &mut values[(row * depth + at) * width..][..columns.len()];
-                        let from = weight[at * of_depth + columns.start * of_width + tap..].iter().step_by(of_width);
-                        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                        let mut numbers = [[0.0; gathered::WIDEST]; 2];
+                        let channels = at * F::NUMBERS..depth.min((at + 1) * F::NUMBERS);
+                        for (channel, numbers) in channels.zip(&mut numbers) {
+                            let from = weight[channel * of_depth + columns.start * of_width + tap..].iter().step_by(of_width);
+                            numbers[..columns.len()].iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                        }
+                        let rows = numbers.each_ref().map(|numbers| &numbers[..columns.len()]);
+                        F::of_rows(rows, &mut values[(row * of_pixel + at) * width..][..columns.len()]);
                     }
                 }
             })
-        };
-        self.phases().map(pack).collect()
+        })
     }
 
     /// The sizes of an image of what is computed.
@@ -185,14 +222,19 @@ impl Direct {
 
     /// The parts of all images, of about so many pixels each.
     pub(super) fn parts(&self, pixels: usize) -> Vec<Part> {
+        self.parts_of(self.batch, pixels)
+    }
+
+    /// The parts of so many images.
+    pub(super) fn parts_of(&self, batch: usize, pixels: usize) -> Vec<Part> {
         let ([height, width], lines) = (self.sizes(), self.axes[0].count());
         if height * width == 0 {
             return Vec::new();
         }
         if height * width <= pixels {
             let images = pixels / (height * width);
-            let first = (0..self.batch).step_by(images);
-            return first.map(|first| Part { images: first..self.batch.min(first + images), lines: 0..lines }).collect();
+            let first = (0..batch).step_by(images);
+            return first.map(|first| Part { images: first..batch.min(first + images), lines: 0..lines }).collect();
         }
         let of_part = pixels / (width * self.axes[0].apart[1]);
         let of_part = (of_part / self.together * self.together).clamp(self.together, lines);
@@ -200,7 +242,7 @@ impl Direct {
             let first = (0..lines).step_by(of_part);
             first.map(move |first| Part { images: image..image + 1, lines: first..lines.min(first + of_part) })
         };
-        (0..self.batch).flat_map(parts).collect()
+        (0..batch).flat_map(parts).collect()
     }
 
     /// Pixels of a part, about as many as `most` or fewer, so that threads share parts evenly.
@@ -232,37 +274,50 @@ impl Direct {
     }
 
     /// Calls `work` with what a part sees.
-    pub(super) fn see<R>(&self, source: &[f32], part: &Part, work: impl FnOnce(Seen) -> R) -> R {
+    pub(super) fn see<F: Kept, R>(&self, source: &[f32], part: &Part, pairing: Pairing, work: impl FnOnce(Seen<F>) -> R) -> R {
         let [ys, xs] = &self.axes;
         let [[height, _], [width, _]] = [ys.sizes, xs.sizes];
         let (lines, columns) = (ys.seen(part.lines.len()), xs.seen(xs.count()));
         let first = (part.lines.start * ys.apart[0]) as isize;
-        let image_len = height * width * self.depth;
+        let (line_len, image_len) = (width * self.depth, height * width * self.depth);
         let all = ys.seen(ys.count());
         let is_inside = |seen: &Range<isize>, size: usize| seen.start >= 0 && seen.end <= size as isize;
-        if is_inside(&all, height) && is_inside(&columns, width) {
-            let start = part.images.start * image_len + first as usize * width * self.depth;
+        if is_inside(&all, height)
+            && is_inside(&columns, width)
+            && let Some(source) = F::in_place(source)
+        {
+            let start = part.images.start * image_len + first as usize * line_len;
             let values = &source[start..part.images.end * image_len];
-            return work(Seen { values, line: width * self.depth, image: image_len, start: [0, 0] });
+            return work(Seen { values, depth: self.depth, line: line_len, image: image_len, start: [0, 0] });
         }
-        let (line, image) = (columns.len() * self.depth, lines.len() * columns.len() * self.depth);
-        PADDED.with_borrow_mut(|padded| {
+        let (of_image, depth) = match pairing {
+            Pairing::Channels => (1, self.depth.div_ceil(F::NUMBERS)),
+            Pairing::Images => (F::NUMBERS, self.depth),
+        };
+        let (line, image) = (columns.len() * depth, lines.len() * columns.len() * depth);
+        F::in_scratch(|padded| {
             let padded = padded.take(part.images.len() * image);
             for (number, padded) in part.images.clone().zip(padded.chunks_exact_mut(image.max(1))) {
-                let source = &source[number * image_len..][..image_len];
                 for (y, padded) in lines.clone().zip(padded.chunks_exact_mut(line.max(1))) {
-                    let source =
-                        usize::try_from(y + first).ok().filter(|y| *y < height).map(|y| &source[y * width * self.depth..]);
-                    pad(source.map(|source| &source[..width * self.depth]), columns.clone(), self.depth, padded);
+                    let Some(y) = usize::try_from(y + first).ok().filter(|y| *y < height) else {
+                        padded.fill(F::default());
+                        continue;
+                    };
+                    let line = |number: usize| {
+                        let image = source.get(number * image_len..(number + 1) * image_len);
+                        image.map_or(&[][..], |image| &image[y * line_len..][..line_len])
+                    };
+                    let second = if of_image == 1 { &[] } else { line(number * of_image + 1) };
+                    pad([line(number * of_image), second], columns.clone(), [self.depth, depth], padded);
                 }
             }
-            work(Seen { values: padded, line, image, start: [lines.start, columns.start] })
+            work(Seen { values: padded, depth, line, image, start: [lines.start, columns.start] })
         })
     }
 
     /// The rows of a product, one for each pixel of a phase of so many images and lines: where, in what is seen, the pixel's taps
     /// start, and where its values lie.
-    fn rows(&self, [y, x]: [&Phase; 2], images: usize, lines: usize, seen: &Seen) -> Vec<[usize; 2]> {
+    fn rows(&self, [y, x]: [&Phase; 2], images: usize, lines: usize, seen: &Seen<impl Factor>) -> Vec<[usize; 2]> {
         let ([ys, xs], [_, width]) = (&self.axes, self.sizes());
         let mut rows = Vec::with_capacity(images * lines.min(y.count) * x.count);
         for image in 0..images {
@@ -270,7 +325,7 @@ impl Direct {
                 let (from, to) = (image * seen.image + i * ys.apart[0] * seen.line, i * ys.apart[1] + y.first);
                 let to = image * self.image_len() + to * width * self.width;
                 rows.extend(
-                    (0..x.count).map(|j| [from + j * xs.apart[0] * self.depth, to + (j * xs.apart[1] + x.first) * self.width]),
+                    (0..x.count).map(|j| [from + j * xs.apart[0] * seen.depth, to + (j * xs.apart[1] + x.first) * self.width]),
                 );
             }
         }
@@ -278,25 +333,34 @@ impl Direct {
     }
 
     /// Where, in what is seen, the first cell lies that the first pixel of a phase sees.
-    pub(super) fn origin(&self, seen: &Seen) -> usize {
+    pub(super) fn origin(&self, seen: &Seen<impl Factor>) -> usize {
         let [line, column] = [0, 1].map(|axis| (self.axes[axis].seen(1).start - seen.start[axis]) as usize);
-        line * seen.line + column * self.depth
+        line * seen.line + column * seen.depth
     }
 
-    /// Where, from the start of a row, the numbers lie that a pixel sees by some taps.
-    fn steps(&self, taps: &[(usize, [isize; 2])], seen: &Seen) -> Vec<usize> {
+    /// Where, from the start of a row, the factors lie that a pixel sees by some taps.
+    fn steps(&self, taps: &[(usize, [isize; 2])], seen: &Seen<impl Factor>) -> Vec<usize> {
         let start = |[line, column]: [isize; 2]| {
             let [line, column] = [line - seen.start[0], column - seen.start[1]].map(|cells| cells as usize);
-            line * seen.line + column * self.depth
+            line * seen.line + column * seen.depth
         };
-        taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + self.depth).collect()
+        taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + seen.depth).collect()
     }
 
     /// What is computed from `source`, for all images.
     ///
     /// # Panics
     /// If `right` is not of this convolution.
-    pub(super) fn compute(&self, source: &[f32], right: &[Strips], ending: Ending<f32>) -> Vec<f32> {
+    pub(super) fn compute(&self, source: &[f32], right: &[Packed], ending: Ending<f32>) -> Vec<f32> {
+        let singles = right.iter().filter_map(|right| if let Packed::Singles(strips) = right { Some(strips) } else { None });
+        let pairs = right.iter().filter_map(|right| if let Packed::Pairs(strips) = right { Some(strips) } else { None });
+        match Pair::serve(self.precision) {
+            true => self.compute_with(source, &pairs.collect::<Vec<_>>(), ending),
+            false => self.compute_with(source, &singles.collect::<Vec<_>>(), ending),
+        }
+    }
+
+    fn compute_with<F: Kept>(&self, source: &[f32], right: &[&Strips<F>], ending: Ending<f32>) -> Vec<f32> {
         assert_eq!(right.len(), self.phases().count(), "weights of each phase");
         assert!(right.iter().all(|strips| strips.right().columns() == self.width), "weights of each column");
         let len = self.batch * self.image_len();
@@ -311,7 +375,7 @@ impl Direct {
             parts.push((part, of_part));
         }
         for_each(parts, |(part, ys)| {
-            self.see(source, &part, |seen| {
+            self.see(source, &part, Pairing::Channels, |seen: Seen<F>| {
                 for ((phases, taps), right) in self.phases().zip(right) {
                     let lines = phases[0].count.min(part.lines.end).saturating_sub(part.lines.start);
                     let (rows, steps) = (self.rows(phases, part.images.len(), lines, &seen), self.steps(&taps, &seen));
@@ -330,7 +394,7 @@ impl Direct {
 
     /// The product that sums the gradients of the weights `rows`, in the order of patches, over a part: where what each of them sees
     /// starts, and its sum lies, and where, from there, each pixel sees it.
-    pub(super) fn sums(&self, part: &Part, seen: &Seen, rows: Range<usize>) -> (Vec<[usize; 2]>, Vec<usize>) {
+    pub(super) fn sums(&self, part: &Part, seen: &Seen<impl Factor>, rows: Range<usize>) -> (Vec<[usize; 2]>, Vec<usize>) {
         let Some((phases, taps)) = self.phases().next() else { unreachable!("an output is of one phase") };
         let pixels = self.rows(phases, part.images.len(), part.lines.len(), seen);
         let rows = self.steps(&taps, seen)[rows].iter().enumerate().map(|(row, start)| [*start, row * self.width]).collect();
@@ -338,17 +402,42 @@ impl Direct {
     }
 }
 
-/// Writes the cells `columns` of a line, of so many numbers each, with zeros for what lies outside or if there is no line.
-fn pad(line: Option<&[f32]>, columns: Range<isize>, depth: usize, padded: &mut [f32]) {
-    let Some(line) = line else { return padded.fill(0.0) };
-    let before = columns.start.min(0).unsigned_abs() * depth;
-    let from = columns.start.max(0) as usize * depth;
-    let (before, rest) = padded.split_at_mut(before.min(padded.len()));
-    let inside = rest.len().min(line.len().saturating_sub(from));
-    before.fill(0.0);
-    let (within, after) = rest.split_at_mut(inside);
-    within.copy_from_slice(&line[from.min(line.len())..][..inside]);
-    after.fill(0.0);
+/// A factor for which a thread keeps memory to pad in.
+pub(super) trait Kept: Factor {
+    fn in_scratch<R>(work: impl FnOnce(&mut Aligned<Self>) -> R) -> R;
+}
+
+impl Kept for f32 {
+    fn in_scratch<R>(work: impl FnOnce(&mut Aligned<Self>) -> R) -> R {
+        PADDED.with_borrow_mut(work)
+    }
+}
+
+impl Kept for Pair {
+    fn in_scratch<R>(work: impl FnOnce(&mut Aligned<Self>) -> R) -> R {
+        PADDED_PAIRS.with_borrow_mut(work)
+    }
+}
+
+/// Writes the factors of the cells `columns` of two lines, of so many numbers and factors each, with zeros for what lies outside. The second
+/// line is empty where factors are not of two images.
+fn pad<F: Factor>(lines: [&[f32]; 2], columns: Range<isize>, [numbers, factors]: [usize; 2], padded: &mut [F]) {
+    let first = columns.start.max(0) as usize;
+    let count = (lines[0].len() / numbers).saturating_sub(first);
+    let (before, rest) = padded.split_at_mut((columns.start.min(0).unsigned_abs() * factors).min(padded.len()));
+    let (within, after) = rest.split_at_mut(rest.len().min(count * factors));
+    let count = within.len() / factors;
+    let [from, second] = lines.map(|line| line.get(first * numbers..(first + count) * numbers).unwrap_or_default());
+    before.fill(F::default());
+    if numbers == factors {
+        F::of_rows([from, second], within);
+    } else if numbers == factors * F::NUMBERS {
+        F::of_numbers(from, within);
+    } else {
+        let pixels = from.chunks_exact(numbers).zip(within.chunks_exact_mut(factors));
+        pixels.for_each(|(from, to)| F::of_numbers(from, to));
+    }
+    after.fill(F::default());
 }
 
 #[cfg(test)]
@@ -359,9 +448,16 @@ mod tests {
     use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
 
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize], activation: Activation) -> usize {
-        expect_passes(spec, dims, activation, |conv, numbers| {
+        if matches!(activation, Activation::Linear | Activation::Relu) {
+            agrees_at(Precision::Bf16, spec, dims, activation);
+        }
+        agrees_at(Precision::F32, spec, dims, activation)
+    }
+
+    fn agrees_at<const N: usize>(precision: Precision, spec: Convolution<N>, dims: &[usize], activation: Activation) -> usize {
+        expect_passes(spec, dims, activation, precision, |conv, numbers| {
             let linear = Ending { bias: None, added: None, activation: Activation::Linear };
-            let gradient = Direct::of_input(&conv.geometry, conv.filters, 1);
+            let gradient = Direct::of_input(&conv.geometry, conv.filters, 1, precision);
             Passes {
                 output: conv.direct().map(|direct| direct.compute(&numbers.xs, &direct.right(&numbers.weight), numbers.ending())),
                 sums: conv.direct().map(|direct| direct.weight_gradient(&numbers.xs, &numbers.added, &numbers.grad, activation)),

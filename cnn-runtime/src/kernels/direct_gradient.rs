@@ -1,6 +1,9 @@
 //! The gradient of a convolution's weights on vectors, without patches: what a tap sees of every pixel, times the pixel's gradients.
+//!
+//! Sums are over pixels, so that where a factor is a pair of numbers they are those of two images.
 
-use super::direct::Direct;
+use super::direct::{Direct, Kept, Pairing, Part};
+use super::factor::{Factor, Pair};
 use super::fill::in_chunks;
 use super::gathered::{Left, Right, Strips};
 use super::share::{for_each, threads};
@@ -29,7 +32,39 @@ impl Direct {
     /// The gradients of the weights, in the order of patches, and of the biases, from that of the output `ys` of an activation.
     /// Where it is linear, `ys` is not read.
     pub(super) fn weight_gradient(&self, xs: &[f32], ys: &[f32], grad: &[f32], activation: Activation) -> Gradients<f32> {
-        let (rows, width, parts) = (self.weights() / self.width, self.width, self.parts(BAND));
+        if !Pair::serve(self.precision) {
+            return self.in_pieces(self.batch, xs, |part, before, bias, multiply| {
+                let place = self.place(part);
+                let grad = undo_activation(activation, ys.get(place.clone()).unwrap_or_default(), &grad[place], before);
+                bias(grad);
+                multiply(grad);
+            });
+        }
+        let mut before = Vec::new();
+        let grad = undo_activation(activation, ys, grad, &mut before);
+        let image = self.image_len();
+        let pairs = in_chunks(self.batch.div_ceil(Pair::NUMBERS) * image, image, |number, pairs| {
+            let of_image = |image_number: usize| grad.get(image_number * image..(image_number + 1) * image).unwrap_or_default();
+            Pair::of_rows([0, 1].map(|at| of_image(number * Pair::NUMBERS + at)), pairs);
+        });
+        self.in_pieces(self.batch.div_ceil(Pair::NUMBERS), xs, |part, _, bias, multiply| {
+            for image in part.images.start * Pair::NUMBERS..self.batch.min(part.images.end * Pair::NUMBERS) {
+                bias(&grad[self.place(&Part { images: image..image + 1, lines: part.lines.clone() })]);
+            }
+            multiply(&pairs[self.place(part)]);
+        })
+    }
+
+    /// The gradients, from those of the output, of so many images, or pairs of images if factors are such.
+    ///
+    /// `grad` is called with each part, scratch, and where it is to tell the gradients of the part's pixels: for the biases, and as factors.
+    fn in_pieces<F: Kept>(
+        &self,
+        batch: usize,
+        xs: &[f32],
+        grad: impl Fn(&Part, &mut Vec<f32>, &mut dyn FnMut(&[f32]), &mut dyn FnMut(&[F])) + Sync,
+    ) -> Gradients<f32> {
+        let (rows, width, parts) = (self.weights() / self.width, self.width, self.parts_of(batch, BAND));
         // What is summed apart follows from the shapes alone; threads share the rows of the gradient besides.
         let pieces = (PARTIAL_SUMS / self.weights().max(1)).clamp(1, 16);
         let of_piece = parts.len().div_ceil(pieces).max(1);
@@ -46,28 +81,28 @@ impl Direct {
             let (mut before, mut of_band) = (Vec::new(), vec![0.0; width]);
             // Parts of one size see alike.
             let mut alike = None;
-            for part in &parts[sums.parts.clone()] {
-                let place = self.place(part);
-                let grad = match activation {
-                    Activation::Linear => &grad[place],
-                    activation => undo_activation(activation, &ys[place.clone()], &grad[place], &mut before),
-                };
-                if sums.rows.start == 0 {
-                    of_band.fill(0.0);
-                    add_rows(&mut of_band, grad);
-                    add_rows(&mut sums.bias, &of_band);
-                }
-                let packed =
-                    if Right::row_by_row(grad, width).is_none() { Strips::of_rows(grad, width) } else { Strips::default() };
-                let right = Right::row_by_row(grad, width).unwrap_or_else(|| packed.right());
-                self.see(xs, part, |seen| {
-                    let size = (part.images.len(), part.lines.len());
-                    if alike.as_ref().is_none_or(|(of, _)| *of != size) {
-                        alike = Some((size, self.sums(part, &seen, sums.rows.clone())));
+            let Sums { parts: of_sums, rows, weight, bias } = sums;
+            for part in &parts[of_sums.clone()] {
+                of_band.fill(0.0);
+                let mut of_biases = |grad: &[f32]| {
+                    if rows.start == 0 {
+                        add_rows(&mut of_band, grad);
                     }
-                    let Some((_, (rows, steps))) = &alike else { unreachable!("it has just been found") };
-                    Left { values: seen.values, rows, steps }.add(right, &mut sums.weight);
+                };
+                grad(part, &mut before, &mut of_biases, &mut |grad| {
+                    let row_by_row = Right::row_by_row(grad, width);
+                    let packed = if row_by_row.is_none() { Strips::of_factors(grad, width) } else { Strips::default() };
+                    let right = row_by_row.unwrap_or_else(|| packed.right());
+                    self.see(xs, part, Pairing::Images, |seen| {
+                        let size = (part.images.len(), part.lines.len());
+                        if alike.as_ref().is_none_or(|(of, _)| *of != size) {
+                            alike = Some((size, self.sums(part, &seen, rows.clone())));
+                        }
+                        let Some((_, (rows, steps))) = &alike else { unreachable!("it has just been found") };
+                        Left { values: seen.values, rows, steps }.add(right, weight);
+                    });
                 });
+                add_rows(bias, &of_band);
             }
         });
         let mut bias = vec![0.0; width];

@@ -3,22 +3,29 @@
 //!
 //! What a convolution's windows see is such a matrix, and so are transposed and ordinary ones; they are multiplied where they
 //! lie, without being gathered first (an *indirect* convolution, [Dukhan 2019](https://arxiv.org/abs/1907.02129)). The sums of some rows,
-//! for as many columns as two vectors hold, stay in registers while the right matrix passes by: each of a row's numbers, repeated over
-//! a vector, times the columns of a row of the right matrix.
+//! for as many columns as two vectors hold, stay in registers while the right matrix passes by: each of a row's factors, repeated over
+//! a vector, times the columns of a row of the right matrix. Where a [`Factor`] is a pair of numbers, a row of the right matrix is two of
+//! the numbers' matrix, side by side.
 
+use super::factor::{Factor, Pair};
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::tile_matrix::Aligned;
 use super::weighted::Ending;
+use crate::Precision;
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Vectors of columns whose sums are in registers at once.
 const VECTORS: usize = 2;
 
-/// Values of strips that pass by for each few rows: 384 KiB, which a core's second-level cache holds.
+/// The columns of a strip of the widest vectors.
+pub(super) const WIDEST: usize = VECTORS * 16;
+
+/// Factors of strips that pass by for each few rows: 384 KiB, which a core's second-level cache holds.
 const CACHED: usize = 96 * 1024;
 
 /// How many `f32` this processor's vectors hold.
@@ -48,18 +55,18 @@ pub(super) fn strip() -> usize {
 
 /// The left matrix of a product.
 #[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
-    pub(super) values: &'a [f32],
+pub(super) struct Left<'a, F> {
+    pub(super) values: &'a [F],
     /// Where each row starts among the values, and where its sums are to lie.
     pub(super) rows: &'a [[usize; 2]],
-    /// Where, from a row's start, its numbers lie.
+    /// Where, from a row's start, its factors lie.
     pub(super) steps: &'a [usize],
 }
 
 /// A right matrix, whose rows lie strip by strip of columns.
 #[derive(Clone, Copy)]
-pub(super) struct Right<'a> {
-    values: &'a [f32],
+pub(super) struct Right<'a, F> {
+    values: &'a [F],
     columns: usize,
     /// Values from a row to the next.
     pitch: usize,
@@ -67,9 +74,9 @@ pub(super) struct Right<'a> {
     apart: usize,
 }
 
-impl<'a> Right<'a> {
+impl<'a, F: Factor> Right<'a, F> {
     /// The matrix that fills a slice row by row, if its columns fill vectors.
-    pub(super) fn row_by_row(values: &'a [f32], columns: usize) -> Option<Self> {
+    pub(super) fn row_by_row(values: &'a [F], columns: usize) -> Option<Self> {
         columns.is_multiple_of(lanes()).then(|| Self { values, columns, pitch: columns, apart: strip() })
     }
 
@@ -77,12 +84,12 @@ impl<'a> Right<'a> {
     ///
     /// # Panics
     /// If a strip has fewer.
-    pub(super) fn strip(values: &'a [f32], columns: usize) -> Self {
+    pub(super) fn strip(values: &'a [F], columns: usize) -> Self {
         assert!(columns <= strip(), "columns of a strip");
         Self { values, columns, pitch: strip(), apart: 0 }
     }
 
-    pub(super) fn values(self) -> &'a [f32] {
+    pub(super) fn values(self) -> &'a [F] {
         self.values
     }
 
@@ -93,27 +100,45 @@ impl<'a> Right<'a> {
 
 /// A right matrix laid out strip by strip; columns that are not there have zeros.
 #[derive(Default)]
-pub(super) struct Strips {
-    values: Aligned<f32>,
+pub(super) struct Strips<F> {
+    values: Aligned<F>,
     depth: usize,
     columns: usize,
 }
 
-impl Strips {
+impl<F: Factor> Strips<F> {
     /// Lays out the matrix of so many rows and columns. `write` is given some columns of all rows, one after the other.
-    pub(super) fn pack([depth, columns]: [usize; 2], write: impl Fn(Range<usize>, &mut [f32]) + Send + Sync) -> Self {
-        let (width, mut values) = (strip(), Aligned::default());
-        let strips = values.take(columns.div_ceil(width) * depth * width).chunks_exact_mut((depth * width).max(1));
+    pub(super) fn pack([depth, columns]: [usize; 2], write: impl Fn(Range<usize>, &mut [F]) + Send + Sync) -> Self {
+        let mut strips = Self::default();
+        strips.pack_again([depth, columns], write);
+        strips
+    }
+
+    /// The same in the place of another matrix.
+    pub(super) fn pack_again(&mut self, [depth, columns]: [usize; 2], write: impl Fn(Range<usize>, &mut [F]) + Send + Sync) {
+        let width = strip();
+        let strips = self.values.take(columns.div_ceil(width) * depth * width).chunks_exact_mut((depth * width).max(1));
         for_each(strips.enumerate().collect(), |(strip, values)| {
             write(strip * width..columns.min((strip + 1) * width), values);
         });
-        Self { values, depth, columns }
+        (self.depth, self.columns) = (depth, columns);
     }
 
     /// The matrix of so many columns that fills a slice row by row.
     pub(super) fn of_rows(rows: &[f32], columns: usize) -> Self {
-        let width = strip();
-        Self::pack([rows.len() / columns.max(1), columns], |range, values| {
+        let (width, of_factor) = (strip(), F::NUMBERS * columns.max(1));
+        Self::pack([rows.len().div_ceil(of_factor), columns], |range, values| {
+            for (rows, values) in rows.chunks(of_factor).zip(values.chunks_exact_mut(width)) {
+                let second = rows.get(columns..).filter(|row| !row.is_empty()).map_or(&[][..], |row| &row[range.clone()]);
+                F::of_rows([&rows[range.clone()], second], &mut values[..range.len()]);
+            }
+        })
+    }
+
+    /// The matrix of so many columns whose factors fill a slice row by row.
+    pub(super) fn of_factors(rows: &[F], columns: usize) -> Self {
+        let (width, columns) = (strip(), columns.max(1));
+        Self::pack([rows.len() / columns, columns], |range, values| {
             for (row, values) in rows.chunks_exact(columns).zip(values.chunks_exact_mut(width)) {
                 values[..range.len()].copy_from_slice(&row[range.clone()]);
             }
@@ -122,23 +147,58 @@ impl Strips {
 
     /// The matrix of so many rows and columns whose columns fill a slice one after the other.
     pub(super) fn of_columns(columns: &[f32], [depth, count]: [usize; 2]) -> Self {
-        /// Rows at a time: what lies in one cache line.
+        /// Factors at a time: what lies in one cache line.
         const SIDE: usize = 16;
         let width = strip();
-        Self::pack([depth, count], |range, values| {
+        Self::pack([depth.div_ceil(F::NUMBERS), count], |range, values| {
+            let mut factors = [F::default(); SIDE];
             for (number, values) in values.chunks_mut(SIDE * width).enumerate() {
                 for (at, column) in columns[range.start * depth..range.end * depth].chunks_exact(depth.max(1)).enumerate() {
-                    let from = &column[number * SIDE..];
-                    values[at..].iter_mut().step_by(width).zip(from).for_each(|(to, from)| *to = *from);
+                    let from = &column[number * SIDE * F::NUMBERS..depth.min((number + 1) * SIDE * F::NUMBERS)];
+                    let factors = &mut factors[..from.len().div_ceil(F::NUMBERS)];
+                    F::of_numbers(from, factors);
+                    values[at..].iter_mut().step_by(width).zip(factors).for_each(|(to, from)| *to = *from);
                 }
             }
         })
     }
 
-    pub(super) fn right(&self) -> Right<'_> {
+    pub(super) fn right(&self) -> Right<'_, F> {
         let width = strip();
         let values = self.values.first(self.columns.div_ceil(width) * self.depth * width);
         Right { values, columns: self.columns, pitch: width, apart: self.depth * width }
+    }
+}
+
+/// A right matrix laid out for products at some precision.
+pub(super) enum Packed {
+    Singles(Strips<f32>),
+    Pairs(Strips<Pair>),
+}
+
+impl Packed {
+    /// See [`Strips::of_rows`].
+    pub(super) fn of_rows(precision: Precision, rows: &[f32], columns: usize) -> Self {
+        match Pair::serve(precision) {
+            true => Self::Pairs(Strips::of_rows(rows, columns)),
+            false => Self::Singles(Strips::of_rows(rows, columns)),
+        }
+    }
+
+    /// See [`Strips::of_columns`].
+    pub(super) fn of_columns(precision: Precision, columns: &[f32], shape: [usize; 2]) -> Self {
+        match Pair::serve(precision) {
+            true => Self::Pairs(Strips::of_columns(columns, shape)),
+            false => Self::Singles(Strips::of_columns(columns, shape)),
+        }
+    }
+
+    /// The product of a matrix of so many rows and columns, row by row, with this one, and what is to become of it.
+    pub(super) fn product(&self, shape: [usize; 2], values: &[f32], ending: Ending<f32>) -> Vec<f32> {
+        match self {
+            Self::Singles(strips) => product(shape, values, strips.right(), ending),
+            Self::Pairs(strips) => product(shape, values, strips.right(), ending),
+        }
     }
 }
 
@@ -151,55 +211,57 @@ pub(super) struct Finish<'a> {
     pub(super) rectified: bool,
 }
 
-impl Left<'_> {
+impl<F: Factor> Left<'_, F> {
     /// Writes the sums of every row, as many as `right` has columns.
     ///
     /// # Panics
     /// If a slice is too short.
-    pub(super) fn write(self, right: Right, finish: Finish, out: &mut [MaybeUninit<f32>]) {
+    pub(super) fn write(self, right: Right<F>, finish: Finish, out: &mut [MaybeUninit<f32>]) {
         let (out, room) = (out.as_mut_ptr().cast(), out.len());
-        arch().dispatch(Product { left: self, right, finish, adds: false, out, room });
+        F::dispatch(Product { left: self, right, finish, adds: false, out, room });
     }
 
     /// Adds the sums of every row to what lies there.
     ///
     /// # Panics
     /// If a slice is too short.
-    pub(super) fn add(self, right: Right, out: &mut [f32]) {
+    pub(super) fn add(self, right: Right<F>, out: &mut [f32]) {
         let (out, room) = (out.as_mut_ptr(), out.len());
-        arch().dispatch(Product { left: self, right, finish: Finish::default(), adds: true, out, room });
+        F::dispatch(Product { left: self, right, finish: Finish::default(), adds: true, out, room });
     }
 
     /// As [`write`](Self::write), within what is compiled for a processor's vectors.
     #[inline(always)]
-    pub(super) fn write_with<S: Simd>(self, simd: S, right: Right, out: &mut [MaybeUninit<f32>]) {
+    pub(super) fn write_with<S: Simd>(self, simd: S, right: Right<F>, out: &mut [MaybeUninit<f32>]) {
         let (out, room) = (out.as_mut_ptr().cast(), out.len());
         Product { left: self, right, finish: Finish::default(), adds: false, out, room }.with_simd(simd);
     }
 
     /// As [`add`](Self::add), within what is compiled for a processor's vectors.
     #[inline(always)]
-    pub(super) fn add_with<S: Simd>(self, simd: S, right: Right, out: &mut [f32]) {
+    pub(super) fn add_with<S: Simd>(self, simd: S, right: Right<F>, out: &mut [f32]) {
         let (out, room) = (out.as_mut_ptr(), out.len());
         Product { left: self, right, finish: Finish::default(), adds: true, out, room }.with_simd(simd);
     }
 }
 
-/// The product of a matrix of so many rows and columns, row by row, with `right`, and what is to become of it.
-pub(super) fn product([rows, depth]: [usize; 2], values: &[f32], right: Right, ending: Ending<f32>) -> Vec<f32> {
+fn product<F: Factor>([rows, depth]: [usize; 2], values: &[f32], right: Right<F>, ending: Ending<f32>) -> Vec<f32> {
     /// Rows that are worth another thread's while.
     const LEAST: usize = 8;
     let width = right.columns;
-    let steps: Vec<usize> = (0..depth).collect();
+    let factors = depth.div_ceil(F::NUMBERS);
+    let steps: Vec<usize> = (0..factors).collect();
     let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
     let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
     let of_thread = rows.div_ceil(threads()).next_multiple_of(LEAST);
     let mut ys = Vec::with_capacity(rows * width);
     let parts = ys.spare_capacity_mut()[..rows * width].chunks_mut((of_thread * width).max(1));
     for_each(parts.enumerate().collect(), |(number, ys)| {
-        let first = number * of_thread;
-        let places: Vec<[usize; 2]> = (0..ys.len() / width).map(|row| [(first + row) * depth, row * width]).collect();
-        Left { values, rows: &places, steps: &steps }.write(right, finish, ys);
+        let (first, count) = (number * of_thread, ys.len() / width);
+        let of_part = &values[first * depth..(first + count) * depth];
+        let values = factors_of_rows(of_part, depth);
+        let places: Vec<[usize; 2]> = (0..count).map(|row| [row * factors, row * width]).collect();
+        Left { values: &values, rows: &places, steps: &steps }.write(right, finish, ys);
         if !is_all {
             // SAFETY: all columns of every row have been written.
             Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, width, first * width);
@@ -210,17 +272,31 @@ pub(super) fn product([rows, depth]: [usize; 2], values: &[f32], right: Right, e
     ys
 }
 
+/// The factors of each row of so many numbers.
+fn factors_of_rows<F: Factor>(rows: &[f32], depth: usize) -> Cow<'_, [F]> {
+    if let Some(values) = F::in_place(rows) {
+        return Cow::Borrowed(values);
+    }
+    let depth = depth.max(1);
+    let of_row = depth.div_ceil(F::NUMBERS);
+    let mut factors = vec![F::default(); rows.len() / depth * of_row];
+    for (row, factors) in rows.chunks_exact(depth).zip(factors.chunks_exact_mut(of_row)) {
+        F::of_numbers(row, factors);
+    }
+    Cow::Owned(factors)
+}
+
 /// A product on its way to `room` values, borrowed exclusively, which have been written if it adds to them.
-struct Product<'a> {
-    left: Left<'a>,
-    right: Right<'a>,
+struct Product<'a, F> {
+    left: Left<'a, F>,
+    right: Right<'a, F>,
     finish: Finish<'a>,
     adds: bool,
     out: *mut f32,
     room: usize,
 }
 
-impl WithSimd for Product<'_> {
+impl<F: Factor> WithSimd for Product<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -258,7 +334,7 @@ impl WithSimd for Product<'_> {
     }
 }
 
-impl Product<'_> {
+impl<F: Factor> Product<'_, F> {
     #[inline(always)]
     fn rows<S: Simd, const VECTORS: usize>(&self, simd: S, rows: &[[usize; 2]], column: usize) {
         match rows.len() {
@@ -279,18 +355,19 @@ impl Product<'_> {
     #[inline(always)]
     fn block<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S, rows: &[[usize; 2]], column: usize) {
         let (left, lanes) = (&self.left, S::F32_LANES);
-        let from: [*const f32; ROWS] = std::array::from_fn(|row| left.values.as_ptr().wrapping_add(rows[row][0]));
+        let from: [*const F; ROWS] = std::array::from_fn(|row| left.values.as_ptr().wrapping_add(rows[row][0]));
         let mut right = self.right.values[column / (self::VECTORS * lanes) * self.right.apart..].as_ptr();
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        const { assert!(size_of::<F>() == size_of::<f32>()) }
         for step in left.steps {
-            // SAFETY: the right matrix was asserted to have so many rows of these vectors.
+            // SAFETY: the right matrix was asserted to have so many rows of these vectors, of factors as large as `f32`.
             let columns: [S::f32s; VECTORS] =
                 std::array::from_fn(|vector| unsafe { right.add(vector * lanes).cast::<S::f32s>().read_unaligned() });
             for (from, sums) in from.iter().zip(&mut sums) {
                 // SAFETY: no step is further than the furthest, which of the last row was asserted to be there.
-                let value = simd.splat_f32s(unsafe { *from.add(*step) });
+                let factor = unsafe { *from.add(*step) };
                 for (sum, columns) in sums.iter_mut().zip(columns) {
-                    *sum = simd.mul_add_f32s(value, columns, *sum);
+                    *sum = F::multiply_add(simd, factor, columns, *sum);
                 }
             }
             right = right.wrapping_add(self.right.pitch);
@@ -337,6 +414,8 @@ impl Product<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::factor::tests::rounded;
+    use crate::kernels::share::alone;
     use crate::testing::numbers;
 
     /// Checks a product of scattered rows, written and added, against sums in `f64`.
@@ -349,7 +428,7 @@ mod tests {
         let sum = |row: usize, column: usize| -> f64 {
             (0..depth).map(|k| f64::from(values[row * 3 + steps[k]]) * f64::from(right[k * columns + column])).sum()
         };
-        let packed = Strips::of_rows(&right, columns);
+        let packed = Strips::<f32>::of_rows(&right, columns);
         let turned: Vec<f32> = (0..depth * columns).map(|at| right[at % depth * columns + at / depth]).collect();
         let from_columns = Strips::of_columns(&turned, [depth, columns]);
         for right in [Some(packed.right()), Some(from_columns.right()), Right::row_by_row(&right, columns)].into_iter().flatten()
@@ -389,12 +468,38 @@ mod tests {
     }
 
     #[test]
+    fn products_of_pairs_are_those_of_rounded_numbers() {
+        if !Pair::serve(Precision::Bf16) {
+            return;
+        }
+        for [rows, depth, columns] in [[1, 1, 8], [5, 7, 33], [19, 64, 70], [40, 129, 16]] {
+            let (left, right) = (numbers::<f32>(rows * depth, 1), numbers::<f32>(depth * columns, 2));
+            let turned: Vec<f32> = (0..depth * columns).map(|at| right[at % depth * columns + at / depth]).collect();
+            let bias = numbers::<f32>(columns, 3);
+            let ending = Ending { bias: Some(&bias), added: None, activation: Activation::Linear };
+            let of_rows = Packed::of_rows(Precision::Bf16, &right, columns);
+            let of_columns = Packed::of_columns(Precision::Bf16, &turned, [depth, columns]);
+            for packed in [of_rows, of_columns] {
+                assert!(matches!(packed, Packed::Pairs(_)));
+                let found = packed.product([rows, depth], &left, ending);
+                assert_eq!(alone(|| packed.product([rows, depth], &left, ending)), found, "by one thread");
+                for (at, found) in found.into_iter().enumerate() {
+                    let (row, column) = (at / columns, at % columns);
+                    let product = |k: usize| rounded(left[row * depth + k]) * rounded(right[k * columns + column]);
+                    let exact = f64::from(bias[column]) + (0..depth).map(|k| f64::from(product(k))).sum::<f64>();
+                    assert!((f64::from(found) - exact).abs() < 1e-5, "{found}, exactly {exact}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn an_empty_sum_is_the_bias() {
         if lanes() == 1 {
             return;
         }
         let mut out = [MaybeUninit::new(7.0); 2];
-        let right = Strips::of_rows(&[], 2);
+        let right = Strips::<f32>::of_rows(&[], 2);
         let left = Left { values: &[], rows: &[[0, 0]], steps: &[] };
         left.write(right.right(), Finish { bias: Some(&[1.0, -1.0]), rectified: true }, &mut out);
         // SAFETY: it was made of written values.
@@ -406,7 +511,7 @@ mod tests {
         if lanes() == 1 {
             return;
         }
-        let right = Strips::of_rows(&[1.0; 32], 16);
+        let right = Strips::<f32>::of_rows(&[1.0; 32], 16);
         let refused = |values: usize, steps: &[usize], room: usize| {
             let product = || {
                 let values = vec![0.0; values];

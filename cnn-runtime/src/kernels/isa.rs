@@ -9,6 +9,7 @@ pub(super) enum Isa {
     Baseline,
     Avx2,
     Avx512,
+    Avx512Bf16,
     Amx,
 }
 
@@ -20,9 +21,9 @@ pub(super) fn allowed() -> Isa {
     static ALLOWED: OnceLock<Isa> = OnceLock::new();
     *ALLOWED.get_or_init(|| match std::env::var("CNN_MAX_CPU_ISA") {
         Err(_) => Isa::Amx,
-        Ok(name) => {
-            named(&name).unwrap_or_else(|| panic!("`CNN_MAX_CPU_ISA` is `baseline`, `avx2`, `avx512` or `amx`, found `{name}`"))
-        }
+        Ok(name) => named(&name).unwrap_or_else(|| {
+            panic!("`CNN_MAX_CPU_ISA` is `baseline`, `avx2`, `avx512`, `avx512bf16` or `amx`, found `{name}`")
+        }),
     })
 }
 
@@ -31,6 +32,7 @@ fn named(name: &str) -> Option<Isa> {
         "baseline" => Some(Isa::Baseline),
         "avx2" => Some(Isa::Avx2),
         "avx512" => Some(Isa::Avx512),
+        "avx512bf16" => Some(Isa::Avx512Bf16),
         "amx" => Some(Isa::Amx),
         _ => None,
     }
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn only_its_names_name_one() {
-        assert!(["baseline", "avx2", "avx512", "amx"].map(|name| named(name).unwrap()).is_sorted());
+        assert!(["baseline", "avx2", "avx512", "avx512bf16", "amx"].map(|name| named(name).unwrap()).is_sorted());
         assert_eq!(named("AVX-512"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::conv::Conv;
 use super::few_rows::{self, Columns};
-use super::gathered::{self, Strips};
+use super::gathered::{self, Packed};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
@@ -23,7 +23,7 @@ pub(crate) struct PreparedConv<const N: usize> {
     precision: Precision,
     /// The weights as each way of computing takes them, laid out when it is first used: which one is, follows from the sizes.
     for_tiles: OnceLock<Right>,
-    for_vectors: OnceLock<Vec<Strips>>,
+    for_vectors: OnceLock<Vec<Packed>>,
     for_winograd: OnceLock<Weights>,
     for_patches: OnceLock<Vec<f32>>,
     for_few_rows: OnceLock<Columns>,
@@ -93,7 +93,7 @@ pub(crate) struct PreparedDense {
     activation: Activation,
     precision: Precision,
     for_tiles: OnceLock<Right>,
-    for_vectors: OnceLock<Strips>,
+    for_vectors: OnceLock<Packed>,
     for_few_rows: OnceLock<Columns>,
 }
 
@@ -127,8 +127,8 @@ impl PreparedDense {
                 return product(xs, features, laid_out(&self.for_tiles, right), ending);
             }
             if gathered::pays(units) {
-                let strips = laid_out(&self.for_vectors, || Strips::of_columns(&self.weight, [features, units]));
-                return gathered::product([batch, features], xs, strips.right(), ending);
+                let packed = || Packed::of_columns(self.precision, &self.weight, [features, units]);
+                return laid_out(&self.for_vectors, packed).product([batch, features], xs, ending);
             }
             let mut ys = vec![0.0; batch * units];
             let weight = Matrix::new(&self.weight, units, features).transposed();

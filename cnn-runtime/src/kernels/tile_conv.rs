@@ -250,31 +250,4 @@ mod tests {
         assert_eq!(kinds_of_pixels(same, [16, 64, 64, 32]), None);
         assert_eq!(kinds_of_pixels(Conv2D::new(32, [1, 1]), [64, 8, 8, 64]), None);
     }
-
-    /// The nearest `bf16`, of two the even one.
-    fn rounded(xs: &[f32]) -> Vec<f64> {
-        let round = |x: f32| f32::from_bits((x.to_bits() + 0x7fff + (x.to_bits() >> 16 & 1)) & 0xffff_0000);
-        xs.iter().map(|x| f64::from(round(*x))).collect()
-    }
-
-    #[test]
-    fn bf16_rounds_the_factors_and_nothing_else() {
-        for (strides, dims) in [([1, 1], [3, 17, 20, 16]), ([2, 1], [5, 16, 16, 40]), ([2, 2], [64, 6, 6, 64])] {
-            let spec = Conv2D::new(48, [3, 2]).strides(strides).padding(Padding::Same).convolution();
-            let geometry = Geometry::new("test", &dims, &spec.window).unwrap();
-            let conv = |precision| Conv { geometry, filters: 48, groups: 1, ends_in: Activation::Linear, precision };
-            let (xs, weight) = (numbers(dims.iter().product(), 1), numbers(6 * dims[3] * 48, 2));
-            let (bias, grad) = (numbers(48, 3), numbers(geometry.batch * geometry.pixels() * 48, 4));
-            let wide = |xs: &[f32]| if available() { rounded(xs) } else { xs.iter().map(|x| f64::from(*x)).collect() };
-            let exact: Vec<f64> = bias.iter().map(|b| f64::from(*b)).collect();
-            let exact = by_patches(&conv(Precision::F32), &wide(&xs), &wide(&weight), &exact);
-            let found = conv(Precision::Bf16).forward(&xs, &weight, Some(&bias));
-            assert!(distance(&found, &exact) < 2e-5, "{}", distance(&found, &exact));
-            let exact = conv(Precision::F32).backward_by_patches(&wide(&xs), &wide(&weight), &wide(&found), &wide(&grad), true);
-            let found = conv(Precision::Bf16).backward(&xs, &weight, &found, &grad, true);
-            for (found, exact) in [(&found.input, &exact.input), (&found.weight, &exact.weight)] {
-                assert!(distance(found, exact) < 2e-4, "{}", distance(found, exact));
-            }
-        }
-    }
 }

@@ -10,13 +10,14 @@
 //! ([Alam et al. 2022](https://doi.org/10.1145/3524069)): about one bit against summing the 9 products of each channel. What is not
 //! finite in an input reaches all outputs of the tiles that see it.
 
-use super::direct::{Direct, Part, Seen};
-use super::gathered::{self, Left, Right, Strips};
+use super::direct::{Direct, Pairing, Part, Seen};
+use super::gathered::{self, Left, Right};
 use super::patches::Geometry;
 use super::share::for_each;
 use super::simd::arch;
 use super::tile_matrix::Aligned;
 use super::weighted::Ending;
+use crate::Precision;
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -152,6 +153,12 @@ impl<S: Simd> Vectors<S> {
     }
 }
 
+/// So many values, or a few more, that what lies so far apart 36 times is not all in the same place of a cache: an odd number of cache lines.
+pub(super) fn apart(values: usize) -> usize {
+    const LINE: usize = 16;
+    (values.div_ceil(LINE) | 1) * LINE
+}
+
 /// Writes the values at all points, each at the start of so many vectors that lie `apart` values apart.
 #[inline(always)]
 pub(super) fn store_points<S: Simd>(points: [[S::f32s; POINTS]; POINTS], apart: usize, to: &mut [f32]) {
@@ -196,12 +203,12 @@ pub(super) struct Weights {
 impl Winograd {
     /// The output of a convolution, if it is one that this kernel computes with clearly fewer products.
     pub(super) fn of_output<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
-        Self::new(geometry, geometry.output, filters, |geometry| Direct::of_output(geometry, filters, groups))
+        Self::new(geometry, geometry.output, filters, |geometry| Direct::of_output(geometry, filters, groups, Precision::F32))
     }
 
     /// The gradient of a convolution's input, likewise.
     pub(super) fn of_input<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
-        Self::new(geometry, geometry.input, filters, |geometry| Direct::of_input(geometry, filters, groups))
+        Self::new(geometry, geometry.input, filters, |geometry| Direct::of_input(geometry, filters, groups, Precision::F32))
     }
 
     fn new<const N: usize>(
@@ -231,8 +238,7 @@ impl Winograd {
 
     /// The weights, `F, C, 3, 3`, at the points.
     pub(super) fn weights(&self, weight: &[f32]) -> Weights {
-        let [strips]: [Strips; 1] =
-            self.direct.right(weight).try_into().unwrap_or_else(|_| unreachable!("without strides there is one phase"));
+        let Some(strips) = self.direct.strips::<f32>(weight).next() else { unreachable!("without strides there is one phase") };
         let (depth, columns, width) = (self.direct.depth, self.direct.width, gathered::strip());
         let (of_strip, packed) = (POINTS * POINTS * depth * width, strips.right());
         let mut values = Aligned::default();
@@ -263,7 +269,7 @@ impl Winograd {
             parts.push((part, of_part));
         }
         for_each(parts, |(part, ys)| {
-            self.direct.see(source, &part, |seen| {
+            self.direct.see(source, &part, Pairing::Channels, |seen| {
                 SCRATCH.with_borrow_mut(|scratch| {
                     let tiles = self.tiles(&part, &seen);
                     arch().dispatch(Outputs {
@@ -294,7 +300,7 @@ impl Winograd {
     }
 
     /// The tiles of a part.
-    pub(super) fn tiles(&self, part: &Part, seen: &Seen) -> Vec<Tile> {
+    pub(super) fn tiles(&self, part: &Part, seen: &Seen<f32>) -> Vec<Tile> {
         let (mut tiles, origin) = (Vec::new(), self.direct.origin(seen));
         for image in 0..part.images.len() {
             for line in (0..part.lines.len()).step_by(SIDE) {
@@ -337,7 +343,7 @@ impl WithSimd for Transform<'_> {
 /// Computes the outputs of some tiles.
 struct Outputs<'a> {
     winograd: &'a Winograd,
-    seen: Seen<'a>,
+    seen: Seen<'a, f32>,
     tiles: Vec<Tile>,
     part: &'a Part,
     weights: &'a Weights,
@@ -355,21 +361,20 @@ impl WithSimd for Outputs<'_> {
         let Self { winograd, seen, tiles, part, weights, bias, rectified, scratch, ys } = self;
         let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
         let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
-        let inputs = scratch.inputs.take(POINTS * POINTS * count * pitch);
+        let (of_inputs, of_outputs) = (apart(count * pitch), apart(count * strip));
+        let inputs = scratch.inputs.take(POINTS * POINTS * of_inputs);
         values_of_inputs(simd, &seen, &tiles, depth, inputs);
         let rows: Vec<[usize; 2]> = (0..count).map(|tile| [tile * pitch, tile * strip]).collect();
         let steps: Vec<usize> = (0..depth).collect();
-        let outputs = scratch.outputs.take(POINTS * POINTS * count * strip);
+        let outputs = scratch.outputs.take(POINTS * POINTS * of_outputs);
         let stored = weights.values.first(weights.columns.div_ceil(strip) * POINTS * POINTS * weights.depth * strip);
         let sizes = winograd.direct.sizes();
         let lines = part.lines.end.min(sizes[0]) - part.lines.start;
         for (number, weights) in stored.chunks_exact(POINTS * POINTS * depth * strip).enumerate() {
             let first = number * strip;
             let columns = strip.min((width - first).next_multiple_of(lanes));
-            for ((inputs, outputs), weights) in inputs
-                .chunks_exact(count * pitch)
-                .zip(outputs.chunks_exact_mut(count * strip))
-                .zip(weights.chunks_exact(depth * strip))
+            for ((inputs, outputs), weights) in
+                inputs.chunks_exact(of_inputs).zip(outputs.chunks_exact_mut(of_outputs)).zip(weights.chunks_exact(depth * strip))
             {
                 let left = Left { values: inputs, rows: &rows, steps: &steps };
                 left.write_with(simd, Right::strip(weights, columns), as_new(outputs));
@@ -377,7 +382,7 @@ impl WithSimd for Outputs<'_> {
             for (number, tile) in tiles.iter().enumerate() {
                 for column in (0..columns).step_by(lanes) {
                     let at = number * strip + column;
-                    let point = |point: usize| &outputs[point * count * strip + at..];
+                    let point = |point: usize| &outputs[point * of_outputs + at..];
                     let points = each!(6, y => each!(6, x => Vectors(simd).load(point(y * POINTS + x))));
                     let values = Vectors(simd).square_to_outputs(points);
                     let columns = first + column..width.min(first + column + lanes);
@@ -414,7 +419,7 @@ fn as_new(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
 
 /// Writes the values at the points of what tiles see, of `depth` channels: for each point a row for each tile.
 #[inline(always)]
-pub(super) fn values_of_inputs<S: Simd>(simd: S, seen: &Seen, tiles: &[Tile], depth: usize, to: &mut [f32]) {
+pub(super) fn values_of_inputs<S: Simd>(simd: S, seen: &Seen<f32>, tiles: &[Tile], depth: usize, to: &mut [f32]) {
     let (lanes, count) = (S::F32_LANES, tiles.len());
     let pitch = depth.next_multiple_of(lanes);
     for (number, tile) in tiles.iter().enumerate() {
@@ -426,7 +431,7 @@ pub(super) fn values_of_inputs<S: Simd>(simd: S, seen: &Seen, tiles: &[Tile], de
                 Vectors(simd).load(&from[pixel..pixel + end])
             }));
             let to = &mut to[number * pitch + channel..];
-            store_points::<S>(Vectors(simd).square_of_inputs(inputs), count * pitch, to);
+            store_points::<S>(Vectors(simd).square_of_inputs(inputs), apart(count * pitch), to);
         }
     }
 }
@@ -439,7 +444,7 @@ mod tests {
     use crate::spec::{Conv2D, Convolution, Padding};
 
     fn agrees(spec: Convolution<2>, dims: &[usize], activation: Activation) -> usize {
-        expect_passes(spec, dims, activation, |conv, numbers| {
+        expect_passes(spec, dims, activation, Precision::F32, |conv, numbers| {
             let linear = Ending { bias: None, added: None, activation: Activation::Linear };
             let gradient = Winograd::of_input(&conv.geometry, conv.filters, 1);
             Passes {

@@ -4,14 +4,14 @@
 //! summed over all tiles, are the gradients of the weights' values at the points: for each point a product of matrices,
 //! channels by tiles and tiles by filters.
 
-use super::direct::Part;
+use super::direct::{Pairing, Part};
 use super::fill::in_chunks;
 use super::gathered::{Left, Right};
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::tile_matrix::Aligned;
 use super::weighted::{Gradients, add_rows, undo_activation};
-use super::winograd::{POINTS, SIDE, TAPS, Tile, Vectors, Winograd, each, store_points, values_of_inputs};
+use super::winograd::{POINTS, SIDE, TAPS, Tile, Vectors, Winograd, apart, each, store_points, values_of_inputs};
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -97,13 +97,13 @@ impl Winograd {
 
     /// Adds the products of a part at some lines of points.
     fn add_products(&self, xs: &[f32], part: &Part, grad: &[f32], lines: Range<usize>, sums: &mut [f32]) {
-        self.direct.see(xs, part, |seen| {
+        self.direct.see(xs, part, Pairing::Channels, |seen| {
             let tiles = self.tiles(part, &seen);
             let (depth, width) = (self.direct.depth, self.direct.width);
             SCRATCH.with_borrow_mut(|Scratch { inputs, gradients }| {
                 let lanes = super::gathered::lanes();
-                let inputs = inputs.take(POINTS * POINTS * tiles.len() * depth.next_multiple_of(lanes));
-                let gradients = gradients.take(POINTS * POINTS * tiles.len() * width.next_multiple_of(lanes));
+                let inputs = inputs.take(POINTS * POINTS * apart(tiles.len() * depth.next_multiple_of(lanes)));
+                let gradients = gradients.take(POINTS * POINTS * apart(tiles.len() * width.next_multiple_of(lanes)));
                 arch().dispatch(Values { seen, tiles: &tiles, depth, inputs });
                 let [height, columns] = self.direct.sizes();
                 let sizes = [part.lines.end.min(height) - part.lines.start, columns];
@@ -116,7 +116,7 @@ impl Winograd {
 
 /// Writes the values of what tiles see at the points.
 struct Values<'a> {
-    seen: super::direct::Seen<'a>,
+    seen: super::direct::Seen<'a, f32>,
     tiles: &'a [Tile],
     depth: usize,
     inputs: &'a mut [f32],
@@ -162,7 +162,7 @@ impl WithSimd for GradientValues<'_> {
                     }
                 }));
                 let to = &mut to[number * pitch + column..];
-                store_points::<S>(Vectors(simd).square_of_gradients(gradients), count * pitch, to);
+                store_points::<S>(Vectors(simd).square_of_gradients(gradients), apart(count * pitch), to);
             }
         }
     }
@@ -190,8 +190,8 @@ impl WithSimd for Products<'_> {
         let steps: Vec<usize> = (0..tiles).map(|tile| tile * of_input).collect();
         let points = lines.start * POINTS..lines.end * POINTS;
         for (point, sums) in points.zip(sums.chunks_exact_mut(depth * of_gradient)) {
-            let values = &inputs[point * tiles * of_input..][..tiles * of_input];
-            let gradients = &gradients[point * tiles * of_gradient..][..tiles * of_gradient];
+            let values = &inputs[point * apart(tiles * of_input)..][..tiles * of_input];
+            let gradients = &gradients[point * apart(tiles * of_gradient)..][..tiles * of_gradient];
             let right = Right::row_by_row(gradients, of_gradient).expect("the columns fill vectors");
             Left { values, rows: &rows, steps: &steps }.add_with(simd, right, sums);
         }
