@@ -217,12 +217,8 @@ impl TileConv {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::conv::Conv;
-    use crate::kernels::conv::tests::{by_patches, distance};
     use crate::kernels::share::alone;
-    use crate::kernels::weighted::Weighted;
-    use crate::spec::{Activation, Conv2D, Padding};
-    use crate::testing::numbers;
+    use crate::spec::{Conv2D, Padding};
 
     #[test]
     fn tiles_are_used_where_they_pay() {
