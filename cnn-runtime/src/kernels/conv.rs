@@ -312,7 +312,13 @@ impl<const N: usize> Conv<N> {
 
     /// This convolution as vectors compute it with fewer products, if they do.
     pub(super) fn winograd(&self) -> Option<Winograd> {
-        Winograd::of_output(&self.geometry, self.filters, self.groups)
+        Winograd::of_output(&self.geometry, self.filters, self.groups).filter(|_| !self.prefers_pairs())
+    }
+
+    /// Whether pairs of rounded numbers, of which there are few, are sooner multiplied than fewer numbers that are not rounded.
+    fn prefers_pairs(&self) -> bool {
+        const FEW: usize = 32;
+        Pair::serve(self.precision) && self.filters.min(self.geometry.channels) < FEW
     }
 
     /// The gradient of the input, computed on tiles or on vectors without patches if they do, from that of the output before the
@@ -323,7 +329,7 @@ impl<const N: usize> Conv<N> {
         }
         let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
-        let input = match Winograd::of_input(&self.geometry, self.filters, self.groups) {
+        let input = match Winograd::of_input(&self.geometry, self.filters, self.groups).filter(|_| !self.prefers_pairs()) {
             Some(winograd) => winograd.compute(grad, &winograd.weights(weight), ending),
             None => {
                 let direct = Direct::of_input(&self.geometry, self.filters, self.groups, self.precision)?;
@@ -411,7 +417,7 @@ impl<const N: usize> Weighted for Conv<N> {
 
     fn apart(&self, of_weights_alone: bool) -> Option<(Activation, Self)> {
         // Vectors undo it block by block, which costs less where nothing else reads the gradient.
-        let in_blocks = of_weights_alone && self.on_tiles().is_none() && !Pair::serve(self.precision);
+        let in_blocks = of_weights_alone && self.on_tiles().is_none() && !self.direct().is_some_and(|direct| direct.rounds);
         let is_undone = self.ends_in == Activation::Linear || in_blocks;
         (!is_undone).then_some((self.ends_in, Self { ends_in: Activation::Linear, ..*self }))
     }
@@ -543,50 +549,53 @@ pub(super) mod tests {
         }
     }
 
-    /// Checks passes of a convolution at some precision against products of patches in `f64`, and counts them.
+    /// Checks passes of a convolution against products of patches in `f64`, and counts them. `rounds` says whether those of the convolution,
+    /// and of the gradient of its input, are of numbers rounded to `bf16`.
     pub(in super::super) fn expect_passes<const N: usize>(
         spec: Convolution<N>,
         dims: &[usize],
         activation: Activation,
-        precision: Precision,
+        rounds: [bool; 2],
         passes: impl Fn(&Conv<N>, Numbers<f32>) -> Passes,
     ) -> usize {
-        fn made<T: Real + From<f32>>(lens: [usize; 4], activation: Activation) -> Numbers<T> {
+        fn made<T: Real + From<f32>>(lens: [usize; 4], activation: Activation, rounds: bool) -> Numbers<T> {
             let [xs, weight, bias, ys] = lens;
-            let (xs, weight, bias) = (numbers(xs, 1), numbers(weight, 2), numbers(bias, 3));
-            Numbers { xs, weight, bias, added: numbers(ys, 4), grad: numbers(ys, 5), activation }
+            let factors = |count: usize, seed: usize| -> Vec<T> {
+                let xs: Vec<f32> = numbers(count, seed);
+                xs.into_iter().map(|x| <T as From<f32>>::from(if rounds { rounded(x) } else { x })).collect()
+            };
+            let (xs, weight, bias) = (factors(xs, 1), factors(weight, 2), numbers(bias, 3));
+            Numbers { xs, weight, bias, added: numbers(ys, 4), grad: factors(ys, 5), activation }
         }
+        // A gradient is rounded when its activation has been undone.
+        assert!(rounds == [false; 2] || matches!(activation, Activation::Linear | Activation::Relu));
         let geometry = Geometry::new("test", dims, &spec.window).unwrap();
-        let conv = |ends_in| Conv { geometry, filters: spec.filters, groups: 1, ends_in, precision };
+        let conv = |ends_in| Conv { geometry, filters: spec.filters, groups: 1, ends_in, precision: Precision::F32 };
         let (patch, pixels) = (geometry.taps() * geometry.channels, geometry.batch * geometry.pixels());
         let lens = [dims.iter().product(), patch * spec.filters, spec.filters, pixels * spec.filters];
-        let found = passes(&conv(activation), made(lens, activation));
-        let mut exact = made::<f64>(lens, activation);
-        let biases = conv(activation).backward_by_patches(&exact.xs, &exact.weight, &exact.added, &exact.grad, false).bias;
-        if Pair::serve(precision) {
-            assert!(matches!(activation, Activation::Linear | Activation::Relu), "rounded before it is undone as well as after");
-            let factors = [&mut exact.xs, &mut exact.weight, &mut exact.grad].into_iter().flatten();
-            factors.for_each(|x| *x = f64::from(rounded(*x as f32)));
-        }
+        let found = passes(&conv(activation), made(lens, activation, false));
         let near = |found: &[f32], exact: &[f64], products: usize, what: &str| {
             let (found, limit) = (distance(found, exact), rounding(products, exact));
             assert!(found <= limit, "{what} of {spec:?}, {dims:?}: {found} off, {limit} at most");
         };
+        let gradients = |activation: Activation, rounds: bool, wants_input: bool| {
+            let exact = made::<f64>(lens, activation, rounds);
+            conv(activation).backward_by_patches(&exact.xs, &exact.weight, &exact.added, &exact.grad, wants_input)
+        };
         let mut count = 0;
         if let Some(output) = found.output {
-            let linear = conv(Activation::Linear);
+            let (exact, linear) = (made::<f64>(lens, activation, rounds[0]), conv(Activation::Linear));
             near(&output, &linear.forward_by_patches(&exact.xs, &linear.pack(&exact.weight), exact.ending()), patch, "output");
             count += 1;
         }
         if let Some(sums) = found.sums {
-            let conv = conv(activation);
-            let exact = conv.backward_by_patches(&exact.xs, &exact.weight, &exact.added, &exact.grad, false);
-            near(&conv.unpack(&sums.weight), &exact.weight, pixels, "weight gradient");
-            near(&sums.bias, &biases, pixels, "bias gradient");
+            let weight = conv(activation).unpack(&sums.weight);
+            near(&weight, &gradients(activation, rounds[0], false).weight, pixels, "weight gradient");
+            near(&sums.bias, &gradients(activation, false, false).bias, pixels, "bias gradient");
             count += 1;
         }
         if let Some(input) = found.input {
-            let exact = conv(Activation::Linear).backward_by_patches(&exact.xs, &exact.weight, &[], &exact.grad, true);
+            let exact = gradients(Activation::Linear, rounds[1], true);
             near(&input, &exact.input, geometry.taps() * spec.filters, "input gradient");
             count += 1;
         }

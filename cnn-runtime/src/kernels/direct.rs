@@ -87,7 +87,8 @@ pub(super) struct Direct {
     pub(super) width: usize,
     taps: [usize; 2],
     pub(super) is_gradient: bool,
-    pub(super) precision: Precision,
+    /// Whether factors are rounded to pairs of `bf16`.
+    pub(super) rounds: bool,
     /// Lines of a phase that no two parts share.
     together: usize,
 }
@@ -124,6 +125,12 @@ thread_local! {
     static PADDED_PAIRS: RefCell<Aligned<Pair>> = RefCell::default();
 }
 
+/// Whether pairs of so many channels pay: few that are odd fill only part of them.
+fn rounds(channels: usize, precision: Precision) -> bool {
+    const FEW: usize = 8;
+    Pair::serve(precision) && (channels.is_multiple_of(Pair::NUMBERS) || channels > FEW)
+}
+
 impl Direct {
     /// The output of a convolution, if vectors compute it.
     pub(super) fn of_output<const N: usize>(
@@ -135,7 +142,8 @@ impl Direct {
         let geometry = geometry.planar().filter(|_| groups == 1 && gathered::pays(filters))?;
         let axes = [0, 1].map(|axis| Axis::of_output(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
-        Some(Self { batch, axes, depth: channels, width: filters, taps: size, is_gradient: false, precision, together: 1 })
+        let rounds = rounds(channels, precision);
+        Some(Self { batch, axes, depth: channels, width: filters, taps: size, is_gradient: false, rounds, together: 1 })
     }
 
     /// The gradient of a convolution's input, if vectors compute it.
@@ -148,7 +156,8 @@ impl Direct {
         let geometry = geometry.planar().filter(|geometry| groups == 1 && gathered::pays(geometry.channels))?;
         let axes = [0, 1].map(|axis| Axis::of_input(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
-        Some(Self { batch, axes, depth: filters, width: channels, taps: size, is_gradient: true, precision, together: 1 })
+        let rounds = rounds(filters, precision);
+        Some(Self { batch, axes, depth: filters, width: channels, taps: size, is_gradient: true, rounds, together: 1 })
     }
 
     /// The same with as many pixels along each axis as fill tiles of so many; those beyond see padding.
@@ -175,7 +184,7 @@ impl Direct {
 
     /// The weights, `F, C, KH, KW`, as each phase multiplies them.
     pub(super) fn right(&self, weight: &[f32]) -> Vec<Packed> {
-        match Pair::serve(self.precision) {
+        match self.rounds {
             true => self.strips(weight).map(Packed::Pairs).collect(),
             false => self.strips(weight).map(Packed::Singles).collect(),
         }
@@ -354,7 +363,7 @@ impl Direct {
     pub(super) fn compute(&self, source: &[f32], right: &[Packed], ending: Ending<f32>) -> Vec<f32> {
         let singles = right.iter().filter_map(|right| if let Packed::Singles(strips) = right { Some(strips) } else { None });
         let pairs = right.iter().filter_map(|right| if let Packed::Pairs(strips) = right { Some(strips) } else { None });
-        match Pair::serve(self.precision) {
+        match self.rounds {
             true => self.compute_with(source, &pairs.collect::<Vec<_>>(), ending),
             false => self.compute_with(source, &singles.collect::<Vec<_>>(), ending),
         }
@@ -443,19 +452,29 @@ fn pad<F: Factor>(lines: [&[f32]; 2], columns: Range<isize>, [numbers, factors]:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::conv::Conv;
     use crate::kernels::conv::tests::{Passes, expect_passes};
     use crate::kernels::gathered::lanes;
     use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
 
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize], activation: Activation) -> usize {
         if matches!(activation, Activation::Linear | Activation::Relu) {
-            agrees_at(Precision::Bf16, spec, dims, activation);
+            let channels = dims[N + 1];
+            let rounds = [channels, spec.filters].map(|channels| rounds(channels, Precision::Bf16));
+            agrees_at(Precision::Bf16, rounds, spec, dims, activation);
         }
-        agrees_at(Precision::F32, spec, dims, activation)
+        agrees_at(Precision::F32, [false; 2], spec, dims, activation)
     }
 
-    fn agrees_at<const N: usize>(precision: Precision, spec: Convolution<N>, dims: &[usize], activation: Activation) -> usize {
-        expect_passes(spec, dims, activation, precision, |conv, numbers| {
+    fn agrees_at<const N: usize>(
+        precision: Precision,
+        rounds: [bool; 2],
+        spec: Convolution<N>,
+        dims: &[usize],
+        activation: Activation,
+    ) -> usize {
+        expect_passes(spec, dims, activation, rounds, |conv, numbers| {
+            let conv = Conv { precision, ..*conv };
             let linear = Ending { bias: None, added: None, activation: Activation::Linear };
             let gradient = Direct::of_input(&conv.geometry, conv.filters, 1, precision);
             Passes {

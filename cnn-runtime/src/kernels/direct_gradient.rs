@@ -32,7 +32,7 @@ impl Direct {
     /// The gradients of the weights, in the order of patches, and of the biases, from that of the output `ys` of an activation.
     /// Where it is linear, `ys` is not read.
     pub(super) fn weight_gradient(&self, xs: &[f32], ys: &[f32], grad: &[f32], activation: Activation) -> Gradients<f32> {
-        if !Pair::serve(self.precision) {
+        if !self.rounds {
             return self.in_pieces(self.batch, xs, |part, before, bias, multiply| {
                 let place = self.place(part);
                 let grad = undo_activation(activation, ys.get(place.clone()).unwrap_or_default(), &grad[place], before);

@@ -444,7 +444,7 @@ mod tests {
     use crate::spec::{Conv2D, Convolution, Padding};
 
     fn agrees(spec: Convolution<2>, dims: &[usize], activation: Activation) -> usize {
-        expect_passes(spec, dims, activation, Precision::F32, |conv, numbers| {
+        expect_passes(spec, dims, activation, [false; 2], |conv, numbers| {
             let linear = Ending { bias: None, added: None, activation: Activation::Linear };
             let gradient = Winograd::of_input(&conv.geometry, conv.filters, 1);
             Passes {
