@@ -12,7 +12,7 @@ use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
-use super::share::new_in_chunks;
+use super::share::{for_each, new_in_chunks};
 use super::sums::column_sums_on_gpu;
 use super::tile_conv::TileConv;
 use super::tile_input_gradient::InputGradient;
@@ -119,13 +119,18 @@ impl<const N: usize> Conv<N> {
 
     /// The reverse of [`Self::pack`].
     pub(super) fn unpack<T: Real>(&self, packed: &[T]) -> Vec<T> {
+        /// Filters at a time: what lies in one cache line.
+        const SIDE: usize = 16;
         let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
         let mut weight = vec![T::zero(); packed.len()];
         let len = taps * depth;
-        weight.par_chunks_mut(len).with_min_len(SMALL / len).enumerate().for_each(|(filter, weight)| {
-            let first = filter / filters * len * filters + filter % filters;
-            for (at, value) in weight.iter_mut().enumerate() {
-                *value = packed[first + (at % taps * depth + at / taps) * filters];
+        let groups = weight.chunks_mut(len * filters).zip(packed.chunks(len * filters));
+        let parts = groups.flat_map(|(weight, packed)| weight.chunks_mut(len * SIDE).enumerate().map(move |part| (part, packed)));
+        for_each(parts.collect(), |((number, weight), packed)| {
+            for (row, packed) in packed.chunks_exact(filters).enumerate() {
+                let at = row % depth * taps + row / depth;
+                let of_part = packed[number * SIDE..].iter();
+                weight[at..].iter_mut().step_by(len).zip(of_part).for_each(|(weight, value)| *weight = *value);
             }
         });
         weight

@@ -256,15 +256,20 @@ impl Direct {
 
     /// Pixels of a part, about as many as `most` or fewer, so that threads share parts evenly.
     pub(super) fn evenly(&self, most: usize) -> usize {
-        /// Products that are worth another thread's while.
+        /// Products that are worth another thread's while, and that are worth a part of their own.
         const LEAST: usize = 64 * 1024;
+        const WORTH: usize = 4 << 20;
+        /// Parts to a thread: the first one done takes of the other's.
+        const PARTS: usize = 4;
         let ([height, width], threads) = (self.sizes(), threads());
         let pixels = height * width;
-        if self.batch * pixels * self.weights() < LEAST * threads {
+        let products = self.batch * pixels * self.weights();
+        if products < LEAST * threads {
             return most.max(pixels * self.batch);
         }
         if pixels <= most && self.batch >= threads {
-            let parts = self.batch.div_ceil(most / pixels).next_multiple_of(threads);
+            let several = (products / WORTH).min(PARTS * threads);
+            let parts = self.batch.div_ceil(most / pixels).max(several).next_multiple_of(threads);
             return self.batch.div_ceil(parts) * pixels;
         }
         let of_unit = self.together * self.axes[0].apart[1] * width;

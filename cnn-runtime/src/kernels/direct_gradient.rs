@@ -20,6 +20,9 @@ const PARTIAL_SUMS: usize = 256 * 1024;
 /// Rows of the gradient that are worth another thread's while.
 const ROWS: usize = 32;
 
+/// Pieces, or rows of them, to a thread: the first one done takes of the other's.
+const TASKS: usize = 6;
+
 /// Some images' sums of the gradients of some of the weights, and perhaps of the biases.
 struct Sums {
     parts: Range<usize>,
@@ -68,7 +71,8 @@ impl Direct {
         // What is summed apart follows from the shapes alone; threads share the rows of the gradient besides.
         let pieces = (PARTIAL_SUMS / self.weights().max(1)).clamp(1, 16);
         let of_piece = parts.len().div_ceil(pieces).max(1);
-        let of_thread = rows.div_ceil((2 * threads()).div_ceil(pieces)).max(ROWS).next_multiple_of(8);
+        let ranges = (TASKS * threads()).div_ceil(parts.len().div_ceil(of_piece).max(1));
+        let of_thread = rows.div_ceil(ranges).max(ROWS).next_multiple_of(8);
         let mut sums: Vec<Sums> = Vec::new();
         for first in (0..parts.len()).step_by(of_piece) {
             let parts = first..parts.len().min(first + of_piece);

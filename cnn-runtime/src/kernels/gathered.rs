@@ -246,20 +246,23 @@ impl<F: Factor> Left<'_, F> {
 }
 
 fn product<F: Factor>([rows, depth]: [usize; 2], values: &[f32], right: Right<F>, ending: Ending<f32>) -> Vec<f32> {
-    /// Rows that are worth another thread's while.
+    /// Rows of a part at least, and products, which are worth a thread's while.
     const LEAST: usize = 8;
+    const PRODUCTS: usize = 1 << 20;
+    /// Parts to a thread at most: the first one done takes of the other's.
+    const PARTS: usize = 4;
     let width = right.columns;
     let factors = depth.div_ceil(F::NUMBERS);
     let steps: Vec<usize> = (0..factors).collect();
     let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
     let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
-    let of_thread = rows.div_ceil(threads()).next_multiple_of(LEAST);
+    let parts = (rows * depth * width / PRODUCTS).clamp(1, PARTS) * threads();
+    let of_part = rows.div_ceil(parts).next_multiple_of(LEAST);
     let mut ys = Vec::with_capacity(rows * width);
-    let parts = ys.spare_capacity_mut()[..rows * width].chunks_mut((of_thread * width).max(1));
+    let parts = ys.spare_capacity_mut()[..rows * width].chunks_mut((of_part * width).max(1));
     for_each(parts.enumerate().collect(), |(number, ys)| {
-        let (first, count) = (number * of_thread, ys.len() / width);
-        let of_part = &values[first * depth..(first + count) * depth];
-        let values = factors_of_rows(of_part, depth);
+        let (first, count) = (number * of_part, ys.len() / width);
+        let values = factors_of_rows(&values[first * depth..(first + count) * depth], depth);
         let places: Vec<[usize; 2]> = (0..count).map(|row| [row * factors, row * width]).collect();
         Left { values: &values, rows: &places, steps: &steps }.write(right, finish, ys);
         if !is_all {

@@ -5,7 +5,6 @@
 //! channels by tiles and tiles by filters.
 
 use super::direct::{Pairing, Part};
-use super::fill::in_chunks;
 use super::gathered::{Left, Right};
 use super::share::{for_each, threads};
 use super::simd::arch;
@@ -84,7 +83,8 @@ impl Winograd {
         });
         let mut bias = vec![0.0; width];
         sums.iter().filter(|sums| sums.lines.start == 0).for_each(|sums| add_rows(&mut bias, &sums.bias));
-        let rows = in_chunks(depth * TAPS * TAPS * pitch, TAPS * TAPS * pitch, |channel, weights| {
+        let mut rows = vec![0.0; depth * TAPS * TAPS * pitch];
+        for_each(rows.chunks_exact_mut(TAPS * TAPS * pitch).enumerate().collect(), |(channel, weights)| {
             arch().dispatch(Weights { sums: &sums, first: channel * pitch, of_point, pitch, weights });
         });
         let mut weight = vec![0.0; TAPS * TAPS * depth * width];
