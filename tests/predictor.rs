@@ -178,6 +178,25 @@ fn keeps_the_weights_it_was_made_with() -> Result<()> {
 }
 
 #[test]
+fn predicts_by_default_as_with_all_bits_on_a_processor() -> Result<()> {
+    let predict = |precision| {
+        let mut model = zoo::LeNet5::new(&Device::Cpu, Seed(1))?;
+        stir(&model)?;
+        model.set_precision(precision);
+        let predictor = model.predictor()?;
+        let of = |batch: usize| {
+            let count = batch * 32 * 32;
+            let images = Tensor::from_iter((0..count).map(|at| (at % 97) as f32 / 97.), &Device::Cpu)?;
+            predictor.predict(&images.reshape((batch, 32, 32, 1))?)?.to_vec2::<f32>().map_err(Error::from)
+        };
+        // One image, whose last convolution has one pixel, and several.
+        Ok::<_, Error>([of(1)?, of(9)?])
+    };
+    assert_eq!(predict(Precision::default())?, predict(Precision::F32)?);
+    Ok(())
+}
+
+#[test]
 fn says_what_does_not_fit() -> Result<()> {
     let predictor = zoo::LeNet5::new(&device(), Seed(1))?.predictor()?;
     let error = |dims: &[usize]| predictor.predict(&Tensor::zeros(dims, DType::F32, &device()).unwrap()).unwrap_err().to_string();

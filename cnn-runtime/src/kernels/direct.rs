@@ -5,7 +5,7 @@
 //! taps; they are a *phase*. A convolution itself has one phase.
 
 use super::factor::{Factor, Pair};
-use super::gathered::{self, Finish, Left, Packed, Strips};
+use super::gathered::{self, Finish, Left, Strips};
 use super::patches::Geometry;
 use super::share::{for_each, threads};
 use super::tile_matrix::Aligned;
@@ -100,6 +100,12 @@ pub(super) struct Part {
     pub(super) lines: Range<usize>,
 }
 
+/// The weights of each phase.
+pub(super) enum Weights {
+    Singles(Vec<Strips<f32>>),
+    Pairs(Vec<Strips<Pair>>),
+}
+
 /// Which numbers of a source are in one factor, where factors have several.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Pairing {
@@ -183,14 +189,14 @@ impl Direct {
     }
 
     /// The weights, `F, C, KH, KW`, as each phase multiplies them.
-    pub(super) fn right(&self, weight: &[f32]) -> Vec<Packed> {
+    pub(super) fn right(&self, weight: &[f32]) -> Weights {
         match self.rounds {
-            true => self.strips(weight).map(Packed::Pairs).collect(),
-            false => self.strips(weight).map(Packed::Singles).collect(),
+            true => Weights::Pairs(self.strips(weight).collect()),
+            false => Weights::Singles(self.strips(weight).collect()),
         }
     }
 
-    /// The weights of each phase.
+    /// The same, as factors of some type.
     pub(super) fn strips<F: Factor>(&self, weight: &[f32]) -> impl Iterator<Item = Strips<F>> {
         let (taps, depth) = (self.taps.iter().product::<usize>(), self.depth);
         let [of_depth, of_width] = if self.is_gradient { [self.width * taps, taps] } else { [taps, depth * taps] };
@@ -365,16 +371,14 @@ impl Direct {
     ///
     /// # Panics
     /// If `right` is not of this convolution.
-    pub(super) fn compute(&self, source: &[f32], right: &[Packed], ending: Ending<f32>) -> Vec<f32> {
-        let singles = right.iter().filter_map(|right| if let Packed::Singles(strips) = right { Some(strips) } else { None });
-        let pairs = right.iter().filter_map(|right| if let Packed::Pairs(strips) = right { Some(strips) } else { None });
-        match self.rounds {
-            true => self.compute_with(source, &pairs.collect::<Vec<_>>(), ending),
-            false => self.compute_with(source, &singles.collect::<Vec<_>>(), ending),
+    pub(super) fn compute(&self, source: &[f32], right: &Weights, ending: Ending<f32>) -> Vec<f32> {
+        match right {
+            Weights::Singles(right) => self.compute_with(source, right, ending),
+            Weights::Pairs(right) => self.compute_with(source, right, ending),
         }
     }
 
-    fn compute_with<F: Kept>(&self, source: &[f32], right: &[&Strips<F>], ending: Ending<f32>) -> Vec<f32> {
+    fn compute_with<F: Kept>(&self, source: &[f32], right: &[Strips<F>], ending: Ending<f32>) -> Vec<f32> {
         assert_eq!(right.len(), self.phases().count(), "weights of each phase");
         assert!(right.iter().all(|strips| strips.right().columns() == self.width), "weights of each column");
         let len = self.batch * self.image_len();

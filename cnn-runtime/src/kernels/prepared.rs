@@ -1,6 +1,7 @@
 //! Convolutions and dense layers for inference alone, whose weights are laid out once.
 
 use super::conv::Conv;
+use super::direct;
 use super::few_rows::{self, Columns};
 use super::gathered::{self, Packed};
 use super::matmul::{Into, Matrix, Threads, matmul};
@@ -8,7 +9,7 @@ use super::op::with_slices;
 use super::patches::Geometry;
 use super::tile_matrix::{Right, columns, fills, product};
 use super::weighted::Ending;
-use super::winograd::Weights;
+use super::winograd;
 use crate::Precision;
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Tensor};
@@ -23,8 +24,8 @@ pub(crate) struct PreparedConv<const N: usize> {
     precision: Precision,
     /// The weights as each way of computing takes them, laid out when it is first used: which one is, follows from the sizes.
     for_tiles: OnceLock<Right>,
-    for_vectors: OnceLock<Vec<Packed>>,
-    for_winograd: OnceLock<Weights>,
+    for_vectors: OnceLock<direct::Weights>,
+    for_winograd: OnceLock<winograd::Weights>,
     for_patches: OnceLock<Vec<f32>>,
     for_few_rows: OnceLock<Columns>,
 }
@@ -59,7 +60,7 @@ impl<const N: usize> PreparedConv<N> {
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
             let rows = geometry.batch * geometry.pixels();
-            if rows <= few_rows::ROWS && self.precision == Precision::F32 {
+            if rows <= few_rows::ROWS && self.precision != Precision::Bf16 {
                 let columns = laid_out(&self.for_few_rows, || {
                     let (packed, filters) = (conv.pack(&self.weight), self.spec.filters);
                     Columns::pack([conv.patch_len(), filters], |at, filter| packed[at * filters + filter])
