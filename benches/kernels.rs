@@ -59,6 +59,15 @@ macro_rules! of_each_layer {
 of_each_layer!(forward);
 of_each_layer!(backward);
 
+/// As a predictor computes layers, with products in `bf16` where the processor has them.
+#[divan::bench(types = [LectureConv2, LectureDense, VggConv6, VggDense, ResNetConv, ResNetProjection])]
+fn predict_in_bf16<N: Network>(bencher: Bencher) {
+    let (mut layer, inputs) = layers::batch::<N>();
+    let predictor = layer.set_precision(Precision::Bf16).predictor().unwrap();
+    let images = inputs[0].detach();
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| predictor.predict(&images).unwrap());
+}
+
 mod layers {
     use super::*;
 
@@ -75,7 +84,7 @@ mod layers {
     }
 
     /// A network, and a batch of each of its inputs by which there are gradients.
-    fn batch<N: Network>() -> (Model<N>, Vec<Tensor>) {
+    pub fn batch<N: Network>() -> (Model<N>, Vec<Tensor>) {
         let shape = |input: &usize| {
             let sizes = N::GRAPH.nodes[*input].shape.dims();
             let sizes = sizes.iter().map(|size| size.known().expect("every size is written above"));
