@@ -107,7 +107,7 @@ pub(super) enum Weights {
 }
 
 /// Which numbers of a source are in one factor, where factors have several.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub(super) enum Pairing {
     /// Those of channels that follow each other.
     Channels,

@@ -68,7 +68,7 @@ impl Factor for f32 {
     }
 }
 
-/// Two `bf16`, the first in the lower 16 bits.
+/// Two `bf16`, the first in the lower 16 bits. Of numbers below the normal ones they are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(transparent)]
 pub(super) struct Pair(u32);
