@@ -22,6 +22,9 @@ use std::ops::Range;
 /// Vectors of columns whose sums are in registers at once.
 const VECTORS: usize = 2;
 
+/// Rows whose sums for so many vectors are in registers at once, at most.
+const ROWS: usize = 9;
+
 /// The columns of a strip of the widest vectors.
 pub(super) const WIDEST: usize = VECTORS * 16;
 
@@ -319,44 +322,117 @@ impl<F: Factor> WithSimd for Product<'_, F> {
         assert!(steps.is_empty() || end + (steps.len() - 1) * pitch <= self.right.values.len(), "columns of the last row");
         assert!(place + columns <= self.room, "sums of the last row");
         assert!(self.finish.bias.is_none_or(|bias| bias.len() == columns), "a bias for each column");
+        match self.adds {
+            true => self.all::<S, true>(simd),
+            false => self.all::<S, false>(simd),
+        }
+    }
+}
+
+/// Where the sums of some vectors of columns go, and what is added to them.
+#[derive(Clone, Copy)]
+struct End {
+    bias: *const f32,
+    out: *mut f32,
+}
+
+impl<F: Factor> Product<'_, F> {
+    #[inline(always)]
+    fn all<S: Simd, const ADDS: bool>(&self, simd: S) {
+        let (rows, columns, width) = (self.left.rows, self.right.columns, VECTORS * S::F32_LANES);
         // So many rows as leave registers for the columns and a repeated number, and as evenly as may be.
-        let most = if S::F32_LANES == 16 { 9 } else { 6 };
+        let most = if S::F32_LANES == 16 { ROWS } else { 6 };
         let most = rows.len().div_ceil(rows.len().div_ceil(most));
         // So many strips that they stay in a core's second-level cache while all rows pass by, and a row in the first-level one meanwhile.
-        let at_once = (CACHED / (steps.len() * width).max(1)).max(1) * width;
+        let at_once = (CACHED / (self.left.steps.len() * width).max(1)).max(1) * width;
         for first in (0..columns).step_by(at_once) {
             for rows in rows.chunks(most) {
                 for column in (first..columns.min(first + at_once)).step_by(width) {
                     match columns - column > S::F32_LANES {
-                        true => self.rows::<S, VECTORS>(simd, rows, column),
-                        false => self.rows::<S, 1>(simd, rows, column),
+                        true => self.strip::<S, VECTORS, ADDS>(simd, rows, column),
+                        false => self.strip::<S, 1, ADDS>(simd, rows, column),
                     }
                 }
             }
         }
     }
-}
 
-impl<F: Factor> Product<'_, F> {
+    /// The sums of some rows for some vectors of columns, the last of which may not all be there.
     #[inline(always)]
-    fn rows<S: Simd, const VECTORS: usize>(&self, simd: S, rows: &[[usize; 2]], column: usize) {
-        match rows.len() {
-            1 => self.block::<S, 1, VECTORS>(simd, rows, column),
-            2 => self.block::<S, 2, VECTORS>(simd, rows, column),
-            3 => self.block::<S, 3, VECTORS>(simd, rows, column),
-            4 => self.block::<S, 4, VECTORS>(simd, rows, column),
-            5 => self.block::<S, 5, VECTORS>(simd, rows, column),
-            6 => self.block::<S, 6, VECTORS>(simd, rows, column),
-            7 => self.block::<S, 7, VECTORS>(simd, rows, column),
-            8 => self.block::<S, 8, VECTORS>(simd, rows, column),
-            9 => self.block::<S, 9, VECTORS>(simd, rows, column),
-            _ => unreachable!("there are registers for nine"),
+    fn strip<S: Simd, const VECTORS: usize, const ADDS: bool>(&self, simd: S, rows: &[[usize; 2]], column: usize) {
+        static NO_BIAS: [f32; WIDEST] = [0.0; WIDEST];
+        let width = VECTORS * S::F32_LANES;
+        let bias = self.finish.bias.map(|bias| &bias[column..]);
+        let columns = self.right.columns - column;
+        if columns >= width {
+            let bias = bias.map_or(NO_BIAS.as_ptr(), <[f32]>::as_ptr);
+            // SAFETY: the last row's columns were asserted to have room, and a bias each; those of a strip without are as many as the
+            // widest has.
+            unsafe { self.rows::<S, VECTORS, ADDS>(simd, rows, column, End { bias, out: self.out.add(column) }) };
+            return;
+        }
+        let (mut padded, mut sums) = (NO_BIAS, [[0.0; WIDEST]; ROWS]);
+        if let Some(bias) = bias {
+            padded[..columns].copy_from_slice(bias);
+        }
+        let mut places = [[0; 2]; ROWS];
+        places.iter_mut().zip(rows).enumerate().for_each(|(row, (place, [start, _]))| *place = [*start, row * WIDEST]);
+        let end = End { bias: padded.as_ptr(), out: sums.as_flattened_mut().as_mut_ptr() };
+        // SAFETY: there is room for as many rows as are taken at once, each as wide as the widest strip.
+        unsafe { self.rows::<S, VECTORS, ADDS>(simd, &places[..rows.len()], column, end) };
+        for ([_, place], sums) in rows.iter().zip(&sums) {
+            // SAFETY: the last row's columns were asserted to have room, what is there is borrowed exclusively, and it has been
+            // written if it is read.
+            unsafe {
+                let out = self.out.add(place + column);
+                for (at, sum) in sums[..columns].iter().enumerate() {
+                    let before = if ADDS { out.add(at).read() } else { 0.0 };
+                    out.add(at).write(before + sum);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As of [`block`](Self::block).
+    #[inline(always)]
+    unsafe fn rows<S: Simd, const VECTORS: usize, const ADDS: bool>(
+        &self,
+        simd: S,
+        rows: &[[usize; 2]],
+        column: usize,
+        end: End,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            match rows.len() {
+                1 => self.block::<S, 1, VECTORS, ADDS>(simd, rows, column, end),
+                2 => self.block::<S, 2, VECTORS, ADDS>(simd, rows, column, end),
+                3 => self.block::<S, 3, VECTORS, ADDS>(simd, rows, column, end),
+                4 => self.block::<S, 4, VECTORS, ADDS>(simd, rows, column, end),
+                5 => self.block::<S, 5, VECTORS, ADDS>(simd, rows, column, end),
+                6 => self.block::<S, 6, VECTORS, ADDS>(simd, rows, column, end),
+                7 => self.block::<S, 7, VECTORS, ADDS>(simd, rows, column, end),
+                8 => self.block::<S, 8, VECTORS, ADDS>(simd, rows, column, end),
+                9 => self.block::<S, 9, VECTORS, ADDS>(simd, rows, column, end),
+                _ => unreachable!("there are registers for nine"),
+            }
         }
     }
 
     /// The sums of some rows for some vectors of columns.
+    ///
+    /// # Safety
+    /// At the end there has to be a bias for each of these columns and, at each row's place, room for them, which has been written if it is
+    /// added to.
     #[inline(always)]
-    fn block<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S, rows: &[[usize; 2]], column: usize) {
+    unsafe fn block<S: Simd, const ROWS: usize, const VECTORS: usize, const ADDS: bool>(
+        &self,
+        simd: S,
+        rows: &[[usize; 2]],
+        column: usize,
+        end: End,
+    ) {
         let (left, lanes) = (&self.left, S::F32_LANES);
         let from: [*const F; ROWS] = std::array::from_fn(|row| left.values.as_ptr().wrapping_add(rows[row][0]));
         let mut right = self.right.values[column / (self::VECTORS * lanes) * self.right.apart..].as_ptr();
@@ -375,39 +451,21 @@ impl<F: Factor> Product<'_, F> {
             }
             right = right.wrapping_add(self.right.pitch);
         }
+        // What is not negative, or anything.
+        let least = simd.splat_f32s(if self.finish.rectified { 0.0 } else { f32::NEG_INFINITY });
         for vector in 0..VECTORS {
-            let columns = column + vector * lanes..self.right.columns.min(column + (vector + 1) * lanes);
-            self.finish(simd, rows, columns, sums.map(|sums| sums[vector]));
-        }
-    }
-
-    /// Writes what becomes of the sums of some rows for one vector of columns, some of which may not be there.
-    #[inline(always)]
-    fn finish<S: Simd, const ROWS: usize>(&self, simd: S, rows: &[[usize; 2]], columns: Range<usize>, sums: [S::f32s; ROWS]) {
-        let is_whole = columns.len() == S::F32_LANES;
-        let bias = self.finish.bias.map(|bias| simd.partial_load_f32s(&bias[columns.clone()]));
-        for (&[_, place], sum) in rows.iter().zip(sums) {
-            let mut sum = sum;
-            if let Some(bias) = bias {
-                sum = simd.add_f32s(sum, bias);
-            }
-            if self.finish.rectified {
-                // Of not a number and 0, this is not a number.
-                sum = simd.max_f32s(simd.splat_f32s(0.0), sum);
-            }
-            // SAFETY: the last row's columns were asserted to have room, what is there is borrowed exclusively, and it has been
-            // written if it is read.
-            unsafe {
-                let out = self.out.add(place + columns.start);
-                if is_whole {
-                    let out = out.cast::<S::f32s>();
-                    out.write_unaligned(if self.adds { simd.add_f32s(sum, out.read_unaligned()) } else { sum });
-                } else {
-                    if self.adds {
-                        sum = simd.add_f32s(sum, simd.partial_load_f32s(std::slice::from_raw_parts(out, columns.len())));
-                    }
-                    let sum = pulp::bytemuck::bytes_of(&sum);
-                    out.cast::<u8>().copy_from_nonoverlapping(sum.as_ptr(), columns.len() * size_of::<f32>());
+            // SAFETY: there is a bias for each column.
+            let bias = unsafe { end.bias.add(vector * lanes).cast::<S::f32s>().read_unaligned() };
+            for row in 0..ROWS {
+                // SAFETY: there is room at each place, which has been written if it is read.
+                unsafe {
+                    let out = end.out.add(rows[row][1] + vector * lanes).cast::<S::f32s>();
+                    let sum = match ADDS {
+                        true => simd.add_f32s(sums[row][vector], out.read_unaligned()),
+                        // Of not a number and another, `max` is not a number if that is the second.
+                        false => simd.max_f32s(least, simd.add_f32s(sums[row][vector], bias)),
+                    };
+                    out.write_unaligned(sum);
                 }
             }
         }
