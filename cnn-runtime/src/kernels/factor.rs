@@ -1,8 +1,9 @@
 //! What vectors multiply at a time: one `f32`, or a pair of `bf16`.
 //!
-//! Where a processor has AVX512-BF16 (AMD's from Zen 4 on, Intel's from Cooper Lake on), an instruction multiplies two numbers of 8
-//! significant bits, side by side in 32 bits, with two others and adds both products to a sum of `f32`: twice as many products as
-//! of `f32` in the same time. So a kernel that is written for factors of 32 bits computes at either precision.
+//! Where a processor has AVX512-BF16, an instruction multiplies two numbers of 8 significant bits, side by side in 32 bits, with two
+//! others and adds both products to a sum of `f32`: on AMD's, from Zen 4 on, twice as many products as of `f32` in the same time. So a
+//! kernel that is written for factors of 32 bits computes at either precision. On Intel's it takes four times as long as one
+//! of `f32`: those that are fast with `bf16` have tiles.
 
 use super::isa::{self, Isa};
 use super::simd::arch;
@@ -74,9 +75,9 @@ impl Factor for f32 {
 pub(super) struct Pair(u32);
 
 impl Pair {
-    /// Whether products at this precision are those of pairs, on vectors.
+    /// Whether products at this precision are those of pairs, on vectors: where the processor is quick at them, or tests ask for no more.
     pub(super) fn serve(precision: Precision) -> bool {
-        precision == Precision::Bf16 && imp::available()
+        precision == Precision::Bf16 && imp::available() && (imp::are_quick() || isa::allowed() == Isa::Avx512Bf16)
     }
 }
 
@@ -128,6 +129,15 @@ mod imp {
 
     pub(super) fn available() -> bool {
         vectors().is_some()
+    }
+
+    /// Whether a pair takes no longer than an `f32`.
+    pub(super) fn are_quick() -> bool {
+        static ARE_QUICK: OnceLock<bool> = OnceLock::new();
+        *ARE_QUICK.get_or_init(|| {
+            let maker = __cpuid(0);
+            [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
+        })
     }
 
     fn expect_vectors() -> V4 {
@@ -218,6 +228,10 @@ mod imp {
     use pulp::WithSimd;
 
     pub(super) fn available() -> bool {
+        false
+    }
+
+    pub(super) fn are_quick() -> bool {
         false
     }
 
