@@ -256,8 +256,7 @@ impl Winograd {
     pub(super) fn compute(&self, source: &[f32], weights: &Weights, ending: Ending<f32>) -> Vec<f32> {
         assert_eq!([weights.depth, weights.columns], [self.direct.depth, self.direct.width], "weights of each channel");
         let len = self.direct.batch * self.direct.image_len();
-        let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
-        let rectified = is_all && ending.activation == Activation::Relu;
+        let is_all = matches!(ending.activation, Activation::Linear | Activation::Relu);
         // So many tiles that the values of their inputs at the points stay in a core's second-level cache.
         let tiles = (2048 / self.direct.depth).clamp(16, 64);
         let mut ys = Vec::with_capacity(len);
@@ -272,22 +271,14 @@ impl Winograd {
             self.direct.see(source, &part, Pairing::Channels, |seen| {
                 SCRATCH.with_borrow_mut(|scratch| {
                     let tiles = self.tiles(&part, &seen);
-                    arch().dispatch(Outputs {
-                        winograd: self,
-                        seen,
-                        tiles,
-                        part: &part,
-                        weights,
-                        bias: ending.bias,
-                        rectified,
-                        scratch,
-                        ys,
-                    });
+                    let added = ending.added.map(|added| &added[self.direct.place(&part)]);
+                    let ending = Ending { added, ..ending };
+                    arch().dispatch(Outputs { winograd: self, seen, tiles, part: &part, weights, ending, scratch, ys });
                 });
             });
             if !is_all {
                 // SAFETY: every pixel is in one tile, and all columns of those in each have been written.
-                Ending { bias: None, ..ending }.finish(
+                Ending { bias: None, added: None, ..ending }.finish(
                     unsafe { ys.assume_init_mut() },
                     self.direct.width,
                     self.direct.place(&part).start,
@@ -347,8 +338,8 @@ struct Outputs<'a> {
     tiles: Vec<Tile>,
     part: &'a Part,
     weights: &'a Weights,
-    bias: Option<&'a [f32]>,
-    rectified: bool,
+    /// What is to become of the outputs; what is added is that to the part's. Activations but rectification are left out.
+    ending: Ending<'a, f32>,
     scratch: &'a mut Scratch,
     ys: &'a mut [MaybeUninit<f32>],
 }
@@ -358,7 +349,8 @@ impl WithSimd for Outputs<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { winograd, seen, tiles, part, weights, bias, rectified, scratch, ys } = self;
+        let Self { winograd, seen, tiles, part, weights, ending: Ending { bias, added, activation }, scratch, ys } = self;
+        let rectified = activation == Activation::Relu;
         let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
         let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
         let (of_inputs, of_outputs) = (apart(count * pitch), apart(count * strip));
@@ -393,10 +385,14 @@ impl WithSimd for Outputs<'_> {
                             if let Some(bias) = bias {
                                 value = simd.add_f32s(value, bias);
                             }
+                            let pixel = (tile.image * sizes[0] + tile.at[0] + y) * sizes[1] + tile.at[1] + x;
+                            if let Some(added) = added {
+                                let added = &added[pixel * width..][columns.clone()];
+                                value = simd.add_f32s(value, Vectors(simd).load(added));
+                            }
                             if rectified {
                                 value = simd.max_f32s(simd.splat_f32s(0.0), value);
                             }
-                            let pixel = (tile.image * sizes[0] + tile.at[0] + y) * sizes[1] + tile.at[1] + x;
                             let to = &mut ys[pixel * width..][columns.clone()];
                             if to.len() == lanes {
                                 to.write_copy_of_slice(pulp::bytemuck::cast_slice(&[value]));
