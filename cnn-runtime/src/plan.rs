@@ -7,9 +7,10 @@
 use crate::Weights;
 use crate::kernels::{self, PreparedConv, PreparedDense};
 use crate::layers::{Function, function, weights_of};
-use crate::pass::in_pool;
+use crate::pass::shared;
 use crate::spec::{Activation, BatchNormalization, Graph, Layer, Stage};
 use candle_core::{Result, Tensor};
+use std::ops::Range;
 
 /// What is done, in order, to predict.
 pub(crate) struct Plan {
@@ -82,29 +83,24 @@ impl Plan {
             };
         }
         self.check(xs)?;
-        // One of two threads is this one, so that none has to be woken where batches follow each other.
-        if rayon::current_num_threads() == 2 {
-            return kernels::in_pairs(|| self.predict_batch(xs, batch));
-        }
-        in_pool(xs, self.largest, || self.predict_batch(xs, batch))
+        shared(xs, self.largest, || self.predict_batch(xs, batch))
     }
 
     fn predict_batch(&self, xs: &Tensor, batch: usize) -> Result<Tensor> {
-        let images = self.images_in_a_group(batch);
         let (head, tail) = self.steps.split_at(self.tail);
         let output = self.outputs[0];
         let left = tail.first().map_or(output, |step| step.inputs[0]);
-        let through_head = |first: usize| {
-            let group = xs.narrow(0, first, images.min(batch - first))?;
+        let through_head = |images: Range<usize>| {
+            let group = xs.narrow(0, images.start, images.len())?;
             let mut tensors = self.no_tensors();
             kernels::alone(|| run(head, &[group], &mut tensors))?;
             Ok(tensors[left].take().expect("it is kept"))
         };
-        let mut parts: Vec<Result<Option<Tensor>>> = (0..batch.div_ceil(images)).map(|_| Ok(None)).collect();
-        kernels::for_each(parts.iter_mut().enumerate().collect(), |(number, part)| {
-            *part = through_head(number * images).map(Some);
-        });
-        let parts = parts.into_iter().map(|part| Ok(part?.expect("each group has been through"))).collect::<Result<Vec<_>>>()?;
+        let mut parts: Vec<(Range<usize>, Result<Option<Tensor>>)> =
+            self.groups(batch).into_iter().map(|images| (images, Ok(None))).collect();
+        kernels::for_each(parts.iter_mut().collect(), |(images, part)| *part = through_head(images.clone()).map(Some));
+        let parts = parts.into_iter().map(|(_, part)| Ok(part?.expect("each group has been through")));
+        let parts = parts.collect::<Result<Vec<_>>>()?;
         let mut tensors = self.no_tensors();
         tensors[left] = Some(Tensor::cat(&parts, 0)?);
         run(tail, &[], &mut tensors)?;
@@ -119,19 +115,20 @@ impl Plan {
         })
     }
 
-    /// As many images as have their largest tensor in a fraction of a core's second-level cache, but enough groups for every
-    /// thread to have several.
-    fn images_in_a_group(&self, batch: usize) -> usize {
+    /// The images of each group: as many as have their largest tensor in a fraction of a core's second-level cache, but enough
+    /// groups for every thread to have several, and as many as another.
+    fn groups(&self, batch: usize) -> Vec<Range<usize>> {
         const CACHED: usize = 192 * 1024;
         const GROUPS: usize = 2;
         // Kernels that compute many images at once take so many.
         const TILE: usize = 16;
         let threads = rayon::current_num_threads();
-        let cached = self.largest.map_or(1, |largest| CACHED / largest.max(1));
-        match cached.clamp(1, 64).min(batch.div_ceil(GROUPS * threads)) {
-            few @ ..TILE => few,
-            images => images / TILE * TILE,
-        }
+        let cached = self.largest.map_or(1, |largest| CACHED / largest.max(1)).clamp(1, 64);
+        let cached = if cached < TILE { cached } else { cached / TILE * TILE };
+        let groups = batch.div_ceil(cached).max(GROUPS * threads).next_multiple_of(threads);
+        let unit = if batch / groups < TILE { 1 } else { TILE };
+        let first = |group: usize| (batch.div_ceil(unit) * group / groups * unit).min(batch);
+        (0..groups).map(|group| first(group)..first(group + 1)).filter(|images| !images.is_empty()).collect()
     }
 
     /// Every output, for a batch of each input.
@@ -271,4 +268,24 @@ fn values(graph: &Graph, index: usize, name: &str, weights: &Weights) -> Result<
     let parameter = inferred.parameters.as_slice().iter().find(|parameter| parameter.name == name);
     let Some(parameter) = parameter else { return Ok(None) };
     weights_of(&graph.nodes[index], weights).get(parameter)?.flatten_all()?.to_vec1().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_all_images_in_parts_that_hardly_differ() {
+        for largest in [None, Some(784), Some(5_408), Some(16_384), Some(1 << 20)] {
+            let plan = Plan { steps: Vec::new(), outputs: Vec::new(), tail: 0, largest, macs: None };
+            for batch in 1..300 {
+                let groups = plan.groups(batch);
+                assert!(groups.iter().flat_map(Range::clone).eq(0..batch), "{groups:?}");
+                let sizes = || groups.iter().map(Range::len);
+                let (least, most) = (sizes().min().unwrap(), sizes().max().unwrap());
+                assert!(most - least <= if most < 16 { 1 } else { 16 }, "{groups:?}");
+                assert!(most <= (192 * 1024 / largest.unwrap_or(usize::MAX)).clamp(1, 64), "{groups:?}");
+            }
+        }
+    }
 }

@@ -25,7 +25,6 @@ use crate::Precision;
 use crate::gpu::{Gpu, tensor};
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -109,10 +108,14 @@ impl<const N: usize> Conv<N> {
     pub(super) fn pack<T: Real>(&self, weight: &[T]) -> Vec<T> {
         let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
         let mut packed = vec![T::zero(); weight.len()];
-        packed.par_chunks_mut(filters).with_min_len(SMALL / filters).enumerate().for_each(|(row, packed)| {
-            let (group, tap, channel) = (row / (taps * depth), row / depth % taps, row % depth);
-            let first = (group * filters * depth + channel) * taps + tap;
-            packed.iter_mut().enumerate().for_each(|(filter, value)| *value = weight[first + filter * depth * taps]);
+        let rows_at_once = (SMALL / filters).max(1);
+        for_each(packed.chunks_mut(rows_at_once * filters).enumerate().collect(), |(number, packed)| {
+            for (row, packed) in packed.chunks_mut(filters).enumerate() {
+                let row = number * rows_at_once + row;
+                let (group, tap, channel) = (row / (taps * depth), row / depth % taps, row % depth);
+                let first = (group * filters * depth + channel) * taps + tap;
+                packed.iter_mut().enumerate().for_each(|(filter, value)| *value = weight[first + filter * depth * taps]);
+            }
         });
         packed
     }
@@ -259,14 +262,14 @@ impl<const N: usize> Conv<N> {
         let (packed, image_len) = (self.pack(weight), self.geometry.image_len());
         let (line_len, grad_len) = (image_len / self.geometry.input[0], self.geometry.pixels() * self.filters);
         let mut input = vec![T::zero(); self.geometry.batch * image_len];
-        input.par_chunks_mut(image_len).zip(grad.par_chunks(grad_len)).for_each(|(image, grad)| {
-            image.par_chunks_mut(lines * line_len).enumerate().for_each_init(Vec::new, |patches, (band, input)| {
-                let start = band * lines;
-                let (geometry, first) = self.geometry.band(start..start + input.len() / line_len);
-                let grad = &grad[first * (grad_len / self.geometry.output[0])..];
-                Self { geometry, ..*self }.add_input_gradient(&packed, grad, patches, input);
-                finish(input);
-            });
+        let images = input.chunks_mut(image_len).zip(grad.chunks(grad_len));
+        let bands = images.flat_map(|(image, grad)| image.chunks_mut(lines * line_len).enumerate().map(move |band| (band, grad)));
+        for_each(bands.collect(), |((band, input), grad)| {
+            let start = band * lines;
+            let (geometry, first) = self.geometry.band(start..start + input.len() / line_len);
+            let grad = &grad[first * (grad_len / self.geometry.output[0])..];
+            Self { geometry, ..*self }.add_input_gradient(&packed, grad, &mut Vec::new(), input);
+            finish(input);
         });
         input
     }

@@ -6,6 +6,7 @@ use super::activation::{finish_on_gpu, undo_on_gpu};
 use super::patches::{Geometry, operand};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
+use super::share::for_each;
 use super::simd::simd;
 use super::sums::column_sums_on_gpu;
 use super::weighted::{
@@ -14,7 +15,6 @@ use super::weighted::{
 use crate::gpu::{Gpu, Kernel, Window, Work, arguments, tensor};
 use crate::spec::{Activation, DepthwiseConvolution};
 use candle_core::{Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
 use std::borrow::Cow;
 
 /// Convolves each channel of `xs`, `N, H, W, C` for images, with its `M` kernels of `weight`, `C·M, 1, KH, KW`, adds `bias`,
@@ -156,7 +156,7 @@ impl<const N: usize> Weighted for Depthwise<N> {
         let (xs, weights) = (self.repeat(xs), transpose(weight, channels));
         let mut ys = vec![T::zero(); self.geometry.batch * self.geometry.pixels() * channels];
         let rows = (BLOCK / channels).max(1);
-        ys.par_chunks_mut(rows * channels).enumerate().for_each(|(block, ys)| {
+        for_each(ys.chunks_mut(rows * channels).enumerate().collect(), |(block, ys)| {
             convolve(&self.geometry, &xs, &weights, block * rows, ys);
             finish(ys, channels, bias.unwrap_or_default(), self.ends_in);
         });

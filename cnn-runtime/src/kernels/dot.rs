@@ -4,9 +4,9 @@ use super::matmul::{Into, Matrix, Threads, matmul};
 use super::norm_root::{unit_gradients_on_gpu, unit_values_on_gpu};
 use super::op::{Unary, apply, dispatch, dtype, slice, with_slices};
 use super::real::Real;
+use super::share::for_each;
 use crate::gpu::Gpu;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
 
 const NAME: &str = "Dot";
 
@@ -56,7 +56,7 @@ fn for_each_example<'a, T: Real>(
 ) -> Vec<T> {
     let mut out = vec![T::zero(); count * len];
     let threads = if count == 1 { Threads::All } else { Threads::One };
-    out.par_chunks_mut(len.max(1)).enumerate().for_each(|(example, out)| {
+    for_each(out.chunks_mut(len.max(1)).enumerate().collect(), |(example, out)| {
         let (lhs, rhs) = factors(example);
         matmul(out, columns, Into::Replace, lhs, rhs, threads);
     });
@@ -118,7 +118,7 @@ impl Unary for UnitLength {
 
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
         let mut ys = xs.to_vec();
-        ys.par_chunks_mut(row_len(dims)).for_each(|row| {
+        for_each(ys.chunks_mut(row_len(dims)).collect(), |row| {
             let inverse = T::of(1.0 / length(row).max(SHORTEST));
             row.iter_mut().for_each(|y| *y *= inverse);
         });
@@ -128,8 +128,8 @@ impl Unary for UnitLength {
     /// The part of the gradient across the vector, divided by its length.
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         let mut out = grad.to_vec();
-        let rows = out.par_chunks_mut(row_len(dims)).zip(xs.par_chunks(row_len(dims))).zip(ys.par_chunks(row_len(dims)));
-        rows.for_each(|((grad, xs), ys)| {
+        let rows = out.chunks_mut(row_len(dims)).zip(xs.chunks(row_len(dims))).zip(ys.chunks(row_len(dims)));
+        for_each(rows.collect(), |((grad, xs), ys)| {
             let length = length(xs);
             let along: f64 = if length > SHORTEST { grad.iter().zip(ys).map(|(g, y)| g.wide() * y.wide()).sum() } else { 0.0 };
             let inverse = 1.0 / length.max(SHORTEST);

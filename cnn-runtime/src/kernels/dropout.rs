@@ -4,11 +4,11 @@ use super::activation::{SELU_ALPHA, SELU_SCALE};
 use super::op::{Unary, apply};
 use super::random::{FAMILY, Settings, on_gpu, with_words};
 use super::real::Real;
+use super::share::for_each;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use candle_core::{DType, Result, Storage, Tensor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 /// Sets each element to 0 with probability `rate` and scales the others by `1/(1 − rate)`.
 pub(crate) fn dropout(xs: &Tensor, rate: f64, random: ChaCha8Rng) -> Result<Tensor> {
@@ -115,7 +115,7 @@ impl Unary for DropoutTogether {
             return xs.iter().zip(factors).map(|(x, factor)| *x * factor).collect();
         };
         let mut ys = xs.to_vec();
-        ys.par_chunks_mut((*width).max(1)).enumerate().for_each(|(row, ys)| {
+        for_each(ys.chunks_mut((*width).max(1)).enumerate().collect(), |(row, ys)| {
             let factors = &factors[own_row(row, rows, own_rows) * own_width..][..*own_width];
             match factors {
                 [factor] => ys.iter_mut().for_each(|y| *y *= *factor),

@@ -3,10 +3,10 @@
 use super::op::{Unary, apply};
 use super::random::{FAMILY, Key, STREAM, two_normal, words_from};
 use super::real::Real;
+use super::share::for_each;
 use crate::gpu::{Gpu, Kernel, Work, arguments};
 use candle_core::{Result, Storage, Tensor};
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Rows and columns of an image.
@@ -43,7 +43,8 @@ impl Erase {
     fn for_each_row<T: Real>(&self, ys: &mut [T], dims: &[usize], visit: impl Fn(&mut [T], usize) + Sync) {
         let [_, height, width, channels] = *dims else { unreachable!("it takes images") };
         let image_len = height * width * channels;
-        ys.par_chunks_mut(image_len.max(1)).zip(&self.rectangles).enumerate().for_each(|(image, (ys, [rows, columns]))| {
+        let images = ys.chunks_mut(image_len.max(1)).zip(&self.rectangles).enumerate();
+        for_each(images.collect(), |(image, (ys, [rows, columns]))| {
             for y in rows.clone() {
                 let start = (y * width + columns.start) * channels;
                 visit(&mut ys[start..start + columns.len() * channels], image * image_len + start);

@@ -1,7 +1,7 @@
 //! Matrix products: the `gemm` crate behind a safe function.
 
 use super::real::Real;
-use super::share::is_in_pool;
+use super::share;
 use gemm::Parallelism;
 use std::mem::MaybeUninit;
 
@@ -99,7 +99,7 @@ unsafe fn product<T: Real>(out: *mut T, row_stride: usize, into: Into, lhs: Matr
     const FEW: usize = 4 * 1024 * 1024;
     let are_few = lhs.rows.saturating_mul(lhs.columns).saturating_mul(rhs.columns) < FEW;
     let parallelism = match threads {
-        Threads::All if is_in_pool() && !are_few => Parallelism::Rayon(rayon::current_num_threads()),
+        Threads::All if share::threads() > 1 && !are_few => Parallelism::Rayon(rayon::current_num_threads()),
         Threads::One | Threads::All => Parallelism::None,
     };
     // SAFETY: every element that `lhs` and `rhs` address lies in their slices, as `Matrix::strided` asserted (transposing

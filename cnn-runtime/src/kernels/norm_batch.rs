@@ -5,12 +5,12 @@ use super::fill::in_chunks;
 use super::norm::{add_up, normalize, part, piece, products, row, squares, sums, undo};
 use super::op::{dispatch, expect_reals, with_slices};
 use super::real::Real;
+use super::share::map;
 use super::sums::sharers;
 use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted, finish, undo_activation};
 use crate::gpu::{Argument, Geometry, Gpu, Kernel, Work, arguments, no_path, tensor};
 use crate::spec::Activation;
 use candle_core::{CpuStorage, CudaStorage, DType, Device, InplaceOp2, Layout, Result, Shape, Storage, Tensor, Var};
-use rayon::prelude::*;
 
 const FAMILY: &str = "norm";
 
@@ -63,16 +63,13 @@ impl Moments {
     /// Each piece is summed while it is in the cache, first for its means, then for the distances from them; pieces are
     /// added by the formula of Chan, Golub & LeVeque (1979), which large means do not disturb.
     fn of_slice<T: Real>(xs: &[T], channels: usize) -> [Vec<f64>; 2] {
-        let pieces: Vec<_> = xs
-            .par_chunks(piece(channels))
-            .map(|xs| {
-                let count = (xs.len() / channels) as f64;
-                let means: Vec<f64> = sums(xs, channels).into_iter().map(|sum| sum / count).collect();
-                // Distances are from the means as the loop sees them.
-                let means: Vec<f64> = means.into_iter().map(|mean| T::of(mean).wide()).collect();
-                (count, squares(xs, &means), means)
-            })
-            .collect();
+        let pieces = map(xs.chunks(piece(channels)).collect(), |xs| {
+            let count = (xs.len() / channels) as f64;
+            let means: Vec<f64> = sums(xs, channels).into_iter().map(|sum| sum / count).collect();
+            // Distances are from the means as the loop sees them.
+            let means: Vec<f64> = means.into_iter().map(|mean| T::of(mean).wide()).collect();
+            (count, squares(xs, &means), means)
+        });
         let (mut count, mut mean, mut total) = (0.0, vec![0.0; channels], vec![0.0; channels]);
         for (other, squares, means) in pieces {
             let sum = count + other;
@@ -273,12 +270,10 @@ impl Weighted for BatchNorm {
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let channels = self.mean.len();
         let (length, means) = (piece(channels), self.mean::<T>());
-        let pieces = grad.par_chunks(length).zip(xs.par_chunks(length)).enumerate();
-        let pieces: Vec<_> = pieces
-            .map_init(Vec::new, |before, (number, (grad, xs))| {
-                products(self.before_activation(ys, grad, number * length, before), xs, &means)
-            })
-            .collect();
+        let pieces = grad.chunks(length).zip(xs.chunks(length)).enumerate();
+        let pieces = map(pieces.collect(), |(number, (grad, xs))| {
+            products(self.before_activation(ys, grad, number * length, &mut Vec::new()), xs, &means)
+        });
         let (mut sum, mut along) = (vec![0.0; channels], vec![0.0; channels]);
         for (sums, products) in &pieces {
             add_up(&mut sum, sums);

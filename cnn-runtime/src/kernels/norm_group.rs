@@ -2,12 +2,12 @@
 
 use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};
 use super::real::Real;
+use super::share::{for_each, map};
 use super::sums::{fold_columns_on_gpu, sharers};
 use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::Activation;
 use candle_core::{DType, Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
 
 /// Gives each of `groups` groups of the `channels` of every example mean 0 and variance 1, over all its positions, then
 /// multiplies each channel by its weight and adds its bias.
@@ -108,7 +108,7 @@ impl Weighted for GroupNorm {
             None => row::<T>(std::iter::repeat(0.0), self.channels),
         };
         let mut ys = vec![T::zero(); xs.len()];
-        ys.par_chunks_mut(self.piece()).zip(xs.par_chunks(self.piece())).for_each(|(ys, xs)| {
+        for_each(ys.chunks_mut(self.piece()).zip(xs.chunks(self.piece())).collect(), |(ys, xs): (&mut [T], &[T])| {
             for (ys, xs) in ys.chunks_mut(self.example()).zip(xs.chunks(self.example())) {
                 self.forward_example(ys, xs, weight, &shift);
             }
@@ -121,19 +121,17 @@ impl Weighted for GroupNorm {
         let mut input = if wants_input { vec![T::zero(); xs.len()] } else { Vec::new() };
         let mut outs: Vec<&mut [T]> = input.chunks_mut(length).collect();
         outs.resize_with(xs.len().div_ceil(length), Default::default);
-        let pieces = outs.into_par_iter().zip(xs.par_chunks(length)).zip(grad.par_chunks(length));
-        let pieces: Vec<_> = pieces
-            .map(|((out, xs), grad)| {
-                let mut totals = (vec![0.0; self.channels], vec![0.0; self.channels]);
-                let mut outs = out.chunks_mut(example);
-                for (xs, grad) in xs.chunks(example).zip(grad.chunks(example)) {
-                    let (along, sum) = self.backward_example(outs.next().unwrap_or_default(), xs, weight, grad);
-                    add_up(&mut totals.0, &along);
-                    add_up(&mut totals.1, &sum);
-                }
-                totals
-            })
-            .collect();
+        let pieces = outs.into_iter().zip(xs.chunks(length)).zip(grad.chunks(length));
+        let pieces = map(pieces.collect(), |((out, xs), grad)| {
+            let mut totals = (vec![0.0; self.channels], vec![0.0; self.channels]);
+            let mut outs = out.chunks_mut(example);
+            for (xs, grad) in xs.chunks(example).zip(grad.chunks(example)) {
+                let (along, sum) = self.backward_example(outs.next().unwrap_or_default(), xs, weight, grad);
+                add_up(&mut totals.0, &along);
+                add_up(&mut totals.1, &sum);
+            }
+            totals
+        });
         let (mut along, mut sum) = (vec![0.0; self.channels], vec![0.0; self.channels]);
         for piece in &pieces {
             add_up(&mut along, &piece.0);

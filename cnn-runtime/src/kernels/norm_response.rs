@@ -2,11 +2,11 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
+use super::share::for_each;
 use super::simd::simd;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::LocalResponseNormalization;
 use candle_core::{Result, Storage, Tensor};
-use rayon::prelude::*;
 
 /// `x·(k + alpha/size·Σ x²)^−beta` of every value of `xs`, the sum over `size` neighbours along the last axis.
 ///
@@ -58,7 +58,7 @@ impl Unary for LocalResponseNorm {
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
         let channels = dims.last().copied().unwrap_or(1).max(1);
         let mut ys = vec![T::zero(); xs.len()];
-        ys.par_chunks_mut(PIXELS * channels).zip(xs.par_chunks(PIXELS * channels)).for_each(|(ys, xs)| {
+        for_each(ys.chunks_mut(PIXELS * channels).zip(xs.chunks(PIXELS * channels)).collect(), |(ys, xs): (&mut [T], &[T])| {
             for (ys, xs) in ys.chunks_mut(channels).zip(xs.chunks(channels)) {
                 divisors(ys, xs, &self.0);
                 ys.iter_mut().zip(xs).for_each(|(y, x)| *y = *x * power(*y, self.0.beta));
@@ -75,8 +75,8 @@ impl Unary for LocalResponseNorm {
         let reach = [(spec.size - 1) / 2, spec.size / 2];
         let length = PIXELS * channels;
         let mut out = vec![T::zero(); xs.len()];
-        let inputs = xs.par_chunks(length).zip(ys.par_chunks(length)).zip(grad.par_chunks(length));
-        out.par_chunks_mut(length).zip(inputs).for_each(|(out, ((xs, ys), grad))| {
+        let inputs = xs.chunks(length).zip(ys.chunks(length)).zip(grad.chunks(length));
+        for_each(out.chunks_mut(length).zip(inputs).collect(), |(out, ((xs, ys), grad))| {
             let mut divisor = vec![T::zero(); channels];
             let mut shares = vec![T::zero(); channels];
             let pixels = xs.chunks(channels).zip(ys.chunks(channels)).zip(grad.chunks(channels));

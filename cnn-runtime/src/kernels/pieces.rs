@@ -2,8 +2,8 @@
 
 use super::fill::in_chunks;
 use super::real::Real;
+use super::share::map;
 use super::weighted::Gradients;
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Values in all partial sums of a weight gradient together.
@@ -27,10 +27,10 @@ pub(super) fn sum_over_pieces<T: Real>(
     let mut input = vec![T::zero(); batch * image_len.unwrap_or(0)];
     let sums: Vec<(Vec<T>, Vec<T>)> = match image_len {
         Some(len) => {
-            let inputs = input.par_chunks_mut(images * len).enumerate();
-            inputs.map(|(number, input)| piece(range(number), Some(input))).collect()
+            let inputs = input.chunks_mut(images * len).enumerate().collect();
+            map(inputs, |(number, input)| piece(range(number), Some(input)))
         }
-        None => (0..batch.div_ceil(images)).into_par_iter().map(|number| piece(range(number), None)).collect(),
+        None => map((0..batch.div_ceil(images)).collect(), |number| piece(range(number), None)),
     };
     let sums = match <[_; 1]>::try_from(sums) {
         Ok([(weight, bias)]) => return Gradients { input, weight, bias },

@@ -2,13 +2,13 @@
 
 use super::norm::{add_up, piece};
 use super::real::Real;
+use super::share::{for_each, map};
 use super::simd::simd;
 use super::sums::{fold_columns_on_gpu, sharers};
 use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::{self, Activation};
 use candle_core::{DType, Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
 
 const FAMILY: &str = "prelu";
 
@@ -114,31 +114,27 @@ impl Weighted for PReLU {
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], _bias: Option<&[T]>) -> Vec<T> {
         let slopes = self.slopes(weight);
         let mut ys = vec![T::zero(); xs.len()];
-        ys.par_chunks_mut(slopes.len()).zip(xs.par_chunks(slopes.len())).for_each(|(ys, xs)| rectify(ys, xs, &slopes));
+        for_each(ys.chunks_mut(slopes.len()).zip(xs.chunks(slopes.len())).collect(), |(ys, xs)| rectify(ys, xs, &slopes));
         ys
     }
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
         let slopes = self.slopes(weight);
         let (example, length) = (slopes.len(), piece(slopes.len()));
-        let pieces: Vec<Vec<f64>> = grad
-            .par_chunks(length)
-            .zip(xs.par_chunks(length))
-            .map(|(grad, xs)| {
-                let mut sums = vec![0.0; weight.len()];
-                for (i, (g, x)) in grad.iter().zip(xs).enumerate() {
-                    if *x <= T::zero() {
-                        sums[self.places[i % example]] += (*g * *x).wide();
-                    }
+        let pieces = map(grad.chunks(length).zip(xs.chunks(length)).collect(), |(grad, xs): (&[T], &[T])| {
+            let mut sums = vec![0.0; weight.len()];
+            for (i, (g, x)) in grad.iter().zip(xs).enumerate() {
+                if *x <= T::zero() {
+                    sums[self.places[i % example]] += (*g * *x).wide();
                 }
-                sums
-            })
-            .collect();
+            }
+            sums
+        });
         let mut sums = vec![0.0; weight.len()];
         pieces.iter().for_each(|piece| add_up(&mut sums, piece));
         let mut input = vec![T::zero(); if wants_input { xs.len() } else { 0 }];
-        let inputs = grad.par_chunks(example).zip(xs.par_chunks(example));
-        input.par_chunks_mut(example).zip(inputs).for_each(|(out, (grad, xs))| scale_gradient(out, grad, xs, &slopes));
+        let inputs = grad.chunks(example).zip(xs.chunks(example));
+        for_each(input.chunks_mut(example).zip(inputs).collect(), |(out, (grad, xs))| scale_gradient(out, grad, xs, &slopes));
         Gradients { input, weight: sums.into_iter().map(T::of).collect(), bias: Vec::new() }
     }
 

@@ -1,18 +1,18 @@
 //! Random numbers of kernels: a word for each value, which depends neither on who draws it nor on what is drawn before it.
 
 use super::real::Real;
+use super::share::for_each;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use candle_core::{DType, Result, Storage, Tensor};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 /// Values that share one stream of random numbers, a word for each; `STREAM` in `cuda/random.cu`.
 pub(super) const STREAM: usize = 16 * 1024;
 
 /// Calls `with` with the pieces of `ys` that share a stream, and the random numbers of each, which begin at its first value.
 pub(super) fn with_words<T: Real>(ys: &mut [T], random: &ChaCha8Rng, with: impl Fn(&mut [T], &mut ChaCha8Rng) + Sync) {
-    ys.par_chunks_mut(STREAM).enumerate().for_each(|(stream, ys)| {
+    for_each(ys.chunks_mut(STREAM).enumerate().collect(), |(stream, ys)| {
         let mut random = random.clone();
         random.set_stream(stream as u64);
         with(ys, &mut random);

@@ -4,10 +4,10 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
+use super::share::for_each;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::Resampling;
 use candle_core::{Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
 use std::array::from_fn;
 use std::f64::consts::PI;
 
@@ -216,7 +216,7 @@ impl Unary for Resample {
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
         let mut ys = vec![T::zero(); self.shape.iter().product()];
-        ys.par_chunks_mut(self.row_len().max(1)).enumerate().for_each(|(row, ys)| {
+        for_each(ys.chunks_mut(self.row_len().max(1)).enumerate().collect(), |(row, ys)| {
             let image = &xs[row / self.rows() * self.input_len()..];
             self.for_each_tap(row % self.rows(), |to, from, weight| {
                 let pixels = ys[to..to + self.channels].iter_mut().zip(&image[from..from + self.channels]);
@@ -232,8 +232,8 @@ impl Unary for Resample {
         if grad.is_empty() {
             return out;
         }
-        let images = out.par_chunks_mut(self.input_len()).zip(grad.par_chunks(self.rows() * self.row_len()));
-        images.for_each(|(sums, grad)| {
+        let images = out.chunks_mut(self.input_len()).zip(grad.chunks(self.rows() * self.row_len()));
+        for_each(images.collect(), |(sums, grad)| {
             for (row, grad) in grad.chunks_exact(self.row_len()).enumerate() {
                 self.for_each_tap(row, |from, to, weight| {
                     let pixels = sums[to..to + self.channels].iter_mut().zip(&grad[from..from + self.channels]);

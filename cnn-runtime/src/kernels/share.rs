@@ -1,7 +1,8 @@
 //! Which threads share the work of a kernel.
 //!
-//! Waking threads takes as long as a small layer. Where every thread has images of its own, each computes alone; of a single
-//! image, a [helper](super::helper) that is awake takes half of each layer.
+//! Waking threads takes as long as a small layer. Where every thread has images of its own, each computes alone. Where there are two,
+//! a [helper](super::helper) that is awake takes half of each layer, of a single image or of a batch; it is the same half each time, so
+//! that what a layer reads is in the cache of the thread that wrote it. More threads are those of rayon's pool.
 
 use super::helper;
 use rayon::prelude::*;
@@ -66,13 +67,42 @@ pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
         Threads::All => items.into_par_iter().for_each(work),
         Threads::Two if items.len() > 1 => {
             let items = Mutex::new(VecDeque::from(items));
-            let next =
-                |take: fn(&mut VecDeque<I>) -> Option<I>| take(&mut items.lock().expect("nothing panics while it is held"));
-            let until_done = |take| std::iter::from_fn(|| next(take)).for_each(&work);
-            helper::both(|| until_done(VecDeque::pop_front), || alone(|| until_done(VecDeque::pop_back)));
+            let until_done = |pop: fn(&mut VecDeque<I>) -> Option<I>, some: fn(&mut VecDeque<I>, usize) -> Vec<I>| {
+                loop {
+                    let mut items = items.lock().expect("nothing panics while it is held");
+                    // Fewer and fewer at a time, so that both are done at about the same time.
+                    if let count @ 2.. = items.len().div_ceil(8) {
+                        let some = some(&mut items, count);
+                        drop(items);
+                        some.into_iter().for_each(&work);
+                    } else if let Some(item) = pop(&mut items) {
+                        drop(items);
+                        work(item);
+                    } else {
+                        return;
+                    }
+                }
+            };
+            helper::both(|| until_done(VecDeque::pop_front, first), || alone(|| until_done(VecDeque::pop_back, last)));
         }
         _ => items.into_iter().for_each(work),
     }
+}
+
+fn first<I>(items: &mut VecDeque<I>, count: usize) -> Vec<I> {
+    items.drain(..count).collect()
+}
+
+/// The last ones, beginning with the very last.
+fn last<I>(items: &mut VecDeque<I>, count: usize) -> Vec<I> {
+    items.drain(items.len() - count..).rev().collect()
+}
+
+/// What `work` makes of each item, in their order, on as many threads as [`for_each`].
+pub(super) fn map<I: Send, R: Send>(items: Vec<I>, work: impl Fn(I) -> R + Send + Sync) -> Vec<R> {
+    let mut found: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    for_each(items.into_iter().zip(&mut found).collect(), |(item, found)| *found = Some(work(item)));
+    found.into_iter().map(|found| found.expect("every item has been worked on")).collect()
 }
 
 /// Writes a vector of `len` values: calls `write` with the number of each `chunk` of them and the chunk, at least `least`
@@ -86,14 +116,16 @@ pub(super) unsafe fn new_in_chunks<T: Send, S: Default>(
     least: usize,
     write: impl Fn(&mut S, usize, &mut [MaybeUninit<T>]) + Sync,
 ) -> Vec<T> {
+    /// Parts to a thread.
+    const PARTS: usize = 4;
     let mut values = Vec::with_capacity(len);
     let (uninit, chunk) = (&mut values.spare_capacity_mut()[..len], chunk.max(1));
     if is_in_pool() && len > least {
         let chunks = uninit.par_chunks_mut(chunk).enumerate().with_min_len(least.div_ceil(chunk).max(1));
         chunks.for_each_init(S::default, |scratch, (number, values)| write(scratch, number, values));
     } else {
-        // So many chunks to a thread that each has at least `least` values.
-        let share = chunk * uninit.len().div_ceil(chunk).div_ceil(threads()).max(least.div_ceil(chunk)).max(1);
+        // So many chunks at a time that each thread can take of the other's, and has at least `least` values.
+        let share = chunk * uninit.len().div_ceil(chunk).div_ceil(PARTS * threads()).max(least.div_ceil(chunk)).max(1);
         for_each(uninit.chunks_mut(share).enumerate().collect(), |(number, values)| {
             let (mut scratch, first) = (S::default(), number * (share / chunk));
             values.chunks_mut(chunk).enumerate().for_each(|(number, values)| write(&mut scratch, first + number, values));
@@ -117,6 +149,15 @@ mod tests {
         });
         assert!(std::panic::catch_unwind(|| alone(|| panic!("broken"))).is_err());
         assert!(is_in_pool());
+    }
+
+    #[test]
+    fn every_item_is_worked_on_once_and_in_its_place() {
+        for count in [0, 1, 2, 7, 8, 9, 100] {
+            let squares = || map((0..count).collect(), |i: usize| i * i);
+            let expected: Vec<usize> = (0..count).map(|i| i * i).collect();
+            assert_eq!([together(squares), in_pairs(squares), alone(squares)], std::array::from_fn(|_| expected.clone()));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! in place. Small images are computed in groups instead, pixel by pixel.
 
 use super::patches::Geometry;
-use super::share::{for_each, is_in_pool, threads};
+use super::share::{for_each, threads};
 use super::tile_images::Group;
 use super::tile_matrix::{Aligned, Left, Right, Unpacked, in_order, starts};
 use super::tile_pieces::{Output, activate_rest, write_rows};
@@ -134,12 +134,12 @@ impl TileConv {
         ys
     }
 
-    /// Slabs with some strips of the weights, which threads take one by one. Of weights that would fill its cache, each of a
-    /// pair of threads takes half.
+    /// Slabs with some strips of the weights, which threads take one by one. Of weights that would fill its cache, each of two
+    /// threads takes half for a single image.
     fn parts(&self, weight: &Right) -> Vec<(Slab, Range<usize>)> {
         const LARGE: usize = 128 * 1024;
         let strips = weight.strips();
-        if threads() == 2 && !is_in_pool() && strips > 1 && weight.bytes() > LARGE {
+        if self.geometry.batch == 1 && threads() == 2 && strips > 1 && weight.bytes() > LARGE {
             let halves = [0..strips / 2, strips / 2..strips];
             return halves
                 .into_iter()

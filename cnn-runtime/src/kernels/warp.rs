@@ -2,10 +2,10 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
+use super::share::for_each;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::{FillMode, Interpolation};
 use candle_core::{Result, Shape, Storage, Tensor};
-use rayon::prelude::*;
 
 /// Which place of an image an output pixel shows: `x' = xx·x + xy·y + x0` and `y' = yx·x + yy·y + y0`, in pixels, with the
 /// centre of the first pixel at 0.
@@ -160,7 +160,7 @@ impl Unary for Warp {
         let ([height, width], channels, image_len) = (self.output, dims[3], dims[1..].iter().product::<usize>());
         let fill = T::of(self.sampling.fill_value);
         let mut ys = vec![T::zero(); dims[0] * height * width * channels];
-        ys.par_chunks_mut((width * channels).max(1)).enumerate().for_each(|(row, ys)| {
+        for_each(ys.chunks_mut((width * channels).max(1)).enumerate().collect(), |(row, ys)| {
             let (image, y) = (row / height, row % height);
             let (map, image) = (&self.maps[image], &xs[image * image_len..][..image_len]);
             for (x, ys) in ys.chunks_exact_mut(channels).enumerate() {
@@ -180,8 +180,8 @@ impl Unary for Warp {
     fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         let ([height, width], channels, image_len) = (self.output, dims[3], dims[1..].iter().product::<usize>());
         let mut out = vec![T::zero(); dims.iter().product()];
-        let images = out.par_chunks_mut(image_len).zip(grad.par_chunks(height * width * channels)).zip(&self.maps);
-        images.for_each(|((sums, grad), map)| {
+        let images = out.chunks_mut(image_len).zip(grad.chunks(height * width * channels)).zip(&self.maps);
+        for_each(images.collect(), |((sums, grad), map)| {
             for (at, grad) in grad.chunks_exact(channels).enumerate() {
                 self.for_each_tap(map, at / width, at % width, |pixel, weight| {
                     if let Some(pixel) = pixel {

@@ -7,7 +7,7 @@ use super::tally::Tally;
 use super::{BATCH_SIZE, progress};
 use crate::data::{Dataset, Feed, Kind, known};
 use crate::model::{Forward, State};
-use crate::pass::in_pool;
+use crate::pass::shared;
 use crate::{Context, Model, Network, Result, layers, spec};
 use candle_core::DType;
 use std::fmt;
@@ -93,7 +93,7 @@ pub(super) fn evaluate(
     let order: Vec<usize> = (0..feed.len()).collect();
     feed.each_batch(&order, batch_size, |_, images, labels| {
         let pass = || precision.during(|| layers::collect(|| network.forward(&images, &cx)));
-        let (predictions, of_outputs) = in_pool(&images, checked.largest, pass)?;
+        let (predictions, of_outputs) = shared(&images, checked.largest, pass)?;
         let predictions = predictions.detach();
         let loss = compiled.loss.compute(&predictions, &labels)?;
         let loss = of_outputs.map_or(Ok(loss.clone()), |of_outputs| loss + of_outputs)?;

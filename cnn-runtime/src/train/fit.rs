@@ -8,7 +8,7 @@ use super::tally::{Broken, Tally};
 use super::{BATCH_SIZE, History, Verbose};
 use crate::data::{Any, Dataset, Feed, Kind, known};
 use crate::model::{Forward, State};
-use crate::pass::in_pool;
+use crate::pass::shared;
 use crate::{Error, Model, Network, Result, spec};
 use candle_core::{DType, Device, Tensor};
 use rand::seq::SliceRandom;
@@ -150,7 +150,7 @@ impl<N: Network> Model<N> {
         compile::check_labels(&N::GRAPH, labels)?;
         let step_of = (self.state.epoch as usize + 1, self.state.step as usize + 1);
         let mut tally = training_tally(&self.state)?;
-        let broken = in_pool(images, checked.largest, || {
+        let broken = shared(images, checked.largest, || {
             step(&self.network, &mut self.state, checked.with_logits, images, labels, &mut tally)
         })?;
         match broken.map_or_else(|| tally.read(), |broken| Ok(Some(broken)))? {
@@ -208,7 +208,7 @@ fn train_epoch(
     };
     feed.each_batch(&order, fit.batch_size, |_, images, labels| {
         let broken =
-            in_pool(&images, checked.largest, || step(network, state, checked.with_logits, &images, &labels, &mut tally))?;
+            shared(&images, checked.largest, || step(network, state, checked.with_logits, &images, &labels, &mut tally))?;
         look_at(broken, state)?;
         let is_due = progress.is_due();
         if is_due {

@@ -3,7 +3,7 @@
 use super::BATCH_SIZE;
 use crate::data::Images;
 use crate::model::Forward;
-use crate::pass::in_pool;
+use crate::pass::shared;
 use crate::{Context, Error, Model, Network, Result, spec};
 use candle_core::{D, Tensor};
 use std::ops::Range;
@@ -44,7 +44,7 @@ fn predict(network: &dyn Forward, count: usize, images: &dyn Fn(Range<usize>) ->
     let (mut outputs, largest) = (Vec::new(), network.graph().largest_tensor());
     for start in (0..count).step_by(BATCH_SIZE) {
         let batch = images(start..count.min(start + BATCH_SIZE))?;
-        let output = in_pool(&batch, largest, || network.forward(&batch, &Context::inference()))?;
+        let output = shared(&batch, largest, || network.forward(&batch, &Context::inference()))?;
         outputs.push(output.detach());
     }
     Ok(Tensor::cat(&outputs, 0)?)

@@ -5,7 +5,6 @@ use crate::gpu::{Argument, Gpu, Kernel, Work, write_to};
 use crate::kernels;
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use num_traits::Float;
-use rayon::prelude::*;
 use std::sync::Mutex;
 
 /// The arithmetic of an optimizer.
@@ -108,7 +107,7 @@ fn in_pieces<T: Float + Send + Sync>(rule: &impl Rule, weights: &mut [T], gradie
     let mut slots: Vec<_> = slots.chunks_mut(weights.len().max(1)).map(|slot| slot.chunks_mut(PIECE)).collect();
     let mut next_of_slots = || slots.iter_mut().map(|pieces| pieces.next().expect("as long as the variable")).collect::<Vec<_>>();
     let pieces: Vec<_> = weights.chunks_mut(PIECE).zip(gradients.chunks(PIECE)).map(|(w, g)| (w, g, next_of_slots())).collect();
-    pieces.into_par_iter().for_each(|(weights, gradients, mut slots)| {
+    kernels::for_each(pieces, |(weights, gradients, mut slots)| {
         kernels::arch().dispatch(|| rule.update(weights, gradients, &mut slots));
     });
 }
