@@ -5,6 +5,7 @@
 //! shapes alone and are added in a fixed order, so that results do not depend on the number of threads.
 
 mod activation;
+mod aligned;
 mod batch;
 mod computed;
 mod conv;

@@ -4,11 +4,11 @@
 //! same way: an input pixel sees the output pixels whose windows saw it. Those whose places differ by whole strides see them by the same
 //! taps; they are a *phase*. A convolution itself has one phase.
 
+use super::aligned::Aligned;
 use super::factor::{Factor, Pair};
 use super::gathered::{self, Finish, Left, Strips};
 use super::patches::Geometry;
 use super::share::{for_each, threads};
-use super::tile_matrix::Aligned;
 use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::Activation;

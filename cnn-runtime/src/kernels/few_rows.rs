@@ -3,9 +3,9 @@
 //! Such a product takes about as long as reading its weights. So they pass by once, in the order in which they lie, while the sums
 //! of all rows for some columns stay in registers, side by side, which need no adding up within a register.
 
+use super::aligned::Aligned;
 use super::share::for_each;
 use super::simd::arch;
-use super::tile_matrix::Aligned;
 use super::weighted::Ending;
 use pulp::{Simd, WithSimd};
 

@@ -7,10 +7,10 @@
 //! a vector, times the columns of a row of the right matrix. Where a [`Factor`] is a pair of numbers, a row of the right matrix is two of
 //! the numbers' matrix, side by side.
 
+use super::aligned::Aligned;
 use super::factor::{Factor, Pair};
 use super::share::{for_each, threads};
 use super::simd::arch;
-use super::tile_matrix::Aligned;
 use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::Activation;
@@ -112,19 +112,11 @@ pub(super) struct Strips<F> {
 impl<F: Factor> Strips<F> {
     /// Lays out the matrix of so many rows and columns. `write` is given some columns of all rows, one after the other.
     pub(super) fn pack([depth, columns]: [usize; 2], write: impl Fn(Range<usize>, &mut [F]) + Send + Sync) -> Self {
-        let mut strips = Self::default();
-        strips.pack_again([depth, columns], write);
-        strips
-    }
-
-    /// The same in the place of another matrix.
-    pub(super) fn pack_again(&mut self, [depth, columns]: [usize; 2], write: impl Fn(Range<usize>, &mut [F]) + Send + Sync) {
         let width = strip();
-        let strips = self.values.take(columns.div_ceil(width) * depth * width).chunks_exact_mut((depth * width).max(1));
-        for_each(strips.enumerate().collect(), |(strip, values)| {
+        let values = Aligned::in_chunks(columns.div_ceil(width) * depth * width, depth * width, |strip, values| {
             write(strip * width..columns.min((strip + 1) * width), values);
         });
-        (self.depth, self.columns) = (depth, columns);
+        Self { values, depth, columns }
     }
 
     /// The matrix of so many columns that fills a slice row by row.

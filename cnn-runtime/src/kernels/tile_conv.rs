@@ -3,10 +3,11 @@
 //! The output is computed slab by slab: the pieces of what a slab sees are the left matrix of its product with the weights,
 //! in place. Small images are computed in groups instead, pixel by pixel.
 
+use super::aligned::Aligned;
 use super::patches::Geometry;
 use super::share::{for_each, threads};
 use super::tile_images::Group;
-use super::tile_matrix::{Aligned, Left, Right, Unpacked, in_order, starts};
+use super::tile_matrix::{Left, Right, Unpacked, in_order, starts};
 use super::tile_pieces::{Output, activate_rest, write_rows};
 use super::tile_slab::{Slab, number_at, runs};
 use super::tile_taps::{Pixels, of_output, write_images};

@@ -3,6 +3,7 @@
 //! It is summed part by part: over a slab, or over some lines of 32 small images. The gradients of a part's pixels, each filter's a row,
 //! are the left matrix; what the pixels see is the right one, its rows in pairs.
 
+use super::aligned::Aligned;
 use super::fill::in_chunks;
 use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
@@ -10,7 +11,6 @@ use super::share::{for_each, threads};
 use super::simd::simd;
 use super::tile_conv::{PIECES, PIXELS, TileConv};
 use super::tile_images::Group;
-use super::tile_matrix::Aligned;
 use super::tile_pack::{Places, pack_pairs};
 use super::tile_slab::{Slab, runs, window_span};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};

@@ -4,8 +4,9 @@
 //! pixel: a tile of rows is what one output pixel sees in each of 16 images, which lie an image apart. For gradients of weights,
 //! products are summed over images, of which two lie side by side.
 
+use super::aligned::Aligned;
 use super::patches::Geometry;
-use super::tile_matrix::{Aligned, Left, clear, in_order};
+use super::tile_matrix::{Left, clear, in_order};
 use super::tile_pack::pair_up;
 use super::tile_pieces::split;
 use super::tile_slab::{runs, steps, window_span};

@@ -1,5 +1,6 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
+use super::aligned::Aligned;
 use super::share::{for_each, threads};
 use super::tile_pack::{Places, pack_columns, pack_pairs};
 use super::tile_pieces::{Output, activate_rest, split, write_rows};
@@ -8,28 +9,6 @@ use super::weighted::Ending;
 use crate::Precision;
 use std::cell::RefCell;
 use std::ops::Range;
-
-/// Values that start where a cache line does, so that no row of a tile lies in two.
-#[derive(Default)]
-pub(super) struct Aligned<T>(Vec<T>);
-
-impl<T: Copy + Default> Aligned<T> {
-    /// The first `len` values, whatever they were before.
-    pub(super) fn take(&mut self, len: usize) -> &mut [T] {
-        let room = 64 / size_of::<T>();
-        if self.0.len() < len + room {
-            self.0.resize(len + room, T::default());
-        }
-        let start = self.0.as_ptr().align_offset(64);
-        &mut self.0[start..start + len]
-    }
-
-    /// The first `len` values.
-    pub(super) fn first(&self, len: usize) -> &[T] {
-        let start = self.0.as_ptr().align_offset(64);
-        &self.0[start..start + len]
-    }
-}
 
 /// A right matrix, packed: for each 16 columns the tiles of all its rows.
 #[derive(Default)]

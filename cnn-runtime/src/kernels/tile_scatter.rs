@@ -1,10 +1,11 @@
 //! The gradient of a convolution's input on tile registers where windows lie apart, and images are large or few: what each window
 //! passes on is one row of a product, and is added where the window lies.
 
+use super::aligned::Aligned;
 use super::fill::in_chunks;
 use super::patches::{Geometry, scatter};
 use super::share::threads;
-use super::tile_matrix::{Aligned, Right, Unpacked, left, pays};
+use super::tile_matrix::{Right, Unpacked, left, pays};
 use super::tiles::Tiles;
 use crate::Precision;
 use std::cell::RefCell;

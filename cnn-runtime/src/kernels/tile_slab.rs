@@ -6,8 +6,9 @@
 //! of an image is that at the start of the next. Lines that one tap of the window sees, a stride apart, lie together: for
 //! each remainder of a line's number by the stride there is a *phase* of a slab.
 
+use super::aligned::Aligned;
 use super::patches::Geometry;
-use super::tile_matrix::{Aligned, clear};
+use super::tile_matrix::clear;
 use super::tile_pieces::split;
 use super::tiles::{DEPTH, SIDE};
 use crate::Precision;

@@ -10,12 +10,12 @@
 //! ([Alam et al. 2022](https://doi.org/10.1145/3524069)): about one bit against summing the 9 products of each channel. What is not
 //! finite in an input reaches all outputs of the tiles that see it.
 
+use super::aligned::Aligned;
 use super::direct::{Direct, Pairing, Part, Seen};
 use super::gathered::{self, Left, Right};
 use super::patches::Geometry;
 use super::share::for_each;
 use super::simd::arch;
-use super::tile_matrix::Aligned;
 use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::Activation;
@@ -241,11 +241,11 @@ impl Winograd {
         let Some(strips) = self.direct.strips::<f32>(weight).next() else { unreachable!("without strides there is one phase") };
         let (depth, columns, width) = (self.direct.depth, self.direct.width, gathered::strip());
         let (of_strip, packed) = (POINTS * POINTS * depth * width, strips.right());
-        let mut values = Aligned::default();
-        let to = values.take(columns.div_ceil(width) * of_strip).chunks_exact_mut(of_strip);
-        let from = packed.values().chunks_exact(TAPS * TAPS * depth * width);
-        let is_turned = self.direct.is_gradient;
-        for_each(to.zip(from).collect(), |(to, taps)| arch().dispatch(Transform { taps, to, is_turned }));
+        let (of_taps, is_turned) = (TAPS * TAPS * depth * width, self.direct.is_gradient);
+        let values = Aligned::in_chunks(columns.div_ceil(width) * of_strip, of_strip, |strip, to| {
+            let taps = &packed.values()[strip * of_taps..(strip + 1) * of_taps];
+            arch().dispatch(Transform { taps, to, is_turned });
+        });
         Weights { values, depth, columns }
     }
 

@@ -4,11 +4,11 @@
 //! summed over all tiles, are the gradients of the weights' values at the points: for each point a product of matrices,
 //! channels by tiles and tiles by filters.
 
+use super::aligned::Aligned;
 use super::direct::{Pairing, Part};
 use super::gathered::{Left, Right};
 use super::share::{for_each, threads};
 use super::simd::arch;
-use super::tile_matrix::Aligned;
 use super::weighted::{Gradients, add_rows, undo_activation};
 use super::winograd::{POINTS, SIDE, TAPS, Tile, Vectors, Winograd, apart, each, store_points, values_of_inputs};
 use crate::spec::Activation;
