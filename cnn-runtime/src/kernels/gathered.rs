@@ -445,6 +445,7 @@ impl<F: Factor> Product<'_, F> {
         }
         // What is not negative, or anything.
         let least = simd.splat_f32s(if self.finish.rectified { 0.0 } else { f32::NEG_INFINITY });
+        #[allow(clippy::needless_range_loop, reason = "an iterator borrows the sums, which leave their registers for that")]
         for vector in 0..VECTORS {
             // SAFETY: there is a bias for each column.
             let bias = unsafe { end.bias.add(vector * lanes).cast::<S::f32s>().read_unaligned() };

@@ -1,4 +1,4 @@
-//! A second thread for a single image, which waits for its part of each layer without going to sleep.
+//! A second thread, which waits for its part of each layer without going to sleep.
 //!
 //! A layer of a small image takes a few microseconds, about as long as waking a thread. While layers follow each other the
 //! helper looks for the next one in a loop; it sleeps when none has come for a while. Nobody waits for it to begin: what it
