@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 /// Runs `work`, the operations of a pass over the batch `xs`, where its kernels find the threads to share them with.
 ///
-/// One of two threads is this one, so that none has to be woken where passes follow each other. Where there are more, it is one of the
-/// pool: work goes from one to the next, where a thread that is not of the pool would go to sleep during each. Some others stay
+/// One of two threads is this one, unless it is of a pool already, so that none has to be woken where passes follow each other. Where
+/// there are more, it is one of the pool: work goes from one to the next, where a thread that is not of the pool would go to sleep during each. Some others stay
 /// awake meanwhile.
 ///
 /// It stays on this thread for a GPU, as candle gives every thread a queue of work of its own there, and where the `largest`
@@ -21,7 +21,7 @@ pub(crate) fn shared<R: Send>(xs: &Tensor, largest: Option<usize>, work: impl Fn
     /// Threads that stay awake: of more, few have a part of a layer so small that waking one takes as long.
     const AWAKE: usize = 4;
     let batch = xs.dims().first().copied().unwrap_or(1);
-    if xs.device().is_cpu() && rayon::current_num_threads() == 2 {
+    if xs.device().is_cpu() && rayon::current_num_threads() == 2 && rayon::current_thread_index().is_none() {
         return by_itself(Precision::current(), || kernels::in_pairs(work));
     }
     if !xs.device().is_cpu() || largest.is_none_or(|largest| largest.saturating_mul(batch) > LARGE) {

@@ -1,7 +1,7 @@
 //! Values that start where a cache line does, so that no vector, and no row of a tile, lies in two.
 
+use super::fill::cleared;
 use super::share::for_each;
-use std::mem::MaybeUninit;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -17,14 +17,9 @@ impl<T: Copy + Default + Send> Aligned<T> {
         let start = values.as_ptr().align_offset(LINE).min(Self::ROOM);
         let (before, rest) = values.spare_capacity_mut()[..len + Self::ROOM].split_at_mut(start);
         let (within, after) = rest.split_at_mut(len);
-        let clear = |values: &mut [MaybeUninit<T>]| values.iter_mut().for_each(|value| _ = value.write(T::default()));
-        clear(before);
-        clear(after);
-        for_each(within.chunks_mut(chunk.max(1)).enumerate().collect(), |(number, chunk)| {
-            clear(chunk);
-            // SAFETY: every value has just been written.
-            fill(number, unsafe { chunk.assume_init_mut() });
-        });
+        cleared(before);
+        cleared(after);
+        for_each(within.chunks_mut(chunk.max(1)).enumerate().collect(), |(number, chunk)| fill(number, cleared(chunk)));
         // SAFETY: what is before, in and after the chunks has been written, which is all of so many values.
         unsafe { values.set_len(len + Self::ROOM) };
         Self(values)
@@ -74,7 +69,7 @@ mod tests {
         let mut values = Aligned::default();
         values.take(3).copy_from_slice(&[1u16, 2, 3]);
         assert_eq!(values.take(2), [1, 2]);
-        assert_eq!(values.take(100).len(), 100);
         assert_eq!(values.first(3), [1, 2, 3]);
+        assert_eq!(values.take(100).len(), 100);
     }
 }

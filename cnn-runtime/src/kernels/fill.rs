@@ -9,15 +9,18 @@ const LEAST: usize = 8 * 1024;
 /// A vector of `len` values. Each `chunk` of them is given to `fill`, all 0 (or what else is their default), with its number,
 /// by the thread that has just cleared it: it is still in that thread's cache.
 pub(crate) fn in_chunks<T: Copy + Default + Send>(len: usize, chunk: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
-    let clear_and_fill = |(): &mut (), number: usize, chunk: &mut [MaybeUninit<T>]| {
-        chunk.iter_mut().for_each(|value| {
-            value.write(T::default());
-        });
-        // SAFETY: every value has just been written.
-        fill(number, unsafe { chunk.assume_init_mut() });
-    };
+    let clear_and_fill = |(): &mut (), number: usize, chunk: &mut [MaybeUninit<T>]| fill(number, cleared(chunk));
     // SAFETY: every value of a chunk is cleared.
     unsafe { new_in_chunks(len, chunk, LEAST, clear_and_fill) }
+}
+
+/// Values that are all 0, or what else is their default.
+pub(super) fn cleared<T: Copy + Default>(values: &mut [MaybeUninit<T>]) -> &mut [T] {
+    values.iter_mut().for_each(|value| {
+        value.write(T::default());
+    });
+    // SAFETY: every value has just been written.
+    unsafe { values.assume_init_mut() }
 }
 
 #[cfg(test)]
