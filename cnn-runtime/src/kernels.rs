@@ -20,6 +20,7 @@ mod dropout;
 mod embedding;
 mod erase;
 mod factor;
+mod few_columns;
 mod few_rows;
 mod fill;
 mod gathered;

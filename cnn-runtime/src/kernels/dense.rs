@@ -1,7 +1,8 @@
 //! Fully connected layers: one matrix product, with bias and activation in the same pass.
 
 use super::activation::finish_on_gpu;
-use super::fill::in_chunks;
+use super::factor::Pair;
+use super::few_columns::{Large, transpose};
 use super::gathered::{self, Packed};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::real::Real;
@@ -46,10 +47,16 @@ impl Dense {
         pays(self.batch, self.features, self.units)
     }
 
+    /// Whether vectors multiply the weights sooner where they lie than they lay them out.
+    fn pays_in_place(&self) -> bool {
+        const FEW: usize = 64;
+        self.batch <= FEW && gathered::pays(self.batch) && !Pair::serve(self.precision)
+    }
+
     /// The gradients, from that of the output before the activation.
     fn backward_on_tiles<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
         let &Self { batch, features, units, precision, .. } = self;
-        let turned = transpose(grad, units);
+        let turned = transpose(grad, units, |_, _| {});
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let times = |lhs: &[f32], depth: usize, rhs: &[f32]| {
             let rhs = Unpacked::new(precision, rhs, (0..depth).map(|row| Some(row * features)), 0..features);
@@ -64,29 +71,25 @@ impl Dense {
 
     /// As [`backward_on_tiles`](Self::backward_on_tiles), on vectors.
     fn backward_on_vectors<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
+        /// Values of a page of memory: each further apart is looked up by itself.
+        const PAGE: usize = 1024;
         let &Self { batch, features, units, precision, .. } = self;
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let times =
             |shape: [usize; 2], lhs: &[f32], rows: &[f32]| Packed::of_rows(precision, rows, features).product(shape, lhs, ending);
-        let of_weight = times([units, batch], &transpose(grad, units), xs);
-        let input = if wants_input { times([batch, units], grad, weight) } else { Vec::new() };
+        let turned = transpose(grad, units, |_, _| {});
+        let of_weight = times([units, batch], &turned, xs);
+        let input = match wants_input {
+            false => Vec::new(),
+            true if self.pays_in_place() && features <= PAGE => {
+                Large::new(weight, features).turned().product(&turned, batch, ending)
+            }
+            true => times([batch, units], grad, weight),
+        };
         let mut bias = vec![0.0; units];
         add_rows(&mut bias, grad);
         Gradients { input: T::from_singles(input), weight: T::from_singles(of_weight), bias: T::from_singles(bias) }
     }
-}
-
-/// A matrix of so many columns, column by column.
-fn transpose(values: &[f32], columns: usize) -> Vec<f32> {
-    /// Columns at a time: what lies in one cache line.
-    const SIDE: usize = 16;
-    let rows = values.len() / columns;
-    in_chunks(values.len(), SIDE * rows, |number, to| {
-        for (at, row) in values.chunks_exact(columns).enumerate() {
-            let from = row[number * SIDE..].iter().take(SIDE);
-            to[at..].iter_mut().step_by(rows).zip(from).for_each(|(to, from)| *to = *from);
-        }
-    })
 }
 
 impl Weighted for Dense {
@@ -101,6 +104,11 @@ impl Weighted for Dense {
             let right = columns(self.precision, weight, self.features);
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
             return T::from_singles(product_unpacked(xs, self.features, &right, ending));
+        }
+        if let (true, Some(xs), Some(weight)) = (self.pays_in_place(), T::singles(xs), T::singles(weight)) {
+            let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+            let columns = transpose(xs, self.features, |_, _| {});
+            return T::from_singles(Large::new(weight, self.features).product(&columns, self.batch, ending));
         }
         if let (true, Some(xs), Some(weight)) = (gathered::pays(self.units), T::singles(xs), T::singles(weight)) {
             let packed = Packed::of_columns(self.precision, weight, [self.features, self.units]);
@@ -180,10 +188,12 @@ mod tests {
         }
     }
 
-    /// Whether or not threads share the columns of each product, and whether or not these fill the last of 16.
+    /// Whether or not threads share the columns of each product, these fill the last of 16, or weights are multiplied where they lie.
     #[test]
     fn large_products_of_singles_are_those_of_doubles() {
-        for (batch, features, units) in [(16, 300, 301), (100, 257, 64), (33, 1000, 47), (600, 100, 40), (513, 64, 33)] {
+        for (batch, features, units) in
+            [(16, 300, 301), (100, 257, 64), (33, 1000, 47), (33, 1100, 47), (600, 100, 40), (513, 64, 33)]
+        {
             let dense = Dense { batch, features, units, ends_in: Activation::Linear, precision: Precision::F32 };
             assert_eq!(dense.pays_on_tiles(), super::super::tiles::available());
             let counts = [batch * features, units * features, batch * units, units];
