@@ -15,6 +15,7 @@ mod dense;
 mod depthwise;
 mod direct;
 mod direct_gradient;
+mod direct_scatter;
 mod dot;
 mod dropout;
 mod embedding;

@@ -7,6 +7,7 @@
 use super::activation::finish_on_gpu;
 use super::depthwise::depthwise_of;
 use super::direct::Direct;
+use super::direct_scatter;
 use super::factor::Pair;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
@@ -342,7 +343,8 @@ impl<const N: usize> Conv<N> {
             Some(winograd) => winograd.compute(grad, &winograd.weights(weight), ending),
             None => {
                 let direct = Direct::of_input(&self.geometry, self.filters, self.groups, self.precision)?;
-                direct.compute(grad, &direct.right(weight), ending)
+                let scattered = direct_scatter::input_gradient(self, &direct, weight, grad);
+                scattered.unwrap_or_else(|| direct.compute(grad, &direct.right(weight), ending))
             }
         };
         Some(T::from_singles(input))

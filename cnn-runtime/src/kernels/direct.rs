@@ -225,6 +225,12 @@ impl Direct {
         [0, 1].map(|axis| self.axes[axis].sizes[1])
     }
 
+    /// Products for each of an image's channels and filters, of which those with what lies beyond the source are 0.
+    pub(super) fn products(&self) -> usize {
+        let of_axis = |axis: &Axis| axis.phases.iter().map(|phase| phase.count * phase.taps.len()).sum::<usize>();
+        self.axes.iter().map(of_axis).product()
+    }
+
     /// How many weights there are.
     pub(super) fn weights(&self) -> usize {
         self.taps.iter().product::<usize>() * self.depth * self.width
