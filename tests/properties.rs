@@ -551,7 +551,8 @@ fn large() -> Vec<(Layer, Vec<usize>)> {
         Layer::Dot(layers::Dot::new(Axes::new([-1])).normalize(true)),
     ];
     let dense = Dense::new(300).activation(Activation::Tanh);
-    let vectors = [vec![256, 300], vec![128, 1152], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
+    let vectors =
+        [vec![256, 300], vec![128, 1152], vec![32, 400], vec![3, 3000], vec![1, 5000]].map(|shape| (Layer::Dense(dense), shape));
     let images = convolutions.map(Layer::Conv2D).into_iter().chain(other_images).chain(layers);
     let images = images.map(|layer| (layer, image.clone()));
     let sequences = sequences.map(|layer| (layer, vec![7, 300, 8]));

@@ -47,16 +47,17 @@ impl Dense {
         pays(self.batch, self.features, self.units)
     }
 
-    /// Whether vectors multiply the weights sooner where they lie than they lay them out.
+    /// Whether vectors multiply the weights where they lie, so that only what goes in and comes out is laid out. Pairs do not lie there.
     fn pays_in_place(&self) -> bool {
-        const FEW: usize = 64;
-        self.batch <= FEW && gathered::pays(self.batch) && !Pair::serve(self.precision)
+        /// Examples from which on it takes no longer to lay out the weights.
+        const MANY: usize = 65;
+        self.batch < self.units.min(MANY) && gathered::pays(self.batch) && !Pair::serve(self.precision)
     }
 
     /// The gradients, from that of the output before the activation.
     fn backward_on_tiles<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
         let &Self { batch, features, units, precision, .. } = self;
-        let turned = transpose(grad, units, |_, _| {});
+        let turned = transpose(grad, units);
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let times = |lhs: &[f32], depth: usize, rhs: &[f32]| {
             let rhs = Unpacked::new(precision, rhs, (0..depth).map(|row| Some(row * features)), 0..features);
@@ -71,18 +72,19 @@ impl Dense {
 
     /// As [`backward_on_tiles`](Self::backward_on_tiles), on vectors.
     fn backward_on_vectors<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
-        /// Values of a page of memory: each further apart is looked up by itself.
-        const PAGE: usize = 1024;
+        /// Values from a row of the weights to the next, at most, where they are multiplied column by column. Caches keep few lines
+        /// that lie pages apart, and look up each page by itself.
+        const NEAR: usize = 512;
         let &Self { batch, features, units, precision, .. } = self;
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let times =
             |shape: [usize; 2], lhs: &[f32], rows: &[f32]| Packed::of_rows(precision, rows, features).product(shape, lhs, ending);
-        let turned = transpose(grad, units, |_, _| {});
+        let turned = transpose(grad, units);
         let of_weight = times([units, batch], &turned, xs);
         let input = match wants_input {
             false => Vec::new(),
-            true if self.pays_in_place() && features <= PAGE => {
-                Large::new(weight, features).turned().product(&turned, batch, ending)
+            true if self.pays_in_place() && features <= NEAR => {
+                Large::new(weight, [units, features]).turned().product(&turned, batch, ending)
             }
             true => times([batch, units], grad, weight),
         };
@@ -107,8 +109,8 @@ impl Weighted for Dense {
         }
         if let (true, Some(xs), Some(weight)) = (self.pays_in_place(), T::singles(xs), T::singles(weight)) {
             let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
-            let columns = transpose(xs, self.features, |_, _| {});
-            return T::from_singles(Large::new(weight, self.features).product(&columns, self.batch, ending));
+            let columns = transpose(xs, self.features);
+            return T::from_singles(Large::new(weight, [self.units, self.features]).product(&columns, self.batch, ending));
         }
         if let (true, Some(xs), Some(weight)) = (gathered::pays(self.units), T::singles(xs), T::singles(weight)) {
             let packed = Packed::of_columns(self.precision, weight, [self.features, self.units]);
@@ -192,7 +194,7 @@ mod tests {
     #[test]
     fn large_products_of_singles_are_those_of_doubles() {
         for (batch, features, units) in
-            [(16, 300, 301), (100, 257, 64), (33, 1000, 47), (33, 1100, 47), (600, 100, 40), (513, 64, 33)]
+            [(16, 300, 301), (100, 257, 64), (33, 1000, 47), (33, 500, 47), (600, 100, 40), (513, 64, 33)]
         {
             let dense = Dense { batch, features, units, ends_in: Activation::Linear, precision: Precision::F32 };
             assert_eq!(dense.pays_on_tiles(), super::super::tiles::available());

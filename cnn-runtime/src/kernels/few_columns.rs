@@ -1,10 +1,10 @@
 //! Products of a few rows with a large matrix that changes from one product to the next: dense layers in training.
 //!
 //! To lay the matrix out for [products](super::gathered) takes about as long as a product of some tens of rows. So it is the left
-//! matrix here, multiplied where it lies; the rows are columns, and the sums of each number of the large matrix's are turned at the end.
+//! matrix here, multiplied where it lies. The few rows are the columns of the right one, and the product is transposed at the end.
 
 use super::fill::in_chunks;
-use super::gathered::{Finish, Left, Right, Strips};
+use super::gathered::{self, Finish, Left, Right, Strips};
 use super::share::{new_in_chunks, threads};
 use super::weighted::Ending;
 use std::mem::MaybeUninit;
@@ -20,9 +20,9 @@ pub(super) struct Large<'a> {
 }
 
 impl<'a> Large<'a> {
-    /// The matrix of so many columns that fills a slice row by row.
-    pub(super) fn new(values: &'a [f32], columns: usize) -> Self {
-        Self { values, shape: [values.len() / columns.max(1), columns], apart: [columns, 1] }
+    /// The matrix of so many rows and columns that fills a slice row by row.
+    pub(super) fn new(values: &'a [f32], shape: [usize; 2]) -> Self {
+        Self { values, shape, apart: [shape[1], 1] }
     }
 
     /// Its transpose.
@@ -31,10 +31,9 @@ impl<'a> Large<'a> {
         Self { values, shape: [columns, rows], apart: [of_column, of_row] }
     }
 
-    /// Its products with `count` columns, which fill a slice row by row, and what is to become of them: a row for each column.
+    /// The transpose of its product with a matrix of `count` columns, which fills a slice row by row, and what is to become of it. The
+    /// bias has a number for each row of this matrix.
     pub(super) fn product(self, columns: &[f32], count: usize, ending: Ending<f32>) -> Vec<f32> {
-        /// Rows of a part at least: as many as have registers at once.
-        const LEAST: usize = 9;
         /// Parts to a thread: the first one done takes of the other's.
         const PARTS: usize = 4;
         let Self { values, shape: [rows, depth], apart: [of_row, of_column] } = self;
@@ -47,7 +46,7 @@ impl<'a> Large<'a> {
             }
         };
         let steps: Vec<usize> = (0..depth).map(|column| column * of_column).collect();
-        let of_part = rows.div_ceil(PARTS * threads()).next_multiple_of(LEAST);
+        let of_part = rows.div_ceil(PARTS * threads()).next_multiple_of(gathered::ROWS);
         let write = |places: &mut Vec<[usize; 2]>, part: usize, sums: &mut [MaybeUninit<f32>]| {
             let first = part * of_part;
             *places = (0..sums.len() / count).map(|row| [(first + row) * of_row, row * count]).collect();
@@ -55,12 +54,17 @@ impl<'a> Large<'a> {
         };
         // SAFETY: the sums of every row of a part are written, for all columns.
         let sums = unsafe { new_in_chunks(rows * count, of_part * count, 0, write) };
-        transpose(&sums, count, |ys, first| ending.finish(ys, rows, first))
+        transpose_and(&sums, count, |ys, first| ending.finish(ys, rows, first))
     }
 }
 
-/// A matrix of so many columns, column by column; `finish` is given some of them at a time, with the place of the first value.
-pub(super) fn transpose(values: &[f32], columns: usize, finish: impl Fn(&mut [f32], usize) + Sync) -> Vec<f32> {
+/// The transpose of a matrix of so many columns.
+pub(super) fn transpose(values: &[f32], columns: usize) -> Vec<f32> {
+    transpose_and(values, columns, |_, _| {})
+}
+
+/// The same; `finish` is given some rows of the transpose at a time, with the place of their first value.
+fn transpose_and(values: &[f32], columns: usize, finish: impl Fn(&mut [f32], usize) + Sync) -> Vec<f32> {
     /// Columns at a time: what lies in one cache line.
     const SIDE: usize = 16;
     let columns = columns.max(1);
@@ -91,9 +95,9 @@ mod tests {
         for (count, depth, rows) in [(16, 30, 40), (8, 7, 5), (33, 65, 100), (64, 1, 1), (20, 100, 19)] {
             let (xs, weight, bias) = (numbers(count * depth, 1), numbers(rows * depth, 2), numbers(rows, 3));
             let ending = Ending { bias: Some(&bias), added: None, activation: Activation::Relu };
-            let columns = transpose(&xs, depth, |_, _| {});
+            let columns = transpose(&xs, depth);
             let expected = Packed::of_columns(Precision::F32, &weight, [depth, rows]).product([count, depth], &xs, ending);
-            for matrix in [Large::new(&weight, depth), Large::new(&transpose(&weight, depth, |_, _| {}), rows).turned()] {
+            for matrix in [Large::new(&weight, [rows, depth]), Large::new(&transpose(&weight, depth), [depth, rows]).turned()] {
                 let found = matrix.product(&columns, count, ending);
                 assert_eq!(found, expected, "{count} rows with {rows}×{depth}");
                 assert_eq!(alone(|| matrix.product(&columns, count, ending)), expected);

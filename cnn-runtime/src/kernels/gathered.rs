@@ -23,7 +23,7 @@ use std::ops::Range;
 const VECTORS: usize = 2;
 
 /// Rows whose sums for so many vectors are in registers at once, at most.
-const ROWS: usize = 9;
+pub(super) const ROWS: usize = 9;
 
 /// The columns of a strip of the widest vectors.
 pub(super) const WIDEST: usize = VECTORS * 16;
