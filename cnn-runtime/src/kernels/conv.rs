@@ -331,8 +331,7 @@ impl<const N: usize> Conv<N> {
         Pair::serve(self.precision) && self.filters.min(self.geometry.channels) < FEW
     }
 
-    /// The gradient of the input, computed on tiles or on vectors without patches if they do, from that of the output before the
-    /// activation.
+    /// The gradient of the input, from that of the output before the activation, if tiles or vectors compute it. Patches do otherwise.
     fn input_gradient_of_singles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
         if let Some(input) = self.input_gradient_on_tiles(weight, grad) {
             return Some(input);

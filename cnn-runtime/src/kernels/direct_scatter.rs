@@ -26,6 +26,7 @@ pub(super) fn input_gradient<const N: usize>(conv: &Conv<N>, direct: &Direct, we
     if direct.products() * filters <= products * (filters + of_sum) || pixels * patch > VALUES {
         return None;
     }
+    // A row for each filter, in the order of patches, from weights that lie nearer to each other than those of `Conv::pack`.
     let rows = in_chunks(weight.len(), patch, |filter, row| {
         for (tap, row) in row.chunks_exact_mut(geometry.channels).enumerate() {
             let of_tap = weight[filter * patch + tap..].iter().step_by(geometry.taps());
@@ -93,10 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn pixels_that_see_all_there_is_are_computed_where_they_lie() {
-        let dims = [4, 16, 16, 16];
-        assert_eq!(agrees(Conv2D::new(32, [3, 3]).padding(Padding::Same), dims), 0);
-        assert_eq!(agrees(Conv2D::new(32, [3, 3]).strides([2, 2]).padding(Padding::Same), dims), 0);
-        assert_eq!(agrees(Conv2D::new(4, [5, 5]), dims), 0, "few filters to a sum");
+    fn it_is_left_where_it_would_take_longer() {
+        let image = |side: usize| [4, side, side, 16];
+        assert_eq!(agrees(Conv2D::new(32, [3, 3]).padding(Padding::Same), image(8)), 0, "pixels see all there is");
+        assert_eq!(agrees(Conv2D::new(32, [3, 3]).strides([2, 2]).padding(Padding::Same), image(8)), 0);
+        assert_eq!(agrees(Conv2D::new(4, [5, 5]), image(10)), 0, "few filters to a sum");
+        assert_eq!(agrees(Conv2D::new(32, [5, 5]), image(10)), usize::from(lanes() > 1));
+        assert_eq!(agrees(Conv2D::new(32, [5, 5]), image(16)), 0, "windows pass on more than a cache holds");
     }
 }
