@@ -6,6 +6,7 @@
 
 use super::aligned::Aligned;
 use super::factor::{Factor, Pair};
+use super::fill::claim;
 use super::gathered::{self, Finish, Left, Strips};
 use super::patches::Geometry;
 use super::share::{for_each, threads};
@@ -13,6 +14,7 @@ use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::Activation;
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Pixels that a thread computes at a time, at most.
@@ -387,19 +389,10 @@ impl Direct {
     fn compute_with<F: Kept>(&self, source: &[f32], right: &[Strips<F>], ending: Ending<f32>) -> Vec<f32> {
         assert_eq!(right.len(), self.phases().count(), "weights of each phase");
         assert!(right.iter().all(|strips| strips.right().columns() == self.width), "weights of each column");
-        let len = self.batch * self.image_len();
         let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
         let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
-        let mut ys = Vec::with_capacity(len);
-        let mut rest = &mut ys.spare_capacity_mut()[..len];
-        let mut parts = Vec::new();
-        for part in self.parts(self.evenly(BAND)) {
-            let of_part;
-            (of_part, rest) = rest.split_at_mut(self.place(&part).len());
-            parts.push((part, of_part));
-        }
-        for_each(parts, |(part, ys)| {
-            self.see(source, &part, Pairing::Channels, |seen: Seen<F>| {
+        let write = |part: &Part, ys: &mut [MaybeUninit<f32>]| {
+            self.see(source, part, Pairing::Channels, |seen: Seen<F>| {
                 for ((phases, taps), right) in self.phases().zip(right) {
                     let lines = phases[0].count.min(part.lines.end).saturating_sub(part.lines.start);
                     let (rows, steps) = (self.rows(phases, part.images.len(), lines, &seen), self.steps(&taps, &seen));
@@ -408,8 +401,34 @@ impl Direct {
             });
             if !is_all {
                 // SAFETY: every pixel is of one phase, and all columns of each pixel of every phase have been written.
-                Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, self.width, self.place(&part).start);
+                Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, self.width, self.place(part).start);
             }
+        };
+        // SAFETY: as above, every value of a part is written.
+        unsafe { self.new_by_parts(BAND, write) }
+    }
+
+    /// What is computed, for all images: calls `write` with parts of at most about so many pixels, and with their values.
+    ///
+    /// # Safety
+    /// `write` has to write every value of a part.
+    pub(super) unsafe fn new_by_parts(
+        &self,
+        most: usize,
+        write: impl Fn(&Part, &mut [MaybeUninit<f32>]) + Send + Sync,
+    ) -> Vec<f32> {
+        let len = self.batch * self.image_len();
+        let mut ys = Vec::with_capacity(len);
+        let mut rest = &mut ys.spare_capacity_mut()[..len];
+        let mut parts = Vec::new();
+        for part in self.parts(self.evenly(most)) {
+            let of_part;
+            (of_part, rest) = rest.split_at_mut(self.place(&part).len());
+            parts.push((part, of_part));
+        }
+        for_each(parts, |(part, ys)| {
+            claim(ys, len);
+            write(&part, ys);
         });
         // SAFETY: the parts have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };

@@ -23,6 +23,16 @@ pub(super) fn cleared<T: Copy + Default>(values: &mut [MaybeUninit<T>]) -> &mut 
     unsafe { values.assume_init_mut() }
 }
 
+/// Clears what is about to be written if it is part of so many values, `of`, that caches do not hold them: a line that is cleared
+/// as a whole need not be read from memory first, as one that is written piece by piece is.
+pub(super) fn claim<T: Copy + Default>(values: &mut [MaybeUninit<T>], of: usize) {
+    /// 4 MiB.
+    const LARGE: usize = 4 << 20;
+    if of * size_of::<T>() >= LARGE {
+        cleared(values);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,6 @@ use super::aligned::Aligned;
 use super::direct::{Direct, Pairing, Part, Seen};
 use super::gathered::{self, Left, Right};
 use super::patches::Geometry;
-use super::share::for_each;
 use super::simd::arch;
 use super::weighted::Ending;
 use crate::Precision;
@@ -255,25 +254,16 @@ impl Winograd {
     /// If the weights are not of this convolution.
     pub(super) fn compute(&self, source: &[f32], weights: &Weights, ending: Ending<f32>) -> Vec<f32> {
         assert_eq!([weights.depth, weights.columns], [self.direct.depth, self.direct.width], "weights of each channel");
-        let len = self.direct.batch * self.direct.image_len();
         let is_all = matches!(ending.activation, Activation::Linear | Activation::Relu);
         // So many tiles that the values of their inputs at the points stay in a core's second-level cache.
         let tiles = (2048 / self.direct.depth).clamp(16, 64);
-        let mut ys = Vec::with_capacity(len);
-        let mut rest = &mut ys.spare_capacity_mut()[..len];
-        let mut parts = Vec::new();
-        for part in self.direct.parts(self.direct.evenly(tiles * SIDE * SIDE)) {
-            let of_part;
-            (of_part, rest) = rest.split_at_mut(self.direct.place(&part).len());
-            parts.push((part, of_part));
-        }
-        for_each(parts, |(part, ys)| {
-            self.direct.see(source, &part, Pairing::Channels, |seen| {
+        let write = |part: &Part, ys: &mut [MaybeUninit<f32>]| {
+            self.direct.see(source, part, Pairing::Channels, |seen| {
                 SCRATCH.with_borrow_mut(|scratch| {
-                    let tiles = self.tiles(&part, &seen);
-                    let added = ending.added.map(|added| &added[self.direct.place(&part)]);
+                    let tiles = self.tiles(part, &seen);
+                    let added = ending.added.map(|added| &added[self.direct.place(part)]);
                     let ending = Ending { added, ..ending };
-                    arch().dispatch(Outputs { winograd: self, seen, tiles, part: &part, weights, ending, scratch, ys });
+                    arch().dispatch(Outputs { winograd: self, seen, tiles, part, weights, ending, scratch, ys });
                 });
             });
             if !is_all {
@@ -281,13 +271,12 @@ impl Winograd {
                 Ending { bias: None, added: None, ..ending }.finish(
                     unsafe { ys.assume_init_mut() },
                     self.direct.width,
-                    self.direct.place(&part).start,
+                    self.direct.place(part).start,
                 );
             }
-        });
-        // SAFETY: the parts have all `len` values, and each has been written.
-        unsafe { ys.set_len(len) };
-        ys
+        };
+        // SAFETY: as above, every value of a part is written.
+        unsafe { self.direct.new_by_parts(tiles * SIDE * SIDE, write) }
     }
 
     /// The tiles of a part.
@@ -408,7 +397,7 @@ impl WithSimd for Outputs<'_> {
 }
 
 /// Values that are written before they are read.
-fn as_new(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
+pub(super) fn as_new(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
     // SAFETY: the two have the same layout; only sums are written.
     unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
 }

@@ -6,11 +6,12 @@
 
 use super::aligned::Aligned;
 use super::direct::{Pairing, Part};
+use super::fill::in_chunks;
 use super::gathered::{Left, Right};
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::{Gradients, add_rows, undo_activation};
-use super::winograd::{POINTS, SIDE, TAPS, Tile, Vectors, Winograd, apart, each, store_points, values_of_inputs};
+use super::winograd::{POINTS, SIDE, TAPS, Tile, Vectors, Winograd, apart, as_new, each, store_points, values_of_inputs};
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -33,14 +34,18 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SUMS: RefCell<Aligned<f32>> = RefCell::default();
 }
 
-/// Some images' sums of the gradients of the biases and, at some lines of points, of the weights' values.
-struct Sums {
-    parts: Range<usize>,
-    lines: Range<usize>,
-    points: Vec<f32>,
-    bias: Vec<f32>,
+/// What the sums of some images are added up from, and some channels of them.
+struct Piece<'a> {
+    xs: &'a [f32],
+    /// The output of the activation that is undone, and its gradient.
+    ys: &'a [f32],
+    grad: &'a [f32],
+    activation: Activation,
+    parts: &'a [Part],
+    channels: Range<usize>,
 }
 
 impl Winograd {
@@ -49,54 +54,59 @@ impl Winograd {
     pub(super) fn weight_gradient(&self, xs: &[f32], ys: &[f32], grad: &[f32], activation: Activation) -> Gradients<f32> {
         let (depth, width) = (self.direct.depth, self.direct.width);
         let parts = self.direct.parts(TILES * SIDE * SIDE);
-        let pitch = width.next_multiple_of(super::gathered::lanes());
-        let of_point = depth * pitch;
-        // What is summed apart follows from the shapes alone; threads share the points besides.
-        let pieces = (PARTIAL_SUMS / (POINTS * POINTS * of_point)).clamp(2, 16);
-        let of_piece = parts.len().div_ceil(pieces).max(1);
-        let of_thread = POINTS.div_ceil(threads().div_ceil(pieces));
-        let mut sums: Vec<Sums> = Vec::new();
-        for first in (0..parts.len()).step_by(of_piece) {
-            let parts = first..parts.len().min(first + of_piece);
-            let lines = (0..POINTS).step_by(of_thread).map(|first| first..POINTS.min(first + of_thread));
-            sums.extend(lines.map(|lines| Sums { parts: parts.clone(), lines, points: Vec::new(), bias: Vec::new() }));
+        let of_channel = TAPS * TAPS * width.next_multiple_of(super::gathered::lanes());
+        // What is summed apart follows from the shapes alone; threads share the channels besides.
+        let pieces = (PARTIAL_SUMS / (depth * of_channel)).clamp(2, 16);
+        let pieces: Vec<&[Part]> = parts.chunks(parts.len().div_ceil(pieces).max(1)).collect();
+        let of_thread = depth.div_ceil(threads().div_ceil(pieces.len().max(1)));
+        let mut weights = vec![0.0; pieces.len() * depth * of_channel];
+        let mut biases = vec![0.0; pieces.len() * width];
+        let mut sums = Vec::new();
+        let of_pieces = weights.chunks_exact_mut(depth * of_channel).zip(biases.chunks_exact_mut(width));
+        for (parts, (weights, mut bias)) in pieces.iter().zip(of_pieces) {
+            for (number, weights) in weights.chunks_mut(of_thread * of_channel).enumerate() {
+                let first = number * of_thread;
+                let channels = first..first + weights.len() / of_channel;
+                // The first channels' sums have the bias with them.
+                sums.push((Piece { xs, ys, grad, activation, parts, channels }, weights, std::mem::take(&mut bias)));
+            }
         }
-        for_each(sums.iter_mut().collect(), |sums| {
-            sums.points = vec![0.0; sums.lines.len() * POINTS * of_point];
-            sums.bias = vec![0.0; width];
-            let (mut before, mut of_part) = (Vec::new(), vec![0.0; width]);
-            for part in &parts[sums.parts.clone()] {
+        for_each(sums, |(piece, weights, bias)| self.sum(piece, weights, bias));
+        let mut bias = vec![0.0; width];
+        add_rows(&mut bias, &biases);
+        Gradients { input: Vec::new(), weight: self.in_order_of_patches(&weights), bias }
+    }
+
+    /// Writes the sums of the gradients of some channels' weights, for each channel a row for each tap, and adds those of the biases
+    /// unless there is no room for them.
+    fn sum(&self, piece: Piece, weights: &mut [f32], bias: &mut [f32]) {
+        let Piece { xs, ys, grad, activation, parts, channels } = piece;
+        let width = self.direct.width;
+        let pitch = width.next_multiple_of(super::gathered::lanes());
+        let (mut before, mut of_part) = (Vec::new(), vec![0.0; bias.len()]);
+        SUMS.with_borrow_mut(|points| {
+            let points = points.take(POINTS * POINTS * channels.len() * pitch);
+            for (number, part) in parts.iter().enumerate() {
                 let place = self.direct.place(part);
                 let grad = match activation {
                     Activation::Linear => &grad[place],
                     activation => undo_activation(activation, &ys[place.clone()], &grad[place], &mut before),
                 };
-                if sums.lines.start == 0 {
+                if !bias.is_empty() {
                     for grad in grad.chunks(PIXELS * width) {
                         of_part.fill(0.0);
                         add_rows(&mut of_part, grad);
-                        add_rows(&mut sums.bias, &of_part);
+                        add_rows(bias, &of_part);
                     }
                 }
-                self.add_products(xs, part, grad, sums.lines.clone(), &mut sums.points);
+                self.add_products([xs, grad], part, channels.clone(), number == 0, points);
             }
+            arch().dispatch(Weights { points, pitch, weights });
         });
-        let mut bias = vec![0.0; width];
-        sums.iter().filter(|sums| sums.lines.start == 0).for_each(|sums| add_rows(&mut bias, &sums.bias));
-        let mut rows = vec![0.0; depth * TAPS * TAPS * pitch];
-        for_each(rows.chunks_exact_mut(TAPS * TAPS * pitch).enumerate().collect(), |(channel, weights)| {
-            arch().dispatch(Weights { sums: &sums, first: channel * pitch, of_point, pitch, weights });
-        });
-        let mut weight = vec![0.0; TAPS * TAPS * depth * width];
-        for (number, row) in rows.chunks_exact(pitch).enumerate() {
-            let (channel, tap) = (number / (TAPS * TAPS), number % (TAPS * TAPS));
-            weight[(tap * depth + channel) * width..][..width].copy_from_slice(&row[..width]);
-        }
-        Gradients { input: Vec::new(), weight, bias }
     }
 
-    /// Adds the products of a part at some lines of points.
-    fn add_products(&self, xs: &[f32], part: &Part, grad: &[f32], lines: Range<usize>, sums: &mut [f32]) {
+    /// Adds the products of a part and some channels to the sums at the points, or writes them if they are the first.
+    fn add_products(&self, [xs, grad]: [&[f32]; 2], part: &Part, channels: Range<usize>, is_first: bool, sums: &mut [f32]) {
         self.direct.see(xs, part, Pairing::Channels, |seen| {
             let tiles = self.tiles(part, &seen);
             let (depth, width) = (self.direct.depth, self.direct.width);
@@ -108,9 +118,23 @@ impl Winograd {
                 let [height, columns] = self.direct.sizes();
                 let sizes = [part.lines.end.min(height) - part.lines.start, columns];
                 arch().dispatch(GradientValues { grad, tiles: &tiles, sizes, width, gradients });
-                arch().dispatch(Products { inputs, gradients, tiles: tiles.len(), depth, width, lines, sums });
+                arch().dispatch(Products { inputs, gradients, tiles: tiles.len(), depth, width, channels, is_first, sums });
             });
         });
+    }
+
+    /// The sums of all pieces, which have for each channel a row for each tap.
+    fn in_order_of_patches(&self, pieces: &[f32]) -> Vec<f32> {
+        /// Rows that a thread adds up at a time.
+        const ROWS: usize = 32;
+        let (depth, width) = (self.direct.depth, self.direct.width);
+        let pitch = width.next_multiple_of(super::gathered::lanes());
+        in_chunks(TAPS * TAPS * depth * width, ROWS * width, |number, rows| {
+            for (row, sum) in (number * ROWS..).zip(rows.chunks_exact_mut(width)) {
+                let at = (row % depth * TAPS * TAPS + row / depth) * pitch;
+                pieces.chunks_exact(depth * TAPS * TAPS * pitch).for_each(|piece| add_rows(sum, &piece[at..at + width]));
+            }
+        })
     }
 }
 
@@ -168,14 +192,15 @@ impl WithSimd for GradientValues<'_> {
     }
 }
 
-/// Adds the products of all tiles at some lines of points to the sums.
+/// Adds the products of all tiles and some channels at the points.
 struct Products<'a> {
     inputs: &'a [f32],
     gradients: &'a [f32],
     tiles: usize,
     depth: usize,
     width: usize,
-    lines: Range<usize>,
+    channels: Range<usize>,
+    is_first: bool,
     sums: &'a mut [f32],
 }
 
@@ -184,26 +209,27 @@ impl WithSimd for Products<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { inputs, gradients, tiles, depth, width, lines, sums } = self;
+        let Self { inputs, gradients, tiles, depth, width, channels, is_first, sums } = self;
         let [of_input, of_gradient] = [depth, width].map(|values| values.next_multiple_of(S::F32_LANES));
-        let rows: Vec<[usize; 2]> = (0..depth).map(|channel| [channel, channel * of_gradient]).collect();
+        let of_point = channels.len() * of_gradient;
+        let rows: Vec<[usize; 2]> = channels.enumerate().map(|(row, channel)| [channel, row * of_gradient]).collect();
         let steps: Vec<usize> = (0..tiles).map(|tile| tile * of_input).collect();
-        let points = lines.start * POINTS..lines.end * POINTS;
-        for (point, sums) in points.zip(sums.chunks_exact_mut(depth * of_gradient)) {
+        for (point, sums) in sums.chunks_exact_mut(of_point).enumerate() {
             let values = &inputs[point * apart(tiles * of_input)..][..tiles * of_input];
             let gradients = &gradients[point * apart(tiles * of_gradient)..][..tiles * of_gradient];
             let right = Right::row_by_row(gradients, of_gradient).expect("the columns fill vectors");
-            Left { values, rows: &rows, steps: &steps }.add_with(simd, right, sums);
+            let left = Left { values, rows: &rows, steps: &steps };
+            match is_first {
+                true => left.write_with(simd, right, as_new(sums)),
+                false => left.add_with(simd, right, sums),
+            }
         }
     }
 }
 
-/// Writes the gradients of one channel's weights, tap by tap.
+/// Writes the gradients of some channels' weights, for each channel a row for each tap, from those of their values at the points.
 struct Weights<'a> {
-    sums: &'a [Sums],
-    /// Where the channel's values lie among those of a point.
-    first: usize,
-    of_point: usize,
+    points: &'a [f32],
     pitch: usize,
     weights: &'a mut [f32],
 }
@@ -213,20 +239,15 @@ impl WithSimd for Weights<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { sums, first, of_point, pitch, weights } = self;
-        let lanes = S::F32_LANES;
-        for column in (0..pitch).step_by(lanes) {
-            let points = each!(6, y => each!(6, x => {
-                let mut point = simd.splat_f32s(0.0);
-                for sums in sums.iter().filter(|sums| sums.lines.contains(&y)) {
-                    let at = ((y - sums.lines.start) * POINTS + x) * of_point + first + column;
-                    point = simd.add_f32s(point, Vectors(simd).load(&sums.points[at..]));
+        let Self { points, pitch, weights } = self;
+        let of_point = points.len() / (POINTS * POINTS);
+        for (channel, weights) in weights.chunks_exact_mut(TAPS * TAPS * pitch).enumerate() {
+            for column in (0..pitch).step_by(S::F32_LANES) {
+                let at = channel * pitch + column;
+                let points = each!(6, y => each!(6, x => Vectors(simd).load(&points[(y * POINTS + x) * of_point + at..])));
+                for (tap, found) in Vectors(simd).square_to_weights(points).iter().flatten().enumerate() {
+                    S::as_mut_simd_f32s(&mut weights[tap * pitch + column..][..S::F32_LANES]).0[0] = *found;
                 }
-                point
-            }));
-            let found = Vectors(simd).square_to_weights(points);
-            for (tap, found) in found.iter().flatten().enumerate() {
-                S::as_mut_simd_f32s(&mut weights[tap * pitch + column..][..lanes]).0[0] = *found;
             }
         }
     }
