@@ -46,4 +46,15 @@ mod tests {
         assert_eq!(found, [1., 0., 0., 0., 2., 0., 0., 0., 3., 0.]);
         assert!(in_chunks::<f32>(0, 4, |_, _| ()).is_empty());
     }
+
+    #[test]
+    fn what_is_part_of_many_values_is_cleared_before_it_is_written() {
+        let claimed = |of: usize| {
+            let mut values = [MaybeUninit::new(1f32); 3];
+            claim(&mut values, of);
+            // SAFETY: they have been written above.
+            values.map(|value| unsafe { value.assume_init() })
+        };
+        assert_eq!([claimed(3), claimed(1 << 20)], [[1.0; 3], [0.0; 3]]);
+    }
 }
