@@ -44,6 +44,7 @@ mod patches;
 mod penalty;
 mod pieces;
 mod pool;
+mod prefetch;
 mod prelu;
 mod prepared;
 mod random;

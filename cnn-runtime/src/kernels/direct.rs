@@ -301,6 +301,14 @@ impl Direct {
         start..(part.images.end - 1) * image + of_lines(part.lines.end)
     }
 
+    /// Where, among the values of a source, those lie that the pixels of a part see, but for what they see beyond those at their sides.
+    pub(super) fn source_of(&self, part: &Part) -> Range<usize> {
+        let [[height, _], [width, _]] = [self.axes[0].sizes, self.axes[1].sizes];
+        let of_lines = |lines: usize| (lines * self.axes[0].apart[0]).min(height) * width * self.depth;
+        let image = height * width * self.depth;
+        part.images.start * image + of_lines(part.lines.start)..(part.images.end - 1) * image + of_lines(part.lines.end)
+    }
+
     /// Calls `work` with what a part sees.
     pub(super) fn see<F: Kept, R>(&self, source: &[f32], part: &Part, pairing: Pairing, work: impl FnOnce(Seen<F>) -> R) -> R {
         let [ys, xs] = &self.axes;

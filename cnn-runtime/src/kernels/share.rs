@@ -93,9 +93,8 @@ fn first<I>(items: &mut VecDeque<I>, count: usize) -> Vec<I> {
     items.drain(..count).collect()
 }
 
-/// The last ones, beginning with the very last.
 fn last<I>(items: &mut VecDeque<I>, count: usize) -> Vec<I> {
-    items.drain(items.len() - count..).rev().collect()
+    items.drain(items.len() - count..).collect()
 }
 
 /// What `work` makes of each item, in their order, on as many threads as [`for_each`].

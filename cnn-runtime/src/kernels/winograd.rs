@@ -14,6 +14,7 @@ use super::aligned::Aligned;
 use super::direct::{Direct, Pairing, Part, Seen};
 use super::gathered::{self, Left, Right};
 use super::patches::Geometry;
+use super::prefetch::Ahead;
 use super::simd::arch;
 use super::weighted::Ending;
 use crate::Precision;
@@ -263,7 +264,10 @@ impl Winograd {
                     let tiles = self.tiles(part, &seen);
                     let added = ending.added.map(|added| &added[self.direct.place(part)]);
                     let ending = Ending { added, ..ending };
-                    arch().dispatch(Outputs { winograd: self, seen, tiles, part, weights, ending, scratch, ys });
+                    let of_part = self.direct.source_of(part);
+                    let ahead = &source[of_part.end..source.len().min(of_part.end + of_part.len())];
+                    let ahead = Ahead::new(ahead, POINTS * POINTS * self.direct.width.div_ceil(gathered::strip()));
+                    arch().dispatch(Outputs { winograd: self, seen, tiles, part, weights, ending, scratch, ys, ahead });
                 });
             });
             if !is_all {
@@ -331,6 +335,8 @@ struct Outputs<'a> {
     ending: Ending<'a, f32>,
     scratch: &'a mut Scratch,
     ys: &'a mut [MaybeUninit<f32>],
+    /// What the next part is computed from.
+    ahead: Ahead<'a>,
 }
 
 impl WithSimd for Outputs<'_> {
@@ -338,7 +344,8 @@ impl WithSimd for Outputs<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { winograd, seen, tiles, part, weights, ending: Ending { bias, added, activation }, scratch, ys } = self;
+        let Self { winograd, seen, tiles, part, weights, ending: Ending { bias, added, activation }, scratch, ys, mut ahead } =
+            self;
         let rectified = activation == Activation::Relu;
         let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
         let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
@@ -357,6 +364,7 @@ impl WithSimd for Outputs<'_> {
             for ((inputs, outputs), weights) in
                 inputs.chunks_exact(of_inputs).zip(outputs.chunks_exact_mut(of_outputs)).zip(weights.chunks_exact(depth * strip))
             {
+                ahead.ask();
                 let left = Left { values: inputs, rows: &rows, steps: &steps };
                 left.write_with(simd, Right::strip(weights, columns), as_new(outputs));
             }
