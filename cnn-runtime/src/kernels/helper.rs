@@ -4,6 +4,7 @@
 //! helper looks for the next one in a loop; it sleeps when none has come for a while. Nobody waits for it to begin: what it
 //! has not taken when the caller's own part is done, the caller does.
 
+use crossbeam_utils::CachePadded;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU8, Ordering::*};
@@ -27,9 +28,15 @@ const DONE: u8 = 4;
 /// What a helper is to do. It outlives the caller's borrow only in name: [`Helper::share`] returns when it is done.
 type Job = *const (dyn Fn() + Sync);
 
-struct Helper {
+/// What the helper and its caller tell each other.
+struct Post {
     state: AtomicU8,
     job: UnsafeCell<Option<Job>>,
+}
+
+struct Helper {
+    /// By itself in its cache lines: whoever looks at it does not wait for writes to anything else.
+    post: CachePadded<Post>,
     panic: Mutex<Option<Box<dyn std::any::Any + Send>>>,
     thread: OnceLock<Thread>,
     /// Held by the one caller it works for.
@@ -64,8 +71,7 @@ fn helper() -> Option<&'static Helper> {
             return None;
         }
         let helper: &Helper = Box::leak(Box::new(Helper {
-            state: AtomicU8::new(IDLE),
-            job: UnsafeCell::new(None),
+            post: CachePadded::new(Post { state: AtomicU8::new(IDLE), job: UnsafeCell::new(None) }),
             panic: Mutex::new(None),
             thread: OnceLock::new(),
             caller: Mutex::new(()),
@@ -87,20 +93,20 @@ impl Helper {
     fn share(&self, first: impl FnOnce(), second: &(dyn Fn() + Sync)) {
         // SAFETY: the state is `IDLE` or `ASLEEP`, in which only the caller, which this is, touches the job. The lifetime is
         // forgotten, but the job is not called after this function returns: below it is taken back or waited for.
-        unsafe { *self.job.get() = Some(std::mem::transmute::<*const (dyn Fn() + Sync + '_), Job>(second)) };
-        if self.state.swap(READY, AcqRel) == ASLEEP {
+        unsafe { *self.post.job.get() = Some(std::mem::transmute::<*const (dyn Fn() + Sync + '_), Job>(second)) };
+        if self.post.state.swap(READY, AcqRel) == ASLEEP {
             self.thread.get().expect("it is set before the helper is used").unpark();
         }
         let ended = catch_unwind(AssertUnwindSafe(first));
         // A helper that has not begun is found awake by its next caller, or goes back to sleep.
-        if self.state.compare_exchange(READY, IDLE, AcqRel, Acquire).is_ok() {
+        if self.post.state.compare_exchange(READY, IDLE, AcqRel, Acquire).is_ok() {
             second();
         } else {
             let mut looks = 0;
-            while self.state.load(Acquire) != DONE {
+            while self.post.state.load(Acquire) != DONE {
                 pause(&mut looks);
             }
-            self.state.store(IDLE, Release);
+            self.post.state.store(IDLE, Release);
             if let Some(panic) = self.panic.lock().expect("nothing panics while it is held").take() {
                 resume_unwind(panic);
             }
@@ -113,15 +119,15 @@ impl Helper {
     fn run(&self) {
         loop {
             self.wait();
-            if self.state.compare_exchange(READY, TAKEN, AcqRel, Acquire).is_err() {
+            if self.post.state.compare_exchange(READY, TAKEN, AcqRel, Acquire).is_err() {
                 continue;
             }
             // SAFETY: the caller wrote the job before `READY`, and keeps what it points to until the state is `DONE`.
-            let job = unsafe { &*(*self.job.get()).expect("a job comes with `READY`") };
+            let job = unsafe { &*(*self.post.job.get()).expect("a job comes with `READY`") };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
                 *self.panic.lock().expect("nothing panics while it is held") = Some(panic);
             }
-            self.state.store(DONE, Release);
+            self.post.state.store(DONE, Release);
         }
     }
 
@@ -129,15 +135,15 @@ impl Helper {
     fn wait(&self) {
         let mut looks = 0;
         while looks < LOOKS {
-            if self.state.load(Acquire) == READY {
+            if self.post.state.load(Acquire) == READY {
                 return;
             }
             pause(&mut looks);
         }
-        if self.state.compare_exchange(IDLE, ASLEEP, AcqRel, Acquire).is_ok() {
+        if self.post.state.compare_exchange(IDLE, ASLEEP, AcqRel, Acquire).is_ok() {
             thread::park();
             // Woken for no reason, or after the caller has done the work itself: it looks for a while again.
-            let _ = self.state.compare_exchange(ASLEEP, IDLE, AcqRel, Acquire);
+            let _ = self.post.state.compare_exchange(ASLEEP, IDLE, AcqRel, Acquire);
         }
     }
 }

@@ -67,23 +67,22 @@ pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
         Threads::All => items.into_par_iter().for_each(work),
         Threads::Two if items.len() > 1 => {
             let items = Mutex::new(VecDeque::from(items));
-            let until_done = |pop: fn(&mut VecDeque<I>) -> Option<I>, some: fn(&mut VecDeque<I>, usize) -> Vec<I>| {
+            let until_done = |take: fn(&mut VecDeque<I>, usize) -> Vec<I>| {
                 loop {
                     let mut items = items.lock().expect("nothing panics while it is held");
                     // Fewer and fewer at a time, so that both are done at about the same time.
-                    if let count @ 2.. = items.len().div_ceil(8) {
-                        let some = some(&mut items, count);
-                        drop(items);
-                        some.into_iter().for_each(&work);
-                    } else if let Some(item) = pop(&mut items) {
-                        drop(items);
-                        work(item);
-                    } else {
+                    let count = items.len().div_ceil(8);
+                    let some = take(&mut items, count);
+                    // Asked now, and not by another look, for which the lock may have to come from the other thread's cache.
+                    let are_last = items.is_empty();
+                    drop(items);
+                    some.into_iter().for_each(&work);
+                    if are_last {
                         return;
                     }
                 }
             };
-            helper::both(|| until_done(VecDeque::pop_front, first), || alone(|| until_done(VecDeque::pop_back, last)));
+            helper::both(|| until_done(first), || alone(|| until_done(last)));
         }
         _ => items.into_iter().for_each(work),
     }
