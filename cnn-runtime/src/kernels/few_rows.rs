@@ -4,7 +4,8 @@
 //! of all rows for some columns stay in registers, side by side, which need no adding up within a register.
 
 use super::aligned::Aligned;
-use super::share::for_each;
+use super::gathered;
+use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::Ending;
 use pulp::{Simd, WithSimd};
@@ -15,7 +16,7 @@ pub(super) const ROWS: usize = 6;
 /// Rows whose sums are in registers at once on processors with narrower vectors, of which they have fewer.
 const ROWS_OF_FEW: usize = 2;
 
-/// Vectors of columns whose sums are in registers at once.
+/// Vectors of columns whose sums are in registers at once, unless there is no more than one.
 const VECTORS: usize = 4;
 
 /// A matrix in groups of columns, in each of which rows follow each other; columns that are not there have zeros.
@@ -30,7 +31,8 @@ pub(super) struct Columns {
 impl Columns {
     /// Lays out the matrix of so many rows and columns whose values are `at(row, column)`.
     pub(super) fn pack([depth, columns]: [usize; 2], at: impl Fn(usize, usize) -> f32) -> Self {
-        let width = arch().dispatch(Width);
+        let lanes = gathered::lanes();
+        let width = if columns <= lanes { lanes } else { VECTORS * lanes };
         let mut values = Aligned::default();
         for (group, values) in values.take(columns.div_ceil(width) * depth * width).chunks_exact_mut(depth * width).enumerate() {
             for (row, values) in values.chunks_exact_mut(width).enumerate() {
@@ -49,8 +51,10 @@ impl Columns {
         let weights = self.values.first(groups * depth * width);
         // Group after group the sums of each row: for one row, its values in order.
         let mut sums = vec![0.0; groups * rows * width];
-        let parts = sums.chunks_mut(rows * width).zip(weights.chunks(depth * width));
-        for_each(parts.collect(), |(sums, weights)| arch().dispatch(Groups { lhs, depth, weights, sums }));
+        // As many parts as threads, so that each finds its weights in its cache again.
+        let of_part = groups.div_ceil(threads()).max(1);
+        let parts = sums.chunks_mut(of_part * rows * width).zip(weights.chunks(of_part * depth * width));
+        for_each(parts.collect(), |(sums, weights)| arch().dispatch(Groups { lhs, depth, width, weights, sums }));
         if rows == 1 {
             sums.truncate(columns);
             ending.finish(&mut sums, columns, 0);
@@ -67,21 +71,11 @@ impl Columns {
     }
 }
 
-/// The columns of a group for the vectors at hand.
-struct Width;
-
-impl WithSimd for Width {
-    type Output = usize;
-
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        VECTORS * S::F32_LANES
-    }
-}
-
 /// Some groups of columns, and the sums of every row for each.
 struct Groups<'a> {
     lhs: &'a [f32],
     depth: usize,
+    width: usize,
     weights: &'a [f32],
     sums: &'a mut [f32],
 }
@@ -91,18 +85,30 @@ impl WithSimd for Groups<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (depth, width) = (self.depth, VECTORS * S::F32_LANES);
+        match self.width > S::F32_LANES {
+            true => self.add_up::<S, VECTORS, 2>(simd),
+            false => self.add_up::<S, 1, 4>(simd),
+        }
+    }
+}
+
+impl Groups<'_> {
+    /// The sums of every row, for groups of so many vectors. A single row has several sums for each column, of which none waits for the
+    /// one before: so many as rows of the matrix are multiplied at once.
+    #[inline(always)]
+    fn add_up<S: Simd, const WIDE: usize, const AT_ONCE: usize>(self, simd: S) {
+        let Self { lhs, depth, width, weights, sums } = self;
         let most = if S::F32_LANES == 16 { ROWS } else { ROWS_OF_FEW };
-        let of_group = self.lhs.len() / depth * width;
-        for (weights, sums) in self.weights.chunks_exact(depth * width).zip(self.sums.chunks_exact_mut(of_group)) {
-            for (lhs, sums) in self.lhs.chunks(most * depth).zip(sums.chunks_mut(most * width)) {
+        let of_group = lhs.len() / depth * width;
+        for (weights, sums) in weights.chunks_exact(depth * width).zip(sums.chunks_exact_mut(of_group)) {
+            for (lhs, sums) in lhs.chunks(most * depth).zip(sums.chunks_mut(most * width)) {
                 match lhs.len() / depth {
-                    1 => add_up::<S, 1>(simd, lhs, weights, sums),
-                    2 => add_up::<S, 2>(simd, lhs, weights, sums),
-                    3 => add_up::<S, 3>(simd, lhs, weights, sums),
-                    4 => add_up::<S, 4>(simd, lhs, weights, sums),
-                    5 => add_up::<S, 5>(simd, lhs, weights, sums),
-                    6 => add_up::<S, 6>(simd, lhs, weights, sums),
+                    1 => add_up::<S, 1, WIDE, AT_ONCE>(simd, lhs, weights, sums),
+                    2 => add_up::<S, 2, WIDE, 1>(simd, lhs, weights, sums),
+                    3 => add_up::<S, 3, WIDE, 1>(simd, lhs, weights, sums),
+                    4 => add_up::<S, 4, WIDE, 1>(simd, lhs, weights, sums),
+                    5 => add_up::<S, 5, WIDE, 1>(simd, lhs, weights, sums),
+                    6 => add_up::<S, 6, WIDE, 1>(simd, lhs, weights, sums),
                     _ => unreachable!("there are registers for six"),
                 }
             }
@@ -112,21 +118,47 @@ impl WithSimd for Groups<'_> {
 
 /// The sums of some rows for one group of columns.
 #[inline(always)]
-fn add_up<S: Simd, const COUNT: usize>(simd: S, lhs: &[f32], weights: &[f32], out: &mut [f32]) {
+fn add_up<S: Simd, const COUNT: usize, const WIDE: usize, const AT_ONCE: usize>(
+    simd: S,
+    lhs: &[f32],
+    weights: &[f32],
+    out: &mut [f32],
+) {
     let depth = lhs.len() / COUNT;
     let rows: [&[f32]; COUNT] = std::array::from_fn(|row| &lhs[row * depth..][..depth]);
     let (weights, _) = S::as_simd_f32s(weights);
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; COUNT];
-    for (at, weights) in weights.chunks_exact(VECTORS).enumerate() {
+    let mut sums = [[[simd.splat_f32s(0.0); WIDE]; AT_ONCE]; COUNT];
+    let mut pieces = weights.chunks_exact(AT_ONCE * WIDE);
+    for (number, weights) in pieces.by_ref().enumerate() {
         for (sums, row) in sums.iter_mut().zip(rows) {
-            let value = simd.splat_f32s(row[at]);
-            for vector in 0..VECTORS {
-                sums[vector] = simd.mul_add_f32s(value, weights[vector], sums[vector]);
+            let values = &row[number * AT_ONCE..][..AT_ONCE];
+            for at in 0..AT_ONCE {
+                let value = simd.splat_f32s(values[at]);
+                for vector in 0..WIDE {
+                    sums[at][vector] = simd.mul_add_f32s(value, weights[at * WIDE + vector], sums[at][vector]);
+                }
+            }
+        }
+    }
+    // Rows of the matrix that are fewer than are multiplied at once.
+    let rest = pieces.remainder();
+    for (sums, row) in sums.iter_mut().zip(rows) {
+        let values = &row[depth - rest.len() / WIDE..];
+        for ((sums, weights), value) in sums.iter_mut().zip(rest.chunks_exact(WIDE)).zip(values) {
+            for vector in 0..WIDE {
+                sums[vector] = simd.mul_add_f32s(simd.splat_f32s(*value), weights[vector], sums[vector]);
             }
         }
     }
     let (out, _) = S::as_mut_simd_f32s(out);
-    out.iter_mut().zip(sums.iter().flatten()).for_each(|(out, sum)| *out = *sum);
+    for (out, sums) in out.chunks_exact_mut(WIDE).zip(&sums) {
+        out.copy_from_slice(&sums[0]);
+        for sums in &sums[1..] {
+            for vector in 0..WIDE {
+                out[vector] = simd.add_f32s(out[vector], sums[vector]);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
