@@ -83,13 +83,13 @@ impl<'a, F: Factor> Right<'a, F> {
         columns.is_multiple_of(lanes()).then(|| Self { values, columns, pitch: columns, apart: strip() })
     }
 
-    /// The matrix of so many columns, which fill vectors, of a single strip.
+    /// The matrix of a single strip, which is so wide, and of so many columns, which fill vectors.
     ///
     /// # Panics
-    /// If a strip has fewer.
-    pub(super) fn strip(values: &'a [F], columns: usize) -> Self {
-        assert!(columns <= strip(), "columns of a strip");
-        Self { values, columns, pitch: strip(), apart: 0 }
+    /// If the strip has fewer.
+    pub(super) fn strip(values: &'a [F], [width, columns]: [usize; 2]) -> Self {
+        assert!(columns <= width, "columns of a strip");
+        Self { values, columns, pitch: width, apart: 0 }
     }
 
     pub(super) fn values(self) -> &'a [F] {

@@ -15,6 +15,7 @@ use super::direct::{Direct, Pairing, Part, Seen};
 use super::gathered::{self, Left, Right};
 use super::patches::Geometry;
 use super::prefetch::Ahead;
+use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::Ending;
 use crate::Precision;
@@ -22,6 +23,7 @@ use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// Outputs along a side of a tile.
 pub(super) const SIDE: usize = 4;
@@ -255,10 +257,10 @@ impl Winograd {
     /// If the weights are not of this convolution.
     pub(super) fn compute(&self, source: &[f32], weights: &Weights, ending: Ending<f32>) -> Vec<f32> {
         assert_eq!([weights.depth, weights.columns], [self.direct.depth, self.direct.width], "weights of each channel");
-        let is_all = matches!(ending.activation, Activation::Linear | Activation::Relu);
         // So many tiles that the values of their inputs at the points stay in a core's second-level cache.
         let tiles = (2048 / self.direct.depth).clamp(16, 64);
-        let write = |part: &Part, ys: &mut [MaybeUninit<f32>]| {
+        let all = 0..self.direct.width.div_ceil(gathered::strip());
+        let write = |part: &Part, strips: Range<usize>, ys: Place| {
             self.direct.see(source, part, Pairing::Channels, |seen| {
                 SCRATCH.with_borrow_mut(|scratch| {
                     let tiles = self.tiles(part, &seen);
@@ -266,21 +268,45 @@ impl Winograd {
                     let ending = Ending { added, ..ending };
                     let of_part = self.direct.source_of(part);
                     let ahead = &source[of_part.end..source.len().min(of_part.end + of_part.len())];
-                    let ahead = Ahead::new(ahead, POINTS * POINTS * self.direct.width.div_ceil(gathered::strip()));
-                    arch().dispatch(Outputs { winograd: self, seen, tiles, part, weights, ending, scratch, ys, ahead });
+                    let ahead = Ahead::new(ahead, POINTS * POINTS * strips.len());
+                    arch().dispatch(Outputs { winograd: self, seen, tiles, part, weights, strips, ending, scratch, ys, ahead });
                 });
             });
-            if !is_all {
-                // SAFETY: every pixel is in one tile, and all columns of those in each have been written.
-                Ending { bias: None, added: None, ..ending }.finish(
-                    unsafe { ys.assume_init_mut() },
-                    self.direct.width,
-                    self.direct.place(part).start,
-                );
+        };
+        let finish = |ys: &mut [f32], first: usize| {
+            if !matches!(ending.activation, Activation::Linear | Activation::Relu) {
+                Ending { bias: None, added: None, ..ending }.finish(ys, self.direct.width, first);
             }
         };
-        // SAFETY: as above, every value of a part is written.
-        unsafe { self.direct.new_by_parts(tiles * SIDE * SIDE, write) }
+        if let Some(part) = self.single_part(all.len()) {
+            let mut ys = Vec::with_capacity(self.direct.place(&part).len());
+            let place = Place::new(&mut ys.spare_capacity_mut()[..self.direct.place(&part).len()]);
+            let of_thread = |thread: usize| all.len() * thread / threads()..all.len() * (thread + 1) / threads();
+            for_each((0..threads()).map(of_thread).collect(), |strips| write(&part, strips, place));
+            // SAFETY: every pixel is in one tile, and the strips of all threads have all columns.
+            unsafe { ys.set_len(place.len) };
+            finish(&mut ys, 0);
+            return ys;
+        }
+        // SAFETY: every pixel of a part is in one of its tiles, and all columns of those in each are written.
+        unsafe {
+            self.direct.new_by_parts(tiles * SIDE * SIDE, |part, ys| {
+                write(part, all.clone(), Place::new(ys));
+                finish(ys.assume_init_mut(), self.direct.place(part).start);
+            })
+        }
+    }
+
+    /// All there is as one part, if threads had better share its columns: few tiles take less time to multiply than the weights to read, and
+    /// who computes some of them reads all weights.
+    fn single_part(&self, strips: usize) -> Option<Part> {
+        /// Tiles of a thread below which that is so.
+        const FEW: usize = gathered::ROWS / 2;
+        let (batch, threads) = (self.direct.batch, threads());
+        let lines = self.direct.sizes()[0].next_multiple_of(SIDE);
+        let tiles = batch * self.across * lines / SIDE;
+        let are_few = threads > 1 && (1..threads * FEW).contains(&tiles);
+        (are_few && strips >= threads).then_some(Part { images: 0..batch, lines: 0..lines })
     }
 
     /// The tiles of a part.
@@ -324,6 +350,35 @@ impl WithSimd for Transform<'_> {
     }
 }
 
+/// Where the outputs of a part go, of which each thread may write some columns.
+#[derive(Clone, Copy)]
+struct Place {
+    values: *mut MaybeUninit<f32>,
+    len: usize,
+}
+
+// SAFETY: it is used where other threads write other columns alone.
+unsafe impl Send for Place {}
+// SAFETY: as above.
+unsafe impl Sync for Place {}
+
+impl Place {
+    fn new(values: &mut [MaybeUninit<f32>]) -> Self {
+        Self { values: values.as_mut_ptr(), len: values.len() }
+    }
+
+    /// Some values.
+    ///
+    /// # Safety
+    /// They have to be there still, and nobody else may read or write them meanwhile.
+    #[inline(always)]
+    unsafe fn values<'a>(self, range: Range<usize>) -> &'a mut [MaybeUninit<f32>] {
+        assert!(range.start <= range.end && range.end <= self.len, "values of an output");
+        // SAFETY: they are within what it was made of, and the caller has them for itself.
+        unsafe { std::slice::from_raw_parts_mut(self.values.add(range.start), range.len()) }
+    }
+}
+
 /// Computes the outputs of some tiles.
 struct Outputs<'a> {
     winograd: &'a Winograd,
@@ -331,10 +386,12 @@ struct Outputs<'a> {
     tiles: Vec<Tile>,
     part: &'a Part,
     weights: &'a Weights,
+    /// The strips of columns to compute.
+    strips: Range<usize>,
     /// What is to become of the outputs; what is added is that to the part's. Activations but rectification are left out.
     ending: Ending<'a, f32>,
     scratch: &'a mut Scratch,
-    ys: &'a mut [MaybeUninit<f32>],
+    ys: Place,
     /// What the next part is computed from.
     ahead: Ahead<'a>,
 }
@@ -344,8 +401,8 @@ impl WithSimd for Outputs<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { winograd, seen, tiles, part, weights, ending: Ending { bias, added, activation }, scratch, ys, mut ahead } =
-            self;
+        let Self { winograd, seen, tiles, part, weights, strips, ending, scratch, ys, mut ahead } = self;
+        let Ending { bias, added, activation } = ending;
         let rectified = activation == Activation::Relu;
         let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
         let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
@@ -358,7 +415,9 @@ impl WithSimd for Outputs<'_> {
         let stored = weights.values.first(weights.columns.div_ceil(strip) * POINTS * POINTS * weights.depth * strip);
         let sizes = winograd.direct.sizes();
         let lines = part.lines.end.min(sizes[0]) - part.lines.start;
-        for (number, weights) in stored.chunks_exact(POINTS * POINTS * depth * strip).enumerate() {
+        for (number, weights) in
+            stored.chunks_exact(POINTS * POINTS * depth * strip).enumerate().take(strips.end).skip(strips.start)
+        {
             let first = number * strip;
             let columns = strip.min((width - first).next_multiple_of(lanes));
             for ((inputs, outputs), weights) in
@@ -366,7 +425,7 @@ impl WithSimd for Outputs<'_> {
             {
                 ahead.ask();
                 let left = Left { values: inputs, rows: &rows, steps: &steps };
-                left.write_with(simd, Right::strip(weights, columns), as_new(outputs));
+                left.write_with(simd, Right::strip(weights, [strip, columns]), as_new(outputs));
             }
             for (number, tile) in tiles.iter().enumerate() {
                 for column in (0..columns).step_by(lanes) {
@@ -390,7 +449,9 @@ impl WithSimd for Outputs<'_> {
                             if rectified {
                                 value = simd.max_f32s(simd.splat_f32s(0.0), value);
                             }
-                            let to = &mut ys[pixel * width..][columns.clone()];
+                            let at = pixel * width + columns.start;
+                            // SAFETY: whoever computes outputs has the columns of the strips it computes to itself.
+                            let to = unsafe { ys.values(at..at + columns.len()) };
                             if to.len() == lanes {
                                 to.write_copy_of_slice(pulp::bytemuck::cast_slice(&[value]));
                             } else {
