@@ -321,12 +321,12 @@ impl<const N: usize> Conv<N> {
 
     /// This convolution as vectors compute it with fewer products, if they do.
     pub(super) fn winograd(&self) -> Option<Winograd> {
-        Winograd::of_output(&self.geometry, self.filters, self.groups).filter(|_| !self.prefers_pairs())
+        Winograd::of_output(&self.geometry, self.filters, self.groups)
     }
 
-    /// Whether all products, of rounded numbers in pairs, take less time than a quarter of them in `f32`.
-    fn prefers_pairs(&self) -> bool {
-        /// Channels below which they do, as measured on Zen 4.
+    /// Whether all products of an output, of rounded numbers in pairs, take less time than a quarter of them in `f32`.
+    pub(super) fn prefers_pairs(&self) -> bool {
+        /// Channels below which they do, as measured on Zen 4 and Zen 5; gradients take longer.
         const FEW: usize = 32;
         Pair::serve(self.precision) && self.filters.min(self.geometry.channels) < FEW
     }
@@ -338,7 +338,7 @@ impl<const N: usize> Conv<N> {
         }
         let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
         let ending = Ending { bias: None, added: None, activation: Activation::Linear };
-        let input = match Winograd::of_input(&self.geometry, self.filters, self.groups).filter(|_| !self.prefers_pairs()) {
+        let input = match Winograd::of_input(&self.geometry, self.filters, self.groups) {
             Some(winograd) => winograd.compute(grad, &winograd.weights(weight), ending),
             None => {
                 let direct = Direct::of_input(&self.geometry, self.filters, self.groups, self.precision)?;

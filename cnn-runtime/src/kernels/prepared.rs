@@ -1,19 +1,35 @@
 //! Convolutions and dense layers for inference alone, whose weights are laid out once.
 
 use super::conv::Conv;
-use super::direct;
+use super::direct::{self, Direct};
 use super::few_rows::{self, Columns};
 use super::gathered::{self, Packed};
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
+use super::tile_conv::TileConv;
 use super::tile_matrix::{Right, columns, fills, product};
 use super::weighted::Ending;
-use super::winograd;
+use super::winograd::{self, Winograd};
 use crate::Precision;
 use crate::spec::{Activation, Convolution};
 use candle_core::{Result, Tensor};
 use std::sync::OnceLock;
+
+/// A convolution of inputs of some sizes, and how it is computed.
+struct Resolved<const N: usize> {
+    dims: Vec<usize>,
+    conv: Conv<N>,
+    way: Way,
+}
+
+enum Way {
+    FewRows,
+    Tiles(TileConv),
+    Winograd(Winograd),
+    Vectors(Direct),
+    Patches,
+}
 
 /// A convolution without groups.
 pub(crate) struct PreparedConv<const N: usize> {
@@ -22,7 +38,9 @@ pub(crate) struct PreparedConv<const N: usize> {
     bias: Vec<f32>,
     activation: Activation,
     precision: Precision,
-    /// The weights as each way of computing takes them, laid out when it is first used: which one is, follows from the sizes.
+    /// For inputs of the sizes that came first, which is worth its while where they are single images.
+    first: OnceLock<Resolved<N>>,
+    /// The weights as each way of computing takes them, laid out when it is first used.
     for_tiles: OnceLock<Right>,
     for_vectors: OnceLock<direct::Weights>,
     for_winograd: OnceLock<winograd::Weights>,
@@ -39,6 +57,7 @@ impl<const N: usize> PreparedConv<N> {
             bias,
             activation,
             precision: Precision::current(),
+            first: OnceLock::new(),
             for_tiles: OnceLock::new(),
             for_vectors: OnceLock::new(),
             for_winograd: OnceLock::new(),
@@ -52,36 +71,60 @@ impl<const N: usize> PreparedConv<N> {
     /// # Errors
     /// If the tensors are not of the shapes that the layer was declared for.
     pub(crate) fn forward(&self, xs: &Tensor, added: Option<&Tensor>) -> Result<Tensor> {
-        let geometry = Geometry::new(self.spec.layer, xs.dims(), &self.spec.window)?;
-        let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation, precision: self.precision };
-        if conv.patch_len() * self.spec.filters != self.weight.len() {
-            candle_core::bail!("`{}` was prepared for other than {} channels", self.spec.layer, geometry.channels)
-        }
+        let others;
+        let Resolved { conv, way, .. } = match self.first.get() {
+            Some(first) if first.dims == xs.dims() => first,
+            None => {
+                let resolved = self.resolved(xs.dims())?;
+                self.first.get_or_init(|| resolved)
+            }
+            Some(_) => {
+                others = self.resolved(xs.dims())?;
+                &others
+            }
+        };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
-            let rows = geometry.batch * geometry.pixels();
-            if rows <= few_rows::ROWS && self.precision != Precision::Bf16 {
-                let columns = laid_out(&self.for_few_rows, || {
-                    let (packed, filters) = (conv.pack(&self.weight), self.spec.filters);
-                    Columns::pack([conv.patch_len(), filters], |at, filter| packed[at * filters + filter])
-                });
-                return columns.product(conv.patches(xs, 0..rows, 0, &mut Vec::new()), ending);
+            match way {
+                Way::FewRows => {
+                    let columns = laid_out(&self.for_few_rows, || {
+                        let (packed, filters) = (conv.pack(&self.weight), conv.filters);
+                        Columns::pack([conv.patch_len(), filters], |at, filter| packed[at * filters + filter])
+                    });
+                    let rows = conv.geometry.batch * conv.geometry.pixels();
+                    columns.product(conv.patches(xs, 0..rows, 0, &mut Vec::new()), ending)
+                }
+                Way::Tiles(tiled) => tiled.forward(xs, laid_out(&self.for_tiles, || tiled.right(&self.weight).pack()), ending),
+                Way::Winograd(winograd) => {
+                    winograd.compute(xs, laid_out(&self.for_winograd, || winograd.weights(&self.weight)), ending)
+                }
+                Way::Vectors(direct) => direct.compute(xs, laid_out(&self.for_vectors, || direct.right(&self.weight)), ending),
+                Way::Patches => {
+                    conv.forward_by_patches(xs, laid_out::<Vec<f32>>(&self.for_patches, || conv.pack(&self.weight)), ending)
+                }
             }
-            if let Some(tiled) = conv.on_tiles() {
-                return tiled.forward(xs, laid_out(&self.for_tiles, || tiled.right(&self.weight).pack()), ending);
-            }
-            if let Some(winograd) = conv.winograd() {
-                return winograd.compute(xs, laid_out(&self.for_winograd, || winograd.weights(&self.weight)), ending);
-            }
-            if let Some(direct) = conv.direct() {
-                let right = laid_out(&self.for_vectors, || direct.right(&self.weight));
-                return direct.compute(xs, right, ending);
-            }
-            let packed = laid_out(&self.for_patches, || conv.pack(&self.weight));
-            conv.forward_by_patches(xs, packed, ending)
         };
         let ys = apply(self.spec.layer, xs, added, compute)?;
-        Tensor::from_vec(ys, geometry.output_shape(self.spec.filters), xs.device())
+        Tensor::from_vec(ys, conv.geometry.output_shape(conv.filters), xs.device())
+    }
+
+    /// The convolution of inputs of these sizes.
+    fn resolved(&self, dims: &[usize]) -> Result<Resolved<N>> {
+        let geometry = Geometry::new(self.spec.layer, dims, &self.spec.window)?;
+        let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation, precision: self.precision };
+        if conv.patch_len() * conv.filters != self.weight.len() {
+            candle_core::bail!("`{}` was prepared for other than {} channels", self.spec.layer, geometry.channels)
+        }
+        let way = if geometry.batch * geometry.pixels() <= few_rows::ROWS && self.precision != Precision::Bf16 {
+            Way::FewRows
+        } else if let Some(tiled) = conv.on_tiles() {
+            Way::Tiles(tiled)
+        } else if let Some(winograd) = conv.winograd().filter(|_| !conv.prefers_pairs()) {
+            Way::Winograd(winograd)
+        } else {
+            conv.direct().map_or(Way::Patches, Way::Vectors)
+        };
+        Ok(Resolved { dims: dims.to_vec(), conv, way })
     }
 }
 
