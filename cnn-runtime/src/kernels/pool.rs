@@ -160,19 +160,17 @@ impl Pool {
         self.windows[0].len() * self.windows[1].len()
     }
 
-    /// Calls `visit` with the place in an example of each cell that window `x` of a row of the output sees, row by row.
-    #[inline(always)]
-    fn for_each_cell(&self, row: usize, x: usize, mut visit: impl FnMut(usize)) {
+    /// Where in an example each line of cells starts that the windows of a row of the output see.
+    fn lines(&self, row: usize) -> Vec<usize> {
         let [_, height, width] = self.input;
         let (z, y) = (row / self.windows[1].len(), row % self.windows[1].len());
-        for z in self.windows[0][z].clone() {
-            for y in self.windows[1][y].clone() {
-                let row = (z * height + y) * width;
-                for x in self.windows[2][x].clone() {
-                    visit((row + x) * self.channels);
-                }
-            }
-        }
+        let lines = self.windows[0][z].clone().flat_map(|z| self.windows[1][y].clone().map(move |y| z * height + y));
+        lines.map(|line| line * width * self.channels).collect()
+    }
+
+    /// Where in a line of cells the channels of each start.
+    fn columns(&self) -> Vec<usize> {
+        (0..self.input[2]).map(|x| x * self.channels).collect()
     }
 
     /// The number by which the sum over window `x` of a row of the output is divided.
@@ -186,26 +184,107 @@ impl Pool {
     }
 }
 
+/// Calls a function for each few channels, as many as fill a vector while there are.
+macro_rules! for_channels {
+    ($channels:expr, $function:ident::<$real:ident>($($argument:expr),*)) => {{
+        let (channels, mut first) = ($channels, 0);
+        for_channels!(@ 16, first, channels, $function::<$real>($($argument),*));
+        for_channels!(@ 4, first, channels, $function::<$real>($($argument),*));
+        for_channels!(@ 1, first, channels, $function::<$real>($($argument),*));
+    }};
+    (@ $width:literal, $first:ident, $channels:ident, $function:ident::<$real:ident>($($argument:expr),*)) => {
+        while $channels - $first >= $width {
+            $function::<$real, $width>($first, $($argument),*);
+            $first += $width;
+        }
+    };
+}
+
+/// Some values in a row.
+#[inline(always)]
+fn some<T, const N: usize>(values: &[T], first: usize) -> &[T; N] {
+    values[first..].first_chunk().expect("a cell has all channels")
+}
+
+/// As [`some`], to be changed.
+#[inline(always)]
+fn some_mut<T, const N: usize>(values: &mut [T], first: usize) -> &mut [T; N] {
+    values[first..].first_chunk_mut().expect("a cell has all channels")
+}
+
+/// The cells of a window in an example.
+struct Window<'a> {
+    /// Where each of their lines starts.
+    lines: &'a [usize],
+    /// Where, from there, the channels of each cell of a line start.
+    columns: &'a [usize],
+}
+
+/// Writes the largest values of a window in some channels.
+#[inline(always)]
+fn largest<T: Real, const N: usize>(first: usize, window: &Window, image: &[T], out: &mut [T]) {
+    let mut most = [T::neg_infinity(); N];
+    for line in window.lines {
+        for column in window.columns {
+            for (most, value) in most.iter_mut().zip(some::<T, N>(image, line + column + first)) {
+                *most = if *value > *most || value.is_nan() { *value } else { *most };
+            }
+        }
+    }
+    *some_mut(out, first) = most;
+}
+
+/// Writes the sums over a window in some channels, divided by a number.
+#[inline(always)]
+fn sums<T: Real, const N: usize>(first: usize, window: &Window, divisor: T, image: &[T], out: &mut [T]) {
+    let mut sums = [T::zero(); N];
+    for line in window.lines {
+        for column in window.columns {
+            sums.iter_mut().zip(some::<T, N>(image, line + column + first)).for_each(|(sum, value)| *sum += *value);
+        }
+    }
+    *some_mut(out, first) = sums.map(|sum| sum / divisor);
+}
+
+/// Adds the gradient of the largest values of a window to that of the first cell that has them, in some channels.
+#[inline(always)]
+fn to_largest<T: Real, const N: usize>(first: usize, window: &Window, image: &[T], [ys, grad]: [&[T]; 2], out: &mut [T]) {
+    let (most, mut left) = (some::<T, N>(ys, first), *some::<T, N>(grad, first));
+    for line in window.lines {
+        for column in window.columns {
+            let values = some::<T, N>(image, line + column + first);
+            let out = some_mut::<T, N>(out, line + column + first);
+            for (((out, value), most), left) in out.iter_mut().zip(values).zip(most).zip(&mut left) {
+                let has_it = value == most;
+                *out += if has_it { *left } else { T::zero() };
+                *left = if has_it { T::zero() } else { *left };
+            }
+        }
+    }
+}
+
+/// Adds a share of the gradient to that of each cell of a window, in some channels.
+#[inline(always)]
+fn to_all<T: Real, const N: usize>(first: usize, window: &Window, share: T, grad: &[T], out: &mut [T]) {
+    let shares = some::<T, N>(grad, first).map(|grad| grad * share);
+    for line in window.lines {
+        for column in window.columns {
+            some_mut::<T, N>(out, line + column + first).iter_mut().zip(shares).for_each(|(out, share)| *out += share);
+        }
+    }
+}
+
 simd! {
     /// Pools row `row` of the output of one example into `ys`.
     fn pool_row<T: Real>(pool: &Pool, image: &[T], row: usize, ys: &mut [T]) {
-        let channels = pool.channels;
+        let (channels, lines, columns) = (pool.channels, pool.lines(row), pool.columns());
         for (x, out) in ys.chunks_exact_mut(channels).enumerate() {
+            let window = Window { lines: &lines, columns: &columns[pool.windows[2][x].clone()] };
             match pool.pooling {
-                Pooling::Max => {
-                    out.fill(T::neg_infinity());
-                    pool.for_each_cell(row, x, |cell| {
-                        for (out, value) in out.iter_mut().zip(&image[cell..cell + channels]) {
-                            *out = if *value > *out || value.is_nan() { *value } else { *out };
-                        }
-                    });
-                }
+                Pooling::Max => for_channels!(channels, largest::<T>(&window, image, out)),
                 Pooling::Mean | Pooling::Sum => {
-                    pool.for_each_cell(row, x, |cell| {
-                        out.iter_mut().zip(&image[cell..cell + channels]).for_each(|(out, value)| *out += *value);
-                    });
                     let divisor = pool.divisor::<T>(row, x);
-                    out.iter_mut().for_each(|out| *out /= divisor);
+                    for_channels!(channels, sums::<T>(&window, divisor, image, out));
                 }
             }
         }
@@ -213,44 +292,21 @@ simd! {
 }
 
 simd! {
-    /// Adds the gradient `grad` of the output of one example, of means or sums, to that of the example, `sums`.
-    fn unpool_sums<T: Real>(pool: &Pool, grad: &[T], sums: &mut [T]) {
-        let (channels, width) = (pool.channels, pool.windows[2].len());
-        for (pixel, grad) in grad.chunks_exact(channels).enumerate() {
-            let (row, x) = (pixel / width, pixel % width);
-            let share = pool.divisor::<T>(row, x).recip();
-            pool.for_each_cell(row, x, |cell| {
-                sums[cell..cell + channels].iter_mut().zip(grad).for_each(|(sum, g)| *sum += *g * share);
-            });
-        }
-    }
-}
-
-simd! {
-    /// As [`unpool_sums`], of the output `ys` of the largest values of one example.
-    ///
-    /// The number of the cell that won in each channel is kept as a number of the same width as the values, so that the
-    /// loops run over whole vectors.
-    fn unpool_largest<T: Real>(pool: &Pool, image: &[T], ys: &[T], grad: &[T], sums: &mut [T]) {
-        let (channels, width) = (pool.channels, pool.windows[2].len());
-        let mut winners = vec![T::zero(); channels];
-        for (pixel, (out, grad)) in ys.chunks_exact(channels).zip(grad.chunks_exact(channels)).enumerate() {
-            let (row, x) = (pixel / width, pixel % width);
-            winners.fill(-T::one());
-            let mut number = T::zero();
-            pool.for_each_cell(row, x, |cell| {
-                for ((winner, value), most) in winners.iter_mut().zip(&image[cell..cell + channels]).zip(out) {
-                    *winner = if *winner < T::zero() && value == most { number } else { *winner };
+    /// Adds the gradient of row `row` of the output `ys` of one example to that of the example, `out`.
+    fn unpool_row<T: Real>(pool: &Pool, row: usize, image: &[T], ys: &[T], grad: &[T], out: &mut [T]) {
+        let (channels, lines, columns) = (pool.channels, pool.lines(row), pool.columns());
+        for (x, grad) in grad.chunks_exact(channels).enumerate() {
+            let window = Window { lines: &lines, columns: &columns[pool.windows[2][x].clone()] };
+            match pool.pooling {
+                Pooling::Max => {
+                    let both = [&ys[x * channels..], grad];
+                    for_channels!(channels, to_largest::<T>(&window, image, both, out));
                 }
-                number += T::one();
-            });
-            let mut number = T::zero();
-            pool.for_each_cell(row, x, |cell| {
-                for ((sum, winner), g) in sums[cell..cell + channels].iter_mut().zip(&winners).zip(grad) {
-                    *sum += if *winner == number { *g } else { T::zero() };
+                Pooling::Mean | Pooling::Sum => {
+                    let share = pool.divisor::<T>(row, x).recip();
+                    for_channels!(channels, to_all::<T>(&window, share, grad, out));
                 }
-                number += T::one();
-            });
+            }
         }
     }
 }
@@ -272,15 +328,14 @@ impl Unary for Pool {
     }
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
-        let (input_len, output_len) = (self.input_len(), self.rows() * self.row_len());
-        in_chunks(dims.iter().product(), input_len, |number, sums| {
+        let (input_len, output_len, row_len) = (self.input_len(), self.rows() * self.row_len(), self.row_len().max(1));
+        in_chunks(dims.iter().product(), input_len, |number, out| {
+            // What it does not read may be empty.
+            let image = xs.get(number * input_len..).unwrap_or_default();
             let grad = &grad[number * output_len..][..output_len];
-            match self.pooling {
-                Pooling::Max => {
-                    let (xs, ys) = (&xs[number * input_len..][..input_len], &ys[number * output_len..][..output_len]);
-                    unpool_largest(self, xs, ys, grad, sums);
-                }
-                Pooling::Mean | Pooling::Sum => unpool_sums(self, grad, sums),
+            for (row, grad) in grad.chunks_exact(row_len).enumerate() {
+                let ys = ys.get(number * output_len + row * row_len..).unwrap_or_default();
+                unpool_row(self, row, image, ys, grad, out);
             }
         })
     }
@@ -316,8 +371,63 @@ impl Unary for Pool {
     }
 }
 
-#[cfg(all(test, feature = "emulated-cuda"))]
+#[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::testing::numbers;
+
+    /// The channels of both passes one by one, and all of them at once.
+    fn agrees(pooling: Pooling, channels: usize) {
+        let dims = [2, 5, 6, channels];
+        let axes = [5, 6].map(|cells| Axis { cells, windows: 3, size: 3, stride: 2, before: 1 });
+        let pass = |dims: [usize; 4], xs: &[f32], grad: &[f32]| {
+            let pool = Pool::new(
+                "pool",
+                &Tensor::zeros(&dims, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap(),
+                pooling,
+                axes,
+            );
+            let ys = pool.forward(xs, &dims);
+            let input = pool.backward(xs, &ys, grad, &dims);
+            (ys, input)
+        };
+        // Of few kinds, so that some of a window are equal.
+        let xs: Vec<f32> = numbers::<f32>(dims.iter().product(), 1).iter().map(|x| (x * 4.0).round()).collect();
+        let grad = numbers::<f32>(2 * 3 * 3 * channels, 2);
+        let (ys, input) = pass(dims, &xs, &grad);
+        for channel in 0..channels {
+            let of = |values: &[f32]| values.iter().skip(channel).step_by(channels).copied().collect::<Vec<f32>>();
+            assert_eq!(
+                pass([2, 5, 6, 1], &of(&xs), &of(&grad)),
+                (of(&ys), of(&input)),
+                "channel {channel} of {channels}, {pooling:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_channel_is_pooled_as_if_it_were_alone() {
+        for pooling in [Pooling::Max, Pooling::Mean, Pooling::Sum] {
+            for channels in [3, 16, 21, 40] {
+                agrees(pooling, channels);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_the_largest_wherever_it_lies() {
+        for at in 0..4 {
+            let mut xs = [1.0f32, 2.0, 3.0, 4.0];
+            xs[at] = f32::NAN;
+            let tensor = Tensor::new(&xs, &candle_core::Device::Cpu).and_then(|xs| xs.reshape((1, 2, 2, 1))).unwrap();
+            let pool = Pool::new("pool", &tensor, Pooling::Max, [Axis::whole(2), Axis::whole(2)]);
+            assert!(pool.forward(&xs, tensor.dims())[0].is_nan());
+        }
+    }
+}
+
+#[cfg(all(test, feature = "emulated-cuda"))]
+mod tests_on_gpu {
     use super::*;
     use crate::kernels::op::on_gpu::{expect_the_same, numbers};
 
