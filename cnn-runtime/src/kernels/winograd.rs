@@ -127,6 +127,20 @@ macro_rules! each {
 }
 pub(super) use each;
 
+/// The vectors in a square of so many a side that starts at value `first`: `line` values from line to line, `next` from one to the next.
+///
+/// Panics if the last is not there.
+macro_rules! square_of {
+    ($side:tt, $simd:ident, $values:expr, $first:expr, [$line:expr, $next:expr]) => {{
+        let (values, first, line, next): (&[f32], usize, usize, usize) = ($values, $first, $line, $next);
+        assert!(first + ($side - 1) * (line + next) + $simd::F32_LANES <= values.len(), "the last of a square of vectors");
+        let first = values.as_ptr().wrapping_add(first);
+        // SAFETY: none is further than the last.
+        each!($side, y => each!($side, x => unsafe { first.add(y * line + x * next).cast::<$simd::f32s>().read_unaligned() }))
+    }};
+}
+pub(super) use square_of;
+
 /// Declares a function that transforms the columns of a square of vectors and then its lines.
 macro_rules! square {
     ($name:ident, $line:ident, $from:tt, $to:tt) => {
@@ -161,12 +175,18 @@ pub(super) fn apart(values: usize) -> usize {
     (values.div_ceil(LINE) | 1) * LINE
 }
 
-/// Writes the values at all points, each at the start of so many vectors that lie `apart` values apart.
+/// Writes the values at all points, each as a vector that lies `apart` values from the next.
+///
+/// # Panics
+/// If there is no room for the last.
 #[inline(always)]
 pub(super) fn store_points<S: Simd>(points: [[S::f32s; POINTS]; POINTS], apart: usize, to: &mut [f32]) {
+    assert!((POINTS * POINTS - 1) * apart + S::F32_LANES <= to.len(), "room for the last point");
+    let to = to.as_mut_ptr();
     for (y, line) in points.iter().enumerate() {
         for (x, point) in line.iter().enumerate() {
-            S::as_mut_simd_f32s(&mut to[(y * POINTS + x) * apart..][..S::F32_LANES]).0[0] = *point;
+            // SAFETY: none is further than the last.
+            unsafe { to.add((y * POINTS + x) * apart).cast::<S::f32s>().write_unaligned(*point) };
         }
     }
 }
@@ -377,6 +397,22 @@ impl Place {
         // SAFETY: they are within what it was made of, and the caller has them for itself.
         unsafe { std::slice::from_raw_parts_mut(self.values.add(range.start), range.len()) }
     }
+
+    /// Writes a square of vectors that starts at value `first`: `line` values from line to line, `next` from one to the next.
+    ///
+    /// # Safety
+    /// As of [`values`](Self::values).
+    #[inline(always)]
+    unsafe fn write_square<S: Simd>(self, square: [[S::f32s; SIDE]; SIDE], first: usize, [line, next]: [usize; 2]) {
+        assert!(first + (SIDE - 1) * (line + next) + S::F32_LANES <= self.len, "room for the last of a square of vectors");
+        let first = self.values.cast::<f32>().wrapping_add(first);
+        for (y, vectors) in square.into_iter().enumerate() {
+            for (x, vector) in vectors.into_iter().enumerate() {
+                // SAFETY: none is further than the last, and the caller has them for itself.
+                unsafe { first.add(y * line + x * next).cast::<S::f32s>().write_unaligned(vector) };
+            }
+        }
+    }
 }
 
 /// Computes the outputs of some tiles.
@@ -403,7 +439,6 @@ impl WithSimd for Outputs<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { winograd, seen, tiles, part, weights, strips, ending, scratch, ys, mut ahead } = self;
         let Ending { bias, added, activation } = ending;
-        let rectified = activation == Activation::Relu;
         let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
         let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
         let (of_inputs, of_outputs) = (apart(count * pitch), apart(count * strip));
@@ -415,6 +450,8 @@ impl WithSimd for Outputs<'_> {
         let stored = weights.values.first(weights.columns.div_ceil(strip) * POINTS * POINTS * weights.depth * strip);
         let sizes = winograd.direct.sizes();
         let lines = part.lines.end.min(sizes[0]) - part.lines.start;
+        // What is not negative, or anything.
+        let least = simd.splat_f32s(if activation == Activation::Relu { 0.0 } else { f32::NEG_INFINITY });
         for (number, weights) in
             stored.chunks_exact(POINTS * POINTS * depth * strip).enumerate().take(strips.end).skip(strips.start)
         {
@@ -428,35 +465,39 @@ impl WithSimd for Outputs<'_> {
                 left.write_with(simd, Right::strip(weights, [strip, columns]), as_new(outputs));
             }
             for (number, tile) in tiles.iter().enumerate() {
+                let first_pixel = (tile.image * sizes[0] + tile.at[0]) * sizes[1] + tile.at[1];
+                let [height, across] = [lines.saturating_sub(tile.at[0]), sizes[1] - tile.at[1]];
                 for column in (0..columns).step_by(lanes) {
-                    let at = number * strip + column;
-                    let point = |point: usize| &outputs[point * of_outputs + at..];
-                    let points = each!(6, y => each!(6, x => Vectors(simd).load(point(y * POINTS + x))));
-                    let values = Vectors(simd).square_to_outputs(points);
+                    let points = square_of!(6, S, outputs, number * strip + column, [POINTS * of_outputs, of_outputs]);
                     let columns = first + column..width.min(first + column + lanes);
-                    let bias = bias.map(|bias| simd.partial_load_f32s(&bias[columns.clone()]));
-                    for (y, line) in values.into_iter().enumerate().take(lines.saturating_sub(tile.at[0])) {
-                        for (x, value) in line.into_iter().enumerate().take(sizes[1] - tile.at[1]) {
-                            let mut value = value;
-                            if let Some(bias) = bias {
-                                value = simd.add_f32s(value, bias);
+                    let bias = bias.map_or(simd.splat_f32s(0.0), |bias| simd.partial_load_f32s(&bias[columns.clone()]));
+                    let values = Vectors(simd).square_to_outputs(points);
+                    let values = each!(4, y => each!(4, x => simd.add_f32s(values[y][x], bias)));
+                    let (at, line) = (first_pixel * width + columns.start, sizes[1] * width);
+                    if columns.len() == lanes && height >= SIDE && across >= SIDE {
+                        let values = match added {
+                            Some(added) => {
+                                let added = square_of!(4, S, added, at, [line, width]);
+                                each!(4, y => each!(4, x => simd.add_f32s(values[y][x], added[y][x])))
                             }
-                            let pixel = (tile.image * sizes[0] + tile.at[0] + y) * sizes[1] + tile.at[1] + x;
-                            if let Some(added) = added {
-                                let added = &added[pixel * width..][columns.clone()];
-                                value = simd.add_f32s(value, Vectors(simd).load(added));
-                            }
-                            if rectified {
-                                value = simd.max_f32s(simd.splat_f32s(0.0), value);
-                            }
-                            let at = pixel * width + columns.start;
-                            // SAFETY: whoever computes outputs has the columns of the strips it computes to itself.
-                            let to = unsafe { ys.values(at..at + columns.len()) };
-                            if to.len() == lanes {
-                                to.write_copy_of_slice(pulp::bytemuck::cast_slice(&[value]));
-                            } else {
-                                to.write_copy_of_slice(&pulp::bytemuck::cast_slice(&[value])[..to.len()]);
-                            }
+                            None => values,
+                        };
+                        let values = each!(4, y => each!(4, x => simd.max_f32s(least, values[y][x])));
+                        // SAFETY: whoever computes outputs has the columns of the strips it computes to itself.
+                        unsafe { ys.write_square::<S>(values, at, [line, width]) };
+                        continue;
+                    }
+                    for (y, values) in values.iter().enumerate().take(height) {
+                        for (x, value) in values.iter().enumerate().take(across) {
+                            let at = at + y * line + x * width..at + y * line + x * width + columns.len();
+                            let value = match added {
+                                Some(added) => simd.add_f32s(*value, Vectors(simd).load(&added[at.clone()])),
+                                None => *value,
+                            };
+                            let value = [simd.max_f32s(least, value)];
+                            let value: &[f32] = pulp::bytemuck::cast_slice(&value);
+                            // SAFETY: as above.
+                            unsafe { ys.values(at) }.write_copy_of_slice(&value[..columns.len()]);
                         }
                     }
                 }
@@ -478,12 +519,13 @@ pub(super) fn values_of_inputs<S: Simd>(simd: S, seen: &Seen<f32>, tiles: &[Tile
     let pitch = depth.next_multiple_of(lanes);
     for (number, tile) in tiles.iter().enumerate() {
         for channel in (0..depth).step_by(lanes) {
-            let from = &seen.values[tile.input + channel..];
-            let end = depth - channel;
-            let inputs = each!(6, y => each!(6, x => {
-                let pixel = y * seen.line + x * depth;
-                Vectors(simd).load(&from[pixel..pixel + end])
-            }));
+            let inputs = match depth - channel {
+                few if few < lanes => {
+                    let from = &seen.values[tile.input + channel..];
+                    each!(6, y => each!(6, x => simd.partial_load_f32s(&from[y * seen.line + x * depth..][..few])))
+                }
+                _ => square_of!(6, S, seen.values, tile.input + channel, [seen.line, depth]),
+            };
             let to = &mut to[number * pitch + channel..];
             store_points::<S>(Vectors(simd).square_of_inputs(inputs), apart(count * pitch), to);
         }
@@ -536,6 +578,10 @@ mod tests {
                     passes += agrees(conv.convolution(), &dims, activation);
                 }
             }
+        }
+        // So few tiles that threads share the columns.
+        for (images, activation) in [(1, Activation::Relu), (2, Activation::Tanh)] {
+            passes += agrees(Conv2D::new(72, [3, 3]).padding(Padding::Same).convolution(), &[images, 7, 8, 40], activation);
         }
         // So many weights that threads share the points of their gradients.
         passes += agrees(Conv2D::new(136, [3, 3]).padding(Padding::Same).convolution(), &[20, 8, 8, 130], Activation::Relu);

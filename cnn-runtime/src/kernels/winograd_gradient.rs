@@ -11,7 +11,9 @@ use super::gathered::{Left, Right};
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::{Gradients, add_rows, undo_activation};
-use super::winograd::{POINTS, SIDE, TAPS, Tile, Vectors, Winograd, apart, as_new, each, store_points, values_of_inputs};
+use super::winograd::{
+    POINTS, SIDE, TAPS, Tile, Vectors, Winograd, apart, as_new, each, square_of, store_points, values_of_inputs,
+};
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -177,14 +179,17 @@ impl WithSimd for GradientValues<'_> {
             for column in (0..width).step_by(lanes) {
                 let (lines, columns) = (sizes[0].saturating_sub(tile.at[0]), sizes[1] - tile.at[1]);
                 let first = (tile.image * sizes[0] + tile.at[0]) * sizes[1] + tile.at[1];
-                // Outputs that are not there have no gradient.
-                let gradients = each!(4, y => each!(4, x => {
-                    let pixel = first + y * sizes[1] + x;
-                    match y < lines && x < columns {
-                        true => Vectors(simd).load(&grad[pixel * width + column..(pixel + 1) * width]),
-                        false => simd.splat_f32s(0.0),
-                    }
-                }));
+                let gradients = match lines >= SIDE && columns >= SIDE && width - column >= lanes {
+                    true => square_of!(4, S, grad, first * width + column, [sizes[1] * width, width]),
+                    // Outputs that are not there have no gradient.
+                    false => each!(4, y => each!(4, x => {
+                        let pixel = first + y * sizes[1] + x;
+                        match y < lines && x < columns {
+                            true => Vectors(simd).load(&grad[pixel * width + column..(pixel + 1) * width]),
+                            false => simd.splat_f32s(0.0),
+                        }
+                    })),
+                };
                 let to = &mut to[number * pitch + column..];
                 store_points::<S>(Vectors(simd).square_of_gradients(gradients), apart(count * pitch), to);
             }
@@ -244,7 +249,7 @@ impl WithSimd for Weights<'_> {
         for (channel, weights) in weights.chunks_exact_mut(TAPS * TAPS * pitch).enumerate() {
             for column in (0..pitch).step_by(S::F32_LANES) {
                 let at = channel * pitch + column;
-                let points = each!(6, y => each!(6, x => Vectors(simd).load(&points[(y * POINTS + x) * of_point + at..])));
+                let points = square_of!(6, S, points, at, [POINTS * of_point, of_point]);
                 for (tap, found) in Vectors(simd).square_to_weights(points).iter().flatten().enumerate() {
                     S::as_mut_simd_f32s(&mut weights[tap * pitch + column..][..S::F32_LANES]).0[0] = *found;
                 }
