@@ -299,12 +299,13 @@ impl Winograd {
             }
         };
         if let Some(part) = self.single_part(all.len()) {
-            let mut ys = Vec::with_capacity(self.direct.place(&part).len());
-            let place = Place::new(&mut ys.spare_capacity_mut()[..self.direct.place(&part).len()]);
-            let of_thread = |thread: usize| all.len() * thread / threads()..all.len() * (thread + 1) / threads();
-            for_each((0..threads()).map(of_thread).collect(), |strips| write(&part, strips, place));
+            let (len, count, threads) = (self.direct.place(&part).len(), all.len(), threads());
+            let mut ys = Vec::with_capacity(len);
+            let place = Place::new(&mut ys.spare_capacity_mut()[..len]);
+            let shares = (0..threads).map(|thread| count * thread / threads..count * (thread + 1) / threads);
+            for_each(shares.collect(), |strips| write(&part, strips, place));
             // SAFETY: every pixel is in one tile, and the strips of all threads have all columns.
-            unsafe { ys.set_len(place.len) };
+            unsafe { ys.set_len(len) };
             finish(&mut ys, 0);
             return ys;
         }
@@ -487,20 +488,44 @@ impl WithSimd for Outputs<'_> {
                         unsafe { ys.write_square::<S>(values, at, [line, width]) };
                         continue;
                     }
-                    for (y, values) in values.iter().enumerate().take(height) {
-                        for (x, value) in values.iter().enumerate().take(across) {
-                            let at = at + y * line + x * width..at + y * line + x * width + columns.len();
-                            let value = match added {
-                                Some(added) => simd.add_f32s(*value, Vectors(simd).load(&added[at.clone()])),
-                                None => *value,
-                            };
-                            let value = [simd.max_f32s(least, value)];
-                            let value: &[f32] = pulp::bytemuck::cast_slice(&value);
-                            // SAFETY: as above.
-                            unsafe { ys.values(at) }.write_copy_of_slice(&value[..columns.len()]);
-                        }
-                    }
+                    let edge = Edge { first: at, apart: [line, width], size: [height, across], columns: columns.len() };
+                    // SAFETY: as above.
+                    unsafe { edge.write(simd, &values, added, least, ys) };
                 }
+            }
+        }
+    }
+}
+
+/// The outputs of a tile that are there, where some are not, or where columns are fewer than a vector has.
+struct Edge {
+    first: usize,
+    /// Values from line to line, and from pixel to pixel.
+    apart: [usize; 2],
+    /// Lines and pixels that are there, perhaps more than the tile's.
+    size: [usize; 2],
+    columns: usize,
+}
+
+impl Edge {
+    /// Writes values, with what lies there in `added`, but none less than `least`.
+    ///
+    /// # Safety
+    /// As of [`Place::values`].
+    #[inline(always)]
+    unsafe fn write<S: Simd>(self, simd: S, values: &[[S::f32s; SIDE]; SIDE], added: Option<&[f32]>, least: S::f32s, to: Place) {
+        let Self { first, apart: [line, pixel], size: [height, width], columns } = self;
+        for (y, values) in values.iter().enumerate().take(height) {
+            for (x, value) in values.iter().enumerate().take(width) {
+                let at = first + y * line + x * pixel..first + y * line + x * pixel + columns;
+                let value = match added {
+                    Some(added) => simd.add_f32s(*value, Vectors(simd).load(&added[at.clone()])),
+                    None => *value,
+                };
+                let value = [simd.max_f32s(least, value)];
+                let value: &[f32] = pulp::bytemuck::cast_slice(&value);
+                // SAFETY: the caller's.
+                unsafe { to.values(at) }.write_copy_of_slice(&value[..columns]);
             }
         }
     }
