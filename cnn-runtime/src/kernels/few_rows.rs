@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn products_are_those_of_rows_and_columns_however_many_threads_there_are() {
-        for (depth, columns) in [(1, 1), (7, 64), (33, 65), (40, 200), (3, 31)] {
+        for (depth, columns) in [(1, 1), (7, 64), (33, 65), (40, 200), (3, 31), (33, 10), (6, 16), (2, 5)] {
             for rows in 1..=2 * ROWS {
                 let lhs: Vec<f32> = (0..rows * depth).map(|i| (i * i % 23) as f32 - 11.0).collect();
                 let rhs = |row: usize, column: usize| ((row * 31 + column * 17) % 29) as f32 - 14.0;
