@@ -17,8 +17,8 @@ pub enum Precision {
     /// The factors are rounded to `bf16`, whose 8 bits are enough for most networks to learn as well (Kalamkar et al., 2019), on
     /// processors that multiply it faster: several times with tiles (Intel's AMX, NVIDIA's tensor cores), twice as fast on the vectors
     /// of AMD's from Zen 4 on (AVX512-BF16). Elsewhere, and where it would not pay, this is [`Self::F32`]: on Intel's vectors, which take
-    /// longer for `bf16`, for products that are too small, and on vectors for 3×3 convolutions without strides of 32 channels or more, which
-    /// need a quarter of the products in `f32`. Convolutions by cuDNN round their results to `bf16` as well.
+    /// longer for `bf16`, for products that are too small, and on vectors for 3×3 convolutions without strides, which need a quarter of the
+    /// products in `f32`, but for those of a predictor that have fewer than 32 channels. Convolutions by cuDNN round their results to `bf16` as well.
     Bf16,
 }
 

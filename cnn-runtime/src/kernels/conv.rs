@@ -8,7 +8,6 @@ use super::activation::finish_on_gpu;
 use super::depthwise::depthwise_of;
 use super::direct::Direct;
 use super::direct_scatter;
-use super::factor::Pair;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
@@ -324,13 +323,6 @@ impl<const N: usize> Conv<N> {
         Winograd::of_output(&self.geometry, self.filters, self.groups)
     }
 
-    /// Whether all products of an output, of rounded numbers in pairs, take less time than a quarter of them in `f32`.
-    pub(super) fn prefers_pairs(&self) -> bool {
-        /// Channels below which they do, as measured on Zen 4 and Zen 5; gradients take longer.
-        const FEW: usize = 32;
-        Pair::serve(self.precision) && self.filters.min(self.geometry.channels) < FEW
-    }
-
     /// The gradient of the input, from that of the output before the activation, if tiles or vectors compute it. Patches do otherwise.
     fn input_gradient_of_singles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
         if let Some(input) = self.input_gradient_on_tiles(weight, grad) {
@@ -483,6 +475,7 @@ impl<const N: usize> Weighted for Conv<N> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::kernels::factor::Pair;
     use crate::kernels::factor::tests::rounded;
     use crate::kernels::tiles;
     use crate::kernels::weighted::backward_of_all;

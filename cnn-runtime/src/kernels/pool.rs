@@ -375,18 +375,18 @@ impl Unary for Pool {
 mod tests {
     use super::*;
     use crate::testing::numbers;
+    use candle_core::{DType, Device};
+
+    fn pool_of<const A: usize>(pooling: Pooling, dims: &[usize], axes: [Axis; A]) -> Pool {
+        Pool::new("pool", &Tensor::zeros(dims, DType::F32, &Device::Cpu).unwrap(), pooling, axes)
+    }
 
     /// The channels of both passes one by one, and all of them at once.
     fn agrees(pooling: Pooling, channels: usize) {
         let dims = [2, 5, 6, channels];
         let axes = [5, 6].map(|cells| Axis { cells, windows: 3, size: 3, stride: 2, before: 1 });
         let pass = |dims: [usize; 4], xs: &[f32], grad: &[f32]| {
-            let pool = Pool::new(
-                "pool",
-                &Tensor::zeros(&dims, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap(),
-                pooling,
-                axes,
-            );
+            let pool = pool_of(pooling, &dims, axes);
             let ys = pool.forward(xs, &dims);
             let input = pool.backward(xs, &ys, grad, &dims);
             (ys, input)
@@ -419,26 +419,21 @@ mod tests {
         for at in 0..4 {
             let mut xs = [1.0f32, 2.0, 3.0, 4.0];
             xs[at] = f32::NAN;
-            let tensor = Tensor::new(&xs, &candle_core::Device::Cpu).and_then(|xs| xs.reshape((1, 2, 2, 1))).unwrap();
-            let pool = Pool::new("pool", &tensor, Pooling::Max, [Axis::whole(2), Axis::whole(2)]);
-            assert!(pool.forward(&xs, tensor.dims())[0].is_nan());
-        }
-    }
-}
-
-#[cfg(all(test, feature = "emulated-cuda"))]
-mod tests_on_gpu {
-    use super::*;
-    use crate::kernels::op::on_gpu::{expect_the_same, numbers};
-
-    fn expect_the_same_of_all<const A: usize>(dims: &[usize], axes: [Axis; A]) {
-        for pooling in [Pooling::Max, Pooling::Mean, Pooling::Sum] {
-            expect_the_same(&Pool::new("pool", &numbers(dims, 0), pooling, axes), dims);
+            let dims = [1, 2, 2, 1];
+            assert!(pool_of(Pooling::Max, &dims, [Axis::whole(2); 2]).forward(&xs, &dims)[0].is_nan());
         }
     }
 
+    #[cfg(feature = "emulated-cuda")]
     #[test]
     fn a_gpu_gives_the_same_wherever_windows_lie() {
+        use crate::kernels::op::on_gpu::expect_the_same;
+
+        fn expect_the_same_of_all<const A: usize>(dims: &[usize], axes: [Axis; A]) {
+            for pooling in [Pooling::Max, Pooling::Mean, Pooling::Sum] {
+                expect_the_same(&pool_of(pooling, dims, axes), dims);
+            }
+        }
         let slide = |cells, windows, size, stride, before| Axis { cells, windows, size, stride, before };
         expect_the_same_of_all(&[2, 9, 8, 3], [slide(9, 5, 3, 2, 1), slide(8, 4, 3, 2, 0)]);
         // Windows with gaps between, and longer than the input.

@@ -323,11 +323,9 @@ impl Winograd {
     fn single_part(&self, strips: usize) -> Option<Part> {
         /// Tiles of a thread below which that is so.
         const FEW: usize = gathered::ROWS / 2;
-        let (batch, threads) = (self.direct.batch, threads());
-        let lines = self.direct.sizes()[0].next_multiple_of(SIDE);
-        let tiles = batch * self.across * lines / SIDE;
-        let are_few = threads > 1 && (1..threads * FEW).contains(&tiles);
-        (are_few && strips >= threads).then_some(Part { images: 0..batch, lines: 0..lines })
+        let (part, threads) = (self.direct.parts(usize::MAX).pop()?, threads());
+        let tiles = part.images.len() * self.across * part.lines.len() / SIDE;
+        (threads > 1 && tiles < threads * FEW && strips >= threads).then_some(part)
     }
 
     /// The tiles of a part.
@@ -605,12 +603,33 @@ mod tests {
             }
         }
         // So few tiles that threads share the columns.
-        for (images, activation) in [(1, Activation::Relu), (2, Activation::Tanh)] {
-            passes += agrees(Conv2D::new(72, [3, 3]).padding(Padding::Same).convolution(), &[images, 7, 8, 40], activation);
+        for activation in [Activation::Relu, Activation::Tanh] {
+            passes += agrees(Conv2D::new(72, [3, 3]).padding(Padding::Same).convolution(), &[1, 7, 8, 40], activation);
         }
         // So many weights that threads share the points of their gradients.
         passes += agrees(Conv2D::new(136, [3, 3]).padding(Padding::Same).convolution(), &[20, 8, 8, 130], Activation::Relu);
         assert!(passes > 150 || gathered::lanes() == 1, "{passes} passes");
+    }
+
+    #[test]
+    fn threads_share_the_columns_of_few_tiles() {
+        let shares = |batch: usize, filters: usize| {
+            let spec = Conv2D::new(filters, [3, 3]).padding(Padding::Same).convolution();
+            let geometry = Geometry::new("test", &[batch, 7, 8, 40], &spec.window).unwrap();
+            let winograd = Winograd::of_output(&geometry, filters, 1).unwrap();
+            winograd.single_part(filters.div_ceil(gathered::strip())).map(|part| (part.images, part.lines))
+        };
+        if gathered::lanes() == 1 {
+            return;
+        }
+        in_pairs(|| {
+            if threads() == 2 {
+                assert_eq!(shares(1, 72), Some((0..1, 0..8)));
+                assert_eq!(shares(2, 72), None, "as many tiles as keep a thread busy while it reads weights");
+                assert_eq!(shares(1, 8), None, "columns of one strip");
+            }
+        });
+        assert_eq!(alone(|| shares(1, 72)), None);
     }
 
     #[test]
