@@ -30,6 +30,7 @@ mod glu;
 mod helper;
 mod initialize;
 mod isa;
+mod lanes;
 mod matmul;
 mod memory;
 mod merge;

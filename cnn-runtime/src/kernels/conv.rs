@@ -324,17 +324,16 @@ impl<const N: usize> Conv<N> {
     }
 
     /// The gradient of the input, from that of the output before the activation, if tiles or vectors compute it. Patches do otherwise.
-    fn input_gradient_of_singles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
-        if let Some(input) = self.input_gradient_on_tiles(weight, grad) {
-            return Some(input);
+    fn input_gradient_of_singles<T: Real>(&self, weight: &[T], grad: &[T], ending: Ending<T>) -> Option<Vec<T>> {
+        let (weight, grad, ending) = (T::singles(weight)?, T::singles(grad)?, ending.singles()?);
+        if let Some(input) = self.input_gradient_on_tiles(weight, grad, ending) {
+            return Some(T::from_singles(input));
         }
-        let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
-        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let input = match Winograd::of_input(&self.geometry, self.filters, self.groups) {
             Some(winograd) => winograd.compute(grad, &winograd.weights(weight), ending),
             None => {
                 let direct = Direct::of_input(&self.geometry, self.filters, self.groups, self.precision)?;
-                let scattered = direct_scatter::input_gradient(self, &direct, weight, grad);
+                let scattered = direct_scatter::input_gradient(self, &direct, weight, grad, ending);
                 scattered.unwrap_or_else(|| direct.compute(grad, &direct.right(weight), ending))
             }
         };
@@ -343,20 +342,17 @@ impl<const N: usize> Conv<N> {
 
     /// The gradient of the input, computed on tile registers if they pay, from that of the output before the activation: by a
     /// convolution where windows lie side by side, otherwise pixel by pixel if images are small and many, or window by window.
-    fn input_gradient_on_tiles<T: Real>(&self, weight: &[T], grad: &[T]) -> Option<Vec<T>> {
-        let (weight, grad) = (T::singles(weight)?, T::singles(grad)?);
-        let input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups, self.precision) {
-            Some(turned) => {
-                let ending = Ending { bias: None, added: None, activation: Activation::Linear };
-                turned.turned_right(weight).packed(|weight| turned.forward(grad, weight, ending))
-            }
+    fn input_gradient_on_tiles(&self, weight: &[f32], grad: &[f32], ending: Ending<f32>) -> Option<Vec<f32>> {
+        let mut input = match TileConv::of_input_gradient(&self.geometry, self.filters, self.groups, self.precision) {
+            Some(turned) => return Some(turned.turned_right(weight).packed(|weight| turned.forward(grad, weight, ending))),
             None if self.groups == 1 => match InputGradient::new(&self.geometry, self.filters, self.precision) {
                 Some(gradient) => gradient.compute(weight, grad),
                 None => tile_scatter::input_gradient(&self.geometry, weight, grad, self.precision)?,
             },
             None => return None,
         };
-        Some(T::from_singles(input))
+        ending.finish_all(&mut input, self.geometry.channels);
+        Some(input)
     }
 
     /// The lines of a band of an image, which follow from the shapes alone.
@@ -389,6 +385,8 @@ impl<const N: usize> Conv<N> {
 }
 
 impl<const N: usize> Weighted for Conv<N> {
+    const ENDS_INPUT: bool = true;
+
     const NAME: &'static str = match N {
         1 => "Conv1D",
         2 => "Conv2D",
@@ -402,18 +400,18 @@ impl<const N: usize> Weighted for Conv<N> {
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         match (self.on_tiles(), T::singles(xs), T::singles(weight)) {
             (Some(tiled), Some(xs), Some(weight)) => {
-                let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+                let ending = Ending { bias: bias.and_then(T::singles), activation: self.ends_in, ..Ending::default() };
                 T::from_singles(tiled.right(weight).packed(|weight| tiled.forward(xs, weight, ending)))
             }
             (None, Some(xs), Some(weight)) if let Some(winograd) = self.winograd() => {
-                let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+                let ending = Ending { bias: bias.and_then(T::singles), activation: self.ends_in, ..Ending::default() };
                 T::from_singles(winograd.compute(xs, &winograd.weights(weight), ending))
             }
             (None, Some(xs), Some(weight)) if let Some(direct) = self.direct() => {
-                let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+                let ending = Ending { bias: bias.and_then(T::singles), activation: self.ends_in, ..Ending::default() };
                 T::from_singles(direct.compute(xs, &direct.right(weight), ending))
             }
-            _ => self.forward_by_patches(xs, &self.pack(weight), Ending { bias, added: None, activation: self.ends_in }),
+            _ => self.forward_by_patches(xs, &self.pack(weight), Ending { bias, activation: self.ends_in, ..Ending::default() }),
         }
     }
 
@@ -424,9 +422,9 @@ impl<const N: usize> Weighted for Conv<N> {
         (!is_undone).then_some((self.ends_in, Self { ends_in: Activation::Linear, ..*self }))
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         let tiled = self.on_tiles().filter(|_| T::singles(xs).is_some());
-        let input = if wants_input { self.input_gradient_of_singles(weight, grad) } else { None };
+        let input = of_input.and_then(|ending| self.input_gradient_of_singles(weight, grad, ending));
         let of_weights = |weight: Vec<f32>, bias: Vec<f32>| Gradients {
             input: Vec::new(),
             weight: T::from_singles(weight),
@@ -445,13 +443,18 @@ impl<const N: usize> Weighted for Conv<N> {
                 let sums = direct.weight_gradient(xs, ys, grad, self.ends_in);
                 of_weights(self.unpack(&sums.weight), sums.bias)
             }
-            _ => self.backward_by_patches(xs, weight, ys, grad, wants_input && input.is_none()),
+            _ => self.backward_by_patches(xs, weight, ys, grad, of_input.is_some() && input.is_none()),
         };
-        found.input = match input {
-            Some(input) => input,
-            None if wants_input && found.input.is_empty() => self.input_gradient(weight, grad, |_| {}),
-            None => found.input,
-        };
+        match (input, of_input) {
+            (Some(input), _) => found.input = input,
+            (None, Some(ending)) => {
+                if found.input.is_empty() {
+                    found.input = self.input_gradient(weight, grad, |_| {});
+                }
+                ending.finish_all(&mut found.input, self.geometry.channels);
+            }
+            (None, None) => {}
+        }
         found
     }
 
@@ -497,7 +500,7 @@ pub(super) mod tests {
 
     /// The output as products of patches.
     pub(in super::super) fn by_patches<T: Real, const N: usize>(conv: &Conv<N>, xs: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
-        let ending = Ending { bias: Some(bias), added: None, activation: conv.ends_in };
+        let ending = Ending { bias: Some(bias), activation: conv.ends_in, ..Ending::default() };
         conv.forward_by_patches(xs, &conv.pack(weight), ending)
     }
 
@@ -544,11 +547,18 @@ pub(super) mod tests {
         pub(in super::super) added: Vec<T>,
         pub(in super::super) grad: Vec<T>,
         pub(in super::super) activation: Activation,
+        /// What is added to the gradient of the input.
+        pub(in super::super) others: Vec<T>,
     }
 
     impl<T: Real> Numbers<T> {
         pub(in super::super) fn ending(&self) -> Ending<'_, T> {
-            Ending { bias: Some(&self.bias), added: Some(&self.added), activation: self.activation }
+            Ending { bias: Some(&self.bias), added: Some(&self.added), activation: self.activation, ..Ending::default() }
+        }
+
+        /// What is to become of the gradient of the input.
+        pub(in super::super) fn of_input(&self) -> Ending<'_, T> {
+            Ending { added: Some(&self.others), rectified: Some(&self.xs), ..Ending::default() }
         }
     }
 
@@ -567,8 +577,9 @@ pub(super) mod tests {
                 let xs: Vec<f32> = numbers(count, seed);
                 xs.into_iter().map(|x| <T as From<f32>>::from(if rounds { rounded(x) } else { x })).collect()
             };
+            let others = numbers(xs, 6);
             let (xs, weight, bias) = (factors(xs, 1), factors(weight, 2), numbers(bias, 3));
-            Numbers { xs, weight, bias, added: numbers(ys, 4), grad: factors(ys, 5), activation }
+            Numbers { xs, weight, bias, added: numbers(ys, 4), grad: factors(ys, 5), activation, others }
         }
         // A gradient is rounded when its activation has been undone.
         assert!(rounds == [false; 2] || matches!(activation, Activation::Linear | Activation::Relu));
@@ -598,8 +609,9 @@ pub(super) mod tests {
             count += 1;
         }
         if let Some(input) = found.input {
-            let exact = gradients(Activation::Linear, rounds[1], true);
-            near(&input, &exact.input, geometry.taps() * spec.filters, "input gradient");
+            let mut exact = gradients(Activation::Linear, rounds[1], true).input;
+            made::<f64>(lens, activation, rounds[1]).of_input().finish_all(&mut exact, geometry.channels);
+            near(&input, &exact, geometry.taps() * spec.filters, "input gradient");
             count += 1;
         }
         count
@@ -626,7 +638,7 @@ pub(super) mod tests {
             let spec = Conv2D::new(32, [3, 3]).strides(strides).convolution();
             let geometry = Geometry::new("test", &[0, 8, 8, 16], &spec.window).unwrap();
             let conv = Conv { geometry, filters: 32, groups: 1, ends_in: Activation::Linear, precision };
-            let found = conv.backward::<f32>(&[], &[1.0; 32 * 16 * 9], &[], &[], true);
+            let found = conv.backward::<f32>(&[], &[1.0; 32 * 16 * 9], &[], &[], Some(Ending::default()));
             assert_eq!((found.input.len(), found.weight, found.bias), (0, vec![0.0; 32 * 16 * 9], vec![0.0; 32]));
         }
     }
@@ -730,7 +742,7 @@ pub(super) mod tests {
             let found = conv(Precision::Bf16).forward(&xs, &weight, Some(&bias));
             assert!(distance(&found, &exact) < 2e-5, "{}", distance(&found, &exact));
             let exact = conv(Precision::F32).backward_by_patches(&wide(&xs), &wide(&weight), &wide(&found), &wide(&grad), true);
-            let found = conv(Precision::Bf16).backward(&xs, &weight, &found, &grad, true);
+            let found = conv(Precision::Bf16).backward(&xs, &weight, &found, &grad, Some(Ending::default()));
             for (found, exact) in [(&found.input, &exact.input), (&found.weight, &exact.weight)] {
                 assert!(distance(found, exact) < 2e-4, "{}", distance(found, exact));
             }

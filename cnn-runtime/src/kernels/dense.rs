@@ -58,7 +58,7 @@ impl Dense {
     fn backward_on_tiles<T: Real>(&self, xs: &[f32], weight: &[f32], grad: &[f32], wants_input: bool) -> Gradients<T> {
         let &Self { batch, features, units, precision, .. } = self;
         let turned = transpose(grad, units);
-        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+        let ending = Ending::default();
         let times = |lhs: &[f32], depth: usize, rhs: &[f32]| {
             let rhs = Unpacked::new(precision, rhs, (0..depth).map(|row| Some(row * features)), 0..features);
             product_unpacked(lhs, depth, &rhs, ending)
@@ -76,7 +76,7 @@ impl Dense {
         /// that lie pages apart, and look up each page by itself.
         const NEAR: usize = 512;
         let &Self { batch, features, units, precision, .. } = self;
-        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+        let ending = Ending::default();
         let times =
             |shape: [usize; 2], lhs: &[f32], rows: &[f32]| Packed::of_rows(precision, rows, features).product(shape, lhs, ending);
         let turned = transpose(grad, units);
@@ -104,17 +104,17 @@ impl Weighted for Dense {
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         if let (true, Some(xs), Some(weight)) = (self.pays_on_tiles(), T::singles(xs), T::singles(weight)) {
             let right = columns(self.precision, weight, self.features);
-            let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+            let ending = Ending { bias: bias.and_then(T::singles), activation: self.ends_in, ..Ending::default() };
             return T::from_singles(product_unpacked(xs, self.features, &right, ending));
         }
         if let (true, Some(xs), Some(weight)) = (self.pays_in_place(), T::singles(xs), T::singles(weight)) {
-            let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+            let ending = Ending { bias: bias.and_then(T::singles), activation: self.ends_in, ..Ending::default() };
             let columns = transpose(xs, self.features);
             return T::from_singles(Large::new(weight, [self.units, self.features]).product(&columns, self.batch, ending));
         }
         if let (true, Some(xs), Some(weight)) = (gathered::pays(self.units), T::singles(xs), T::singles(weight)) {
             let packed = Packed::of_columns(self.precision, weight, [self.features, self.units]);
-            let ending = Ending { bias: bias.and_then(T::singles), added: None, activation: self.ends_in };
+            let ending = Ending { bias: bias.and_then(T::singles), activation: self.ends_in, ..Ending::default() };
             let shape = [self.batch, self.features];
             return T::from_singles(packed.product(shape, xs, ending));
         }
@@ -130,19 +130,19 @@ impl Weighted for Dense {
         (self.ends_in != Activation::Linear).then_some((self.ends_in, Self { ends_in: Activation::Linear, ..*self }))
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         if let (true, Some(xs), Some(weight), Some(grad)) =
             (self.pays_on_tiles(), T::singles(xs), T::singles(weight), T::singles(grad))
         {
-            return self.backward_on_tiles(xs, weight, grad, wants_input);
+            return self.backward_on_tiles(xs, weight, grad, of_input.is_some());
         }
         if let (true, Some(xs), Some(weight), Some(grad)) =
             (gathered::pays(self.features), T::singles(xs), T::singles(weight), T::singles(grad))
         {
-            return self.backward_on_vectors(xs, weight, grad, wants_input);
+            return self.backward_on_vectors(xs, weight, grad, of_input.is_some());
         }
         let mut found = Gradients {
-            input: vec![T::zero(); if wants_input { xs.len() } else { 0 }],
+            input: vec![T::zero(); if of_input.is_some() { xs.len() } else { 0 }],
             weight: vec![T::zero(); weight.len()],
             bias: vec![T::zero(); self.units],
         };
@@ -150,7 +150,7 @@ impl Weighted for Dense {
         let grad = Matrix::new(grad, self.batch, self.units);
         let xs = Matrix::new(xs, self.batch, self.features);
         matmul(&mut found.weight, self.features, Into::Replace, grad.transposed(), xs, Threads::All);
-        if wants_input {
+        if of_input.is_some() {
             let weight = Matrix::new(weight, self.units, self.features);
             matmul(&mut found.input, self.features, Into::Replace, grad, weight, Threads::All);
         }

@@ -10,7 +10,7 @@ use super::share::for_each;
 use super::simd::simd;
 use super::sums::column_sums_on_gpu;
 use super::weighted::{
-    self, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish, undo_activation,
+    self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish, undo_activation,
 };
 use crate::gpu::{Gpu, Kernel, Window, Work, arguments, tensor};
 use crate::spec::{Activation, DepthwiseConvolution};
@@ -163,12 +163,12 @@ impl<const N: usize> Weighted for Depthwise<N> {
         ys
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         let (channels, image_len) = (self.geometry.channels, self.geometry.image_len());
         let (xs, weights) = (self.repeat(xs), transpose(weight, channels));
         let output_len = self.geometry.pixels() * channels;
         let lens = [weight.len(), channels];
-        let sums = sum_over_pieces(self.geometry.batch, lens, wants_input.then_some(image_len), |images, input| {
+        let sums = sum_over_pieces(self.geometry.batch, lens, of_input.map(|_| image_len), |images, input| {
             let (mut weight, mut bias, mut before) = (vec![T::zero(); lens[0]], vec![T::zero(); lens[1]], Vec::new());
             let outputs = images.start * output_len..images.end * output_len;
             let grad = undo_activation(self.ends_in, &ys[outputs.clone()], &grad[outputs], &mut before);

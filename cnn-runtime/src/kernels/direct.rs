@@ -397,7 +397,7 @@ impl Direct {
     fn compute_with<F: Kept>(&self, source: &[f32], right: &[Strips<F>], ending: Ending<f32>) -> Vec<f32> {
         assert_eq!(right.len(), self.phases().count(), "weights of each phase");
         assert!(right.iter().all(|strips| strips.right().columns() == self.width), "weights of each column");
-        let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
+        let is_all = ending.is_plain();
         let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
         let write = |part: &Part, ys: &mut [MaybeUninit<f32>]| {
             self.see(source, part, Pairing::Channels, |seen: Seen<F>| {
@@ -517,12 +517,11 @@ mod tests {
     ) -> usize {
         expect_passes(spec, dims, activation, rounds, |conv, numbers| {
             let conv = Conv { precision, ..*conv };
-            let linear = Ending { bias: None, added: None, activation: Activation::Linear };
             let gradient = Direct::of_input(&conv.geometry, conv.filters, 1, precision);
             Passes {
                 output: conv.direct().map(|direct| direct.compute(&numbers.xs, &direct.right(&numbers.weight), numbers.ending())),
                 sums: conv.direct().map(|direct| direct.weight_gradient(&numbers.xs, &numbers.added, &numbers.grad, activation)),
-                input: gradient.map(|direct| direct.compute(&numbers.grad, &direct.right(&numbers.weight), linear)),
+                input: gradient.map(|direct| direct.compute(&numbers.grad, &direct.right(&numbers.weight), numbers.of_input())),
             }
         })
     }

@@ -10,11 +10,16 @@ use super::patches::scatter;
 use super::share::{alone, threads};
 use super::weighted::Ending;
 use crate::Precision;
-use crate::spec::Activation;
 
 /// The gradient of the input, from that of the output before any activation and the weights, `F, C, KH, KW` for images, if this
 /// takes less time than `direct`.
-pub(super) fn input_gradient<const N: usize>(conv: &Conv<N>, direct: &Direct, weight: &[f32], grad: &[f32]) -> Option<Vec<f32>> {
+pub(super) fn input_gradient<const N: usize>(
+    conv: &Conv<N>,
+    direct: &Direct,
+    weight: &[f32],
+    grad: &[f32],
+    ending: Ending<f32>,
+) -> Option<Vec<f32>> {
     /// To write a sum, and to add it where it belongs, takes as long as the products of so many filters.
     const OF_SUM: usize = 8;
     /// Values that windows pass on at a time, which stay in a core's cache until they are added: 128 KiB.
@@ -38,12 +43,12 @@ pub(super) fn input_gradient<const N: usize>(conv: &Conv<N>, direct: &Direct, we
     let images = geometry.batch.div_ceil(parts.max(1)).max(1);
     Some(in_chunks(geometry.batch * image_len, images * image_len, |number, input| {
         let (first, count) = (number * images * pixels, input.len() / image_len * pixels);
-        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
         let grad = &grad[first * filters..(first + count) * filters];
-        let passed = alone(|| right.product([count, filters], grad, ending));
+        let passed = alone(|| right.product([count, filters], grad, Ending::default()));
         for (image, passed) in input.chunks_exact_mut(image_len).zip(passed.chunks_exact(pixels * patch)) {
             scatter(geometry, passed, 0..pixels, 0..geometry.channels, image);
         }
+        ending.finish(input, geometry.channels, number * images * image_len);
     }))
 }
 
@@ -53,7 +58,7 @@ mod tests {
     use crate::kernels::conv::tests::{Passes, expect_passes};
     use crate::kernels::gathered::lanes;
     use crate::kernels::share::in_pairs;
-    use crate::spec::{Conv2D, Padding};
+    use crate::spec::{Activation, Conv2D, Padding};
 
     /// Whether `f32` takes this way, whose gradients, and those of `bf16` if it takes it too, are those of patches.
     fn agrees(conv: Conv2D, dims: [usize; 4]) -> usize {
@@ -62,7 +67,7 @@ mod tests {
             expect_passes(conv.convolution(), &dims, Activation::Linear, rounds, |conv, numbers| {
                 let conv = Conv { precision, ..*conv };
                 let direct = Direct::of_input(&conv.geometry, conv.filters, 1, precision);
-                let gradient = || input_gradient(&conv, direct.as_ref()?, &numbers.weight, &numbers.grad);
+                let gradient = || input_gradient(&conv, direct.as_ref()?, &numbers.weight, &numbers.grad, numbers.of_input());
                 let input = gradient();
                 assert_eq!(alone(gradient), input, "by one thread");
                 assert_eq!(in_pairs(gradient), input, "by two threads");

@@ -94,7 +94,7 @@ mod tests {
         }
         for (count, depth, rows) in [(16, 30, 40), (8, 7, 5), (33, 65, 100), (64, 1, 1), (20, 100, 19)] {
             let (xs, weight, bias) = (numbers(count * depth, 1), numbers(rows * depth, 2), numbers(rows, 3));
-            let ending = Ending { bias: Some(&bias), added: None, activation: Activation::Relu };
+            let ending = Ending { bias: Some(&bias), activation: Activation::Relu, ..Ending::default() };
             let columns = transpose(&xs, depth);
             let expected = Packed::of_columns(Precision::F32, &weight, [depth, rows]).product([count, depth], &xs, ending);
             for matrix in [Large::new(&weight, [rows, depth]), Large::new(&transpose(&weight, depth), [depth, rows]).turned()] {

@@ -175,7 +175,8 @@ mod tests {
                 let rhs = |row: usize, column: usize| ((row * 31 + column * 17) % 29) as f32 - 14.0;
                 let bias: Vec<f32> = (0..columns).map(|column| column as f32).collect();
                 let added: Vec<f32> = (0..rows * columns).map(|at| at as f32 / 8.0).collect();
-                let ending = Ending { bias: Some(&bias), added: Some(&added), activation: Activation::Relu };
+                let activation = Activation::Relu;
+                let ending = Ending { bias: Some(&bias), added: Some(&added), activation, ..Ending::default() };
                 let expected: Vec<f32> = (0..rows * columns)
                     .map(|at| {
                         let (row, column) = (at / columns, at % columns);

@@ -249,7 +249,7 @@ fn product<F: Factor>([rows, depth]: [usize; 2], values: &[f32], right: Right<F>
     let width = right.columns;
     let factors = depth.div_ceil(F::NUMBERS);
     let steps: Vec<usize> = (0..factors).collect();
-    let is_all = ending.added.is_none() && matches!(ending.activation, Activation::Linear | Activation::Relu);
+    let is_all = ending.is_plain();
     let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
     let parts = (rows * depth * width / PRODUCTS).clamp(1, PARTS) * threads();
     let of_part = rows.div_ceil(parts).next_multiple_of(LEAST);
@@ -530,7 +530,7 @@ mod tests {
             let (left, right) = (numbers::<f32>(rows * depth, 1), numbers::<f32>(depth * columns, 2));
             let turned: Vec<f32> = (0..depth * columns).map(|at| right[at % depth * columns + at / depth]).collect();
             let bias = numbers::<f32>(columns, 3);
-            let ending = Ending { bias: Some(&bias), added: None, activation: Activation::Linear };
+            let ending = Ending { bias: Some(&bias), ..Ending::default() };
             let of_rows = Packed::of_rows(Precision::Bf16, &right, columns);
             let of_columns = Packed::of_columns(Precision::Bf16, &turned, [depth, columns]);
             for packed in [of_rows, of_columns] {

@@ -33,10 +33,10 @@ pub(crate) fn sum(a: &Tensor, b: &Tensor, activation: Activation) -> Result<Tens
     if !tracked {
         return Ok(tensor(values, shape));
     }
-    tape::note(&[&a, &b], values, shape, move |sums| {
+    tape::note(&[&a, &b], values, shape, activation == Activation::Relu, move |sums| {
         let sums = kept(sums, activation != Activation::Linear)?;
-        Ok(Box::new(move |grad| {
-            let grad = before_activation(activation, &sums, &grad.contiguous()?)?;
+        Ok(Box::new(move |arrived, _| {
+            let grad = before_activation(activation, &sums, arrived)?;
             Ok(vec![Some(grad.clone()), Some(grad)])
         }))
     })
@@ -154,9 +154,9 @@ impl Choice {
         if !tape::is_recording(a.device()) {
             return a.apply_op2(&b, ChoiceOperation { choice: self, output: Computed::new(values, shape) });
         }
-        tape::note(&[&a, &b], values, shape, |_| {
+        tape::note(&[&a, &b], values, shape, false, |_| {
             let (a, b) = (a.detach(), b.detach());
-            Ok(Box::new(move |grad| Ok(self.gradients(&a, &b, &grad)?.map(Some).into())))
+            Ok(Box::new(move |arrived, _| Ok(self.gradients(&a, &b, &arrived.gradient)?.map(Some).into())))
         })
     }
 

@@ -4,8 +4,10 @@
 //! All are loops over rows of so many values that a vector register is full, however few the channels: of few channels,
 //! several pixels make a row, and their sums are added up at the end.
 
+use super::lanes::{for_lanes, some, some_mut};
 use super::real::Real;
 use super::simd::simd;
+use super::weighted::before_rectifier;
 
 /// Values that one thread takes at a time, in whole pixels: enough to be worth its while, few enough to stay in its cache.
 const PIECE: usize = 32 * 1024;
@@ -42,61 +44,197 @@ fn fold<T: Real>(sums: &[T], channels: usize) -> Vec<f64> {
     folded
 }
 
+/// Calls a function for some columns of some rows at a time, of `$len` values in rows of `$width`, the last of which may be cut off. `$rows` is
+/// the range of those rows' values; the function is given the first column and the width before its other arguments.
+macro_rules! for_columns {
+    ($width:expr, $len:expr, $rows:ident => $function:ident::<$real:ident>($($argument:expr),* $(,)?)) => {{
+        /// Rows whose values stay in the nearest cache until all of their columns have been read.
+        const ROWS: usize = 32;
+        let (width, len): (usize, usize) = ($width, $len);
+        let whole = len / width * width;
+        for start in (0..whole).step_by(ROWS * width) {
+            let $rows = start..whole.min(start + ROWS * width);
+            for_lanes!(width, $function::<$real>(width, $($argument),*));
+        }
+        let $rows = whole..len;
+        for_lanes!(len - whole, $function::<$real>(len - whole, $($argument),*));
+    }};
+}
+
 simd! {
     fn add<T: Real>(sums: &mut [T], xs: &[T]) {
-        for xs in xs.chunks(sums.len()) {
-            sums.iter_mut().zip(xs).for_each(|(sum, x)| *sum += *x);
+        for_columns!(sums.len(), xs.len(), rows => add_columns::<T>(sums, &xs[rows.clone()]));
+    }
+}
+
+#[inline(always)]
+fn add_columns<T: Real, const N: usize>(first: usize, width: usize, sums: &mut [T], xs: &[T]) {
+    let mut sum = *some::<T, N>(sums, first);
+    for xs in xs.chunks_exact(width) {
+        let xs = some::<T, N>(xs, first);
+        for i in 0..N {
+            sum[i] += xs[i];
         }
     }
+    *some_mut(sums, first) = sum;
 }
 
 simd! {
     fn add_squares<T: Real>(sums: &mut [T], xs: &[T], means: &[T]) {
-        for xs in xs.chunks(sums.len()) {
-            for ((sum, x), mean) in sums.iter_mut().zip(xs).zip(means) {
-                *sum += (*x - *mean) * (*x - *mean);
-            }
+        for_columns!(sums.len(), xs.len(), rows => add_squares_of_columns::<T>(sums, &xs[rows.clone()], means));
+    }
+}
+
+#[inline(always)]
+fn add_squares_of_columns<T: Real, const N: usize>(first: usize, width: usize, sums: &mut [T], xs: &[T], means: &[T]) {
+    let (mut sum, mean) = (*some::<T, N>(sums, first), *some::<T, N>(means, first));
+    for xs in xs.chunks_exact(width) {
+        let xs = some::<T, N>(xs, first);
+        for i in 0..N {
+            sum[i] += (xs[i] - mean[i]) * (xs[i] - mean[i]);
         }
     }
+    *some_mut(sums, first) = sum;
 }
 
 simd! {
     fn add_products<T: Real>(sums: &mut [T], products: &mut [T], grad: &[T], xs: &[T], means: &[T]) {
-        let width = sums.len();
-        for (grad, xs) in grad.chunks(width).zip(xs.chunks(width)) {
-            for ((((sum, product), g), x), mean) in sums.iter_mut().zip(products.iter_mut()).zip(grad).zip(xs).zip(means) {
-                *sum += *g;
-                *product += *g * (*x - *mean);
-            }
+        for_columns!(sums.len(), xs.len(), rows => add_products_of_columns::<T>(
+            [sums, products], [&grad[rows.clone()], &xs[rows.clone()]], means,
+        ));
+    }
+}
+
+#[inline(always)]
+fn add_products_of_columns<T: Real, const N: usize>(
+    first: usize,
+    width: usize,
+    [sums, products]: [&mut [T]; 2],
+    [grad, xs]: [&[T]; 2],
+    means: &[T],
+) {
+    let (mut sum, mut product, mean) = (*some::<T, N>(sums, first), *some::<T, N>(products, first), *some::<T, N>(means, first));
+    for (grad, xs) in grad.chunks_exact(width).zip(xs.chunks_exact(width)) {
+        let (grad, xs) = (some::<T, N>(grad, first), some::<T, N>(xs, first));
+        for i in 0..N {
+            sum[i] += grad[i];
+            product[i] += grad[i] * (xs[i] - mean[i]);
         }
+    }
+    (*some_mut(sums, first), *some_mut(products, first)) = (sum, product);
+}
+
+simd! {
+    /// As `add_products`, of the gradient before a rectifier of what [`normalize`] gave with these rows.
+    fn add_rectified_products<T: Real>(sums: &mut [T], products: &mut [T], grad: &[T], xs: &[T], factors: [&[T]; 3]) {
+        for_columns!(sums.len(), xs.len(), rows => add_rectified_products_of_columns::<T>(
+            [sums, products], [&grad[rows.clone()], &xs[rows.clone()]], factors,
+        ));
+    }
+}
+
+#[inline(always)]
+fn add_rectified_products_of_columns<T: Real, const N: usize>(
+    first: usize,
+    width: usize,
+    [sums, products]: [&mut [T]; 2],
+    [grad, xs]: [&[T]; 2],
+    [mean, scale, shift]: [&[T]; 3],
+) {
+    let (mut sum, mut product) = (*some::<T, N>(sums, first), *some::<T, N>(products, first));
+    let (mean, scale, shift) = (*some::<T, N>(mean, first), *some::<T, N>(scale, first), *some::<T, N>(shift, first));
+    for (grad, xs) in grad.chunks_exact(width).zip(xs.chunks_exact(width)) {
+        let (grad, xs) = (some::<T, N>(grad, first), some::<T, N>(xs, first));
+        for i in 0..N {
+            let distance = xs[i] - mean[i];
+            let grad = before_rectifier(distance * scale[i] + shift[i], grad[i]);
+            sum[i] += grad;
+            product[i] += grad * distance;
+        }
+    }
+    (*some_mut(sums, first), *some_mut(products, first)) = (sum, product);
+}
+
+simd! {
+    /// `(x − mean)·scale + shift` of every value; those are rows.
+    pub(crate) fn normalize<T: Real>(ys: &mut [T], xs: &[T], factors: [&[T]; 3]) {
+        for_columns!(factors[0].len(), ys.len(), rows => normalize_columns::<T>(&mut ys[rows.clone()], &xs[rows.clone()], factors));
+    }
+}
+
+#[inline(always)]
+fn normalize_columns<T: Real, const N: usize>(
+    first: usize,
+    width: usize,
+    ys: &mut [T],
+    xs: &[T],
+    [mean, scale, shift]: [&[T]; 3],
+) {
+    let (mean, scale, shift) = (*some::<T, N>(mean, first), *some::<T, N>(scale, first), *some::<T, N>(shift, first));
+    for (ys, xs) in ys.chunks_exact_mut(width).zip(xs.chunks_exact(width)) {
+        let mut values = *some::<T, N>(xs, first);
+        for i in 0..N {
+            values[i] = (values[i] - mean[i]) * scale[i] + shift[i];
+        }
+        *some_mut(ys, first) = values;
     }
 }
 
 simd! {
-    /// `(x − mean)·scale + shift` of every value; the rest are of one row.
-    pub(crate) fn normalize<T: Real>(ys: &mut [T], xs: &[T], mean: &[T], scale: &[T], shift: &[T]) {
-        let width = mean.len();
-        for (ys, xs) in ys.chunks_mut(width).zip(xs.chunks(width)) {
-            for ((((y, x), mean), scale), shift) in ys.iter_mut().zip(xs).zip(mean).zip(scale).zip(shift) {
-                *y = (*x - *mean) * *scale + *shift;
-            }
+    /// `grad·slope + (x − mean)·along + constant` of every value; but for the first two, those are rows.
+    pub(crate) fn undo<T: Real>(out: &mut [T], grad: &[T], xs: &[T], factors: [&[T]; 4]) {
+        for_columns!(factors[0].len(), out.len(), rows => undo_columns::<T>(
+            &mut out[rows.clone()], [&grad[rows.clone()], &xs[rows.clone()]], factors,
+        ));
+    }
+}
+
+#[inline(always)]
+fn undo_columns<T: Real, const N: usize>(
+    first: usize,
+    width: usize,
+    out: &mut [T],
+    [grad, xs]: [&[T]; 2],
+    [mean, slope, along, constant]: [&[T]; 4],
+) {
+    let (mean, slope) = (*some::<T, N>(mean, first), *some::<T, N>(slope, first));
+    let (along, constant) = (*some::<T, N>(along, first), *some::<T, N>(constant, first));
+    for ((out, grad), xs) in out.chunks_exact_mut(width).zip(grad.chunks_exact(width)).zip(xs.chunks_exact(width)) {
+        let (grad, mut values) = (some::<T, N>(grad, first), *some::<T, N>(xs, first));
+        for i in 0..N {
+            values[i] = grad[i] * slope[i] + (values[i] - mean[i]) * along[i] + constant[i];
         }
+        *some_mut(out, first) = values;
     }
 }
 
 simd! {
-    /// `grad·slope + (x − mean)·along + constant` of every value; the rest are of one row.
-    pub(crate) fn undo<T: Real>(
-        out: &mut [T], grad: &[T], xs: &[T], mean: &[T], slope: &[T], along: &[T], constant: &[T],
-    ) {
-        let width = mean.len();
-        for ((out, grad), xs) in out.chunks_mut(width).zip(grad.chunks(width)).zip(xs.chunks(width)) {
-            let values = out.iter_mut().zip(grad).zip(xs);
-            let factors = mean.iter().zip(slope).zip(along).zip(constant);
-            for (((out, g), x), (((mean, slope), along), constant)) in values.zip(factors) {
-                *out = *g * *slope + (*x - *mean) * *along + *constant;
-            }
+    /// As [`undo`], from the gradient after a rectifier of what [`normalize`] gave with the first three rows, whose scale is the slope.
+    pub(crate) fn undo_rectified<T: Real>(out: &mut [T], grad: &[T], xs: &[T], factors: [&[T]; 5]) {
+        for_columns!(factors[0].len(), out.len(), rows => undo_rectified_columns::<T>(
+            &mut out[rows.clone()], [&grad[rows.clone()], &xs[rows.clone()]], factors,
+        ));
+    }
+}
+
+#[inline(always)]
+fn undo_rectified_columns<T: Real, const N: usize>(
+    first: usize,
+    width: usize,
+    out: &mut [T],
+    [grad, xs]: [&[T]; 2],
+    [mean, scale, shift, along, constant]: [&[T]; 5],
+) {
+    let (mean, scale, shift) = (*some::<T, N>(mean, first), *some::<T, N>(scale, first), *some::<T, N>(shift, first));
+    let (along, constant) = (*some::<T, N>(along, first), *some::<T, N>(constant, first));
+    for ((out, grad), xs) in out.chunks_exact_mut(width).zip(grad.chunks_exact(width)).zip(xs.chunks_exact(width)) {
+        let (grad, mut values) = (some::<T, N>(grad, first), *some::<T, N>(xs, first));
+        for i in 0..N {
+            let distance = values[i] - mean[i];
+            let grad = before_rectifier(distance * scale[i] + shift[i], grad[i]);
+            values[i] = grad * scale[i] + distance * along[i] + constant[i];
         }
+        *some_mut(out, first) = values;
     }
 }
 
@@ -122,6 +260,14 @@ pub(crate) fn products<T: Real>(grad: &[T], xs: &[T], means: &[f64]) -> (Vec<f64
     (fold(&sums, means.len()), fold(&products, means.len()))
 }
 
+/// The same of the gradient before a rectifier of what [`normalize`] gave, from that after it.
+pub(crate) fn rectified_products<T: Real>(grad: &[T], xs: &[T], rows: [&[T]; 3], channels: usize) -> (Vec<f64>, Vec<f64>) {
+    let mut sums = vec![T::zero(); width(channels)];
+    let mut products = sums.clone();
+    add_rectified_products(&mut sums, &mut products, grad, xs, rows);
+    (fold(&sums, channels), fold(&products, channels))
+}
+
 /// Adds each value of `values` to `totals`.
 pub(crate) fn add_up(totals: &mut [f64], values: &[f64]) {
     totals.iter_mut().zip(values).for_each(|(total, value)| *total += *value);
@@ -130,6 +276,7 @@ pub(crate) fn add_up(totals: &mut [f64], values: &[f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::numbers;
 
     #[test]
     fn rows_of_several_pixels_add_up_to_channels() {
@@ -145,6 +292,29 @@ mod tests {
                 assert_eq!(squares(&xs, &means), expected);
                 assert_eq!(products(&xs, &xs, &means).0, sums(&xs, channels));
             }
+        }
+    }
+
+    #[test]
+    fn a_rectifier_is_undone_on_the_way() {
+        for (channels, pixels) in [(3, 700), (16, 129), (70, 41)] {
+            let of = |purpose| numbers::<f64>(pixels * channels, purpose);
+            let (xs, grad) = (of(1), of(2));
+            let rows = [3, 4, 5, 6, 7].map(|purpose| row::<f64>(numbers::<f64>(channels, purpose).into_iter(), channels));
+            let [mean, scale, shift, along, constant] = rows.each_ref().map(Vec::as_slice);
+            let mut ys = vec![0.0; xs.len()];
+            normalize(&mut ys, &xs, [mean, scale, shift]);
+            let before: Vec<f64> = grad.iter().zip(&ys).map(|(g, y)| if *y > 0.0 { *g } else { 0.0 }).collect();
+            let found = rectified_products(&grad, &xs, [mean, scale, shift], channels);
+            assert_eq!(found, products(&before, &xs, &mean[..channels]));
+            let (mut found, mut expected) = (ys.clone(), ys);
+            undo_rectified(&mut found, &grad, &xs, [mean, scale, shift, along, constant]);
+            undo(&mut expected, &before, &xs, [mean, scale, along, constant]);
+            assert_eq!(found, expected);
+            let value = |i: usize| {
+                before[i] * scale[i % channels] + (xs[i] - mean[i % channels]) * along[i % channels] + constant[i % channels]
+            };
+            assert_eq!(expected, (0..xs.len()).map(value).collect::<Vec<f64>>());
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use super::activation::{finish_on_gpu, undo_on_gpu};
 use super::fill::in_chunks;
-use super::norm::{add_up, normalize, part, piece, products, row, squares, sums, undo};
+use super::norm::{add_up, normalize, part, piece, products, rectified_products, row, squares, sums, undo, undo_rectified};
 use super::op::{dispatch, expect_reals, with_slices};
 use super::real::Real;
 use super::share::map;
 use super::sums::sharers;
-use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted, finish, undo_activation};
+use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, finish, undo_activation};
 use crate::gpu::{Argument, Geometry, Gpu, Kernel, Work, arguments, no_path, tensor};
 use crate::spec::Activation;
 use candle_core::{CpuStorage, CudaStorage, DType, Device, InplaceOp2, Layout, Result, Shape, Storage, Tensor, Var};
@@ -186,15 +186,16 @@ pub(crate) fn batch_norm(
         let found = [weight.elem_count(), bias.map_or(channels, Tensor::elem_count), means];
         candle_core::bail!("`{}` of {channels} channels has weights, biases and means {found:?}", BatchNorm::NAME);
     }
-    let (mut mean, mut inverse) = (Vec::new(), Vec::new());
+    let (mut mean, mut inverse, mut shift) = (Vec::new(), Vec::new(), Vec::new());
     let on_gpu = Gpu::of(xs.device()).map(|_| OnGpu { moments: moments.clone(), bias: bias.map(Tensor::detach) });
     if on_gpu.is_none() {
         mean = moments.mean.to_vec1()?;
         let variance: Vec<f64> = moments.variance.to_vec1()?;
         inverse = variance.into_iter().map(|variance| (variance + epsilon).sqrt().recip()).collect();
+        shift = bias.map_or(Ok(vec![0.0; channels]), |bias| bias.to_dtype(DType::F64)?.to_vec1())?;
     }
     let dims = xs.dims().to_vec();
-    let op = |ends_in| BatchNorm { dims, mean, inverse, on_gpu, epsilon, of_the_batch, ends_in };
+    let op = |ends_in| BatchNorm { dims, mean, inverse, shift, on_gpu, epsilon, of_the_batch, ends_in };
     weighted::apply(xs, weight, bias, activation, op)
 }
 
@@ -208,6 +209,8 @@ struct BatchNorm {
     mean: Vec<f64>,
     /// One over the standard deviation, on the CPU.
     inverse: Vec<f64>,
+    /// The bias, on the CPU.
+    shift: Vec<f64>,
     on_gpu: Option<OnGpu>,
     epsilon: f64,
     of_the_batch: bool,
@@ -237,6 +240,20 @@ impl BatchNorm {
         self.on_gpu.as_ref().ok_or_else(|| no_path(Self::NAME))
     }
 
+    /// The mean of every channel, what distances from it are multiplied by, and what is added then, as rows.
+    fn rows<T: Real>(&self, weight: &[T]) -> [Vec<T>; 3] {
+        let channels = self.mean.len();
+        [
+            row(self.mean.iter().copied(), channels),
+            row((0..channels).map(|channel| self.scale(weight, channel)), channels),
+            row(self.shift.iter().copied(), channels),
+        ]
+    }
+
+    fn scale<T: Real>(&self, weight: &[T], channel: usize) -> f64 {
+        weight[channel].wide() * self.inverse[channel]
+    }
+
     /// The mean as the loops see it.
     fn mean<T: Real>(&self) -> Vec<f64> {
         self.mean.iter().map(|mean| T::of(*mean).wide()).collect()
@@ -250,29 +267,26 @@ impl Weighted for BatchNorm {
         self.dims.as_slice().into()
     }
 
-    fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+    fn forward<T: Real>(&self, xs: &[T], weight: &[T], _bias: Option<&[T]>) -> Vec<T> {
         let channels = self.mean.len();
-        let mean = row::<T>(self.mean.iter().copied(), channels);
-        let scale = row::<T>(self.inverse.iter().zip(weight).map(|(inverse, weight)| inverse * weight.wide()), channels);
-        let shift = match bias {
-            Some(bias) => row::<T>(bias.iter().map(|bias| bias.wide()), channels),
-            None => vec![T::zero(); mean.len()],
-        };
+        let [mean, scale, shift] = self.rows(weight);
         let length = part(channels);
         in_chunks(xs.len(), length, |number, ys| {
-            normalize(ys, &xs[number * length..], &mean, &scale, &shift);
+            normalize(ys, &xs[number * length..], [&mean, &scale, &shift]);
             finish(ys, 1, &[], self.ends_in);
         })
     }
 
     /// With `x̂ = (x − mean)·inverse` and `M` values in each channel, the gradient of `x` is
     /// `weight·inverse·(g − Σg/M − x̂·Σ(g·x̂)/M)`, without the sums where the moments are given.
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         let channels = self.mean.len();
         let (length, means) = (piece(channels), self.mean::<T>());
+        let rows = self.rows(weight);
         let pieces = grad.chunks(length).zip(xs.chunks(length)).enumerate();
-        let pieces = map(pieces.collect(), |(number, (grad, xs))| {
-            products(self.before_activation(ys, grad, number * length, &mut Vec::new()), xs, &means)
+        let pieces = map(pieces.collect(), |(number, (grad, xs))| match self.ends_in {
+            Activation::Relu => rectified_products(grad, xs, rows.each_ref().map(Vec::as_slice), channels),
+            _ => products(self.before_activation(ys, grad, number * length, &mut Vec::new()), xs, &means),
         });
         let (mut sum, mut along) = (vec![0.0; channels], vec![0.0; channels]);
         for (sums, products) in &pieces {
@@ -280,7 +294,8 @@ impl Weighted for BatchNorm {
             add_up(&mut along, products);
         }
         along.iter_mut().zip(&self.inverse).for_each(|(along, inverse)| *along *= inverse);
-        let input = if wants_input { self.gradient_of_input([xs, ys, grad], weight, &sum, &along) } else { Vec::new() };
+        let input =
+            if of_input.is_some() { self.gradient_of_input([xs, ys, grad], weight, rows, &sum, &along) } else { Vec::new() };
         let tensor = |values: Vec<f64>| values.into_iter().map(T::of).collect();
         Gradients { input, weight: tensor(along), bias: tensor(sum) }
     }
@@ -331,27 +346,36 @@ impl Weighted for BatchNorm {
     }
 
     fn reads_output(&self) -> bool {
-        // On a GPU a rectifier's output is computed again, which takes less time than to read it.
-        self.ends_in != Activation::Linear && (self.on_gpu.is_none() || self.ends_in != Activation::Relu)
+        // A rectifier's output is computed again, which takes less time than to read it.
+        !matches!(self.ends_in, Activation::Linear | Activation::Relu)
     }
 }
 
 impl BatchNorm {
     /// The second pass backward, from `sum`, `Σg`, and `along`, `Σ(g·x̂)`.
-    fn gradient_of_input<T: Real>(&self, [xs, ys, grad]: [&[T]; 3], weight: &[T], sum: &[f64], along: &[f64]) -> Vec<T> {
+    fn gradient_of_input<T: Real>(
+        &self,
+        [xs, ys, grad]: [&[T]; 3],
+        weight: &[T],
+        [mean, scale, shift]: [Vec<T>; 3],
+        sum: &[f64],
+        along: &[f64],
+    ) -> Vec<T> {
         let channels = self.mean.len();
         let share = if self.of_the_batch { channels as f64 / xs.len() as f64 } else { 0.0 };
-        let factor = |channel: usize| weight[channel].wide() * self.inverse[channel];
-        let mean = row::<T>(self.mean.iter().copied(), channels);
-        let slope = row::<T>((0..channels).map(factor), channels);
+        let factor = |channel: usize| self.scale(weight, channel);
         let along = (0..channels).map(|channel| -factor(channel) * self.inverse[channel] * along[channel] * share);
         let along = row::<T>(along, channels);
         let constant = row::<T>((0..channels).map(|channel| -factor(channel) * sum[channel] * share), channels);
         let length = part(channels);
         in_chunks(xs.len(), length, |number, out| {
             let (start, mut before) = (number * length, Vec::new());
-            let grad = self.before_activation(ys, &grad[start..start + out.len()], start, &mut before);
-            undo(out, grad, &xs[start..], &mean, &slope, &along, &constant);
+            let grad = &grad[start..start + out.len()];
+            if self.ends_in == Activation::Relu {
+                return undo_rectified(out, grad, &xs[start..], [&mean, &scale, &shift, &along, &constant]);
+            }
+            let grad = self.before_activation(ys, grad, start, &mut before);
+            undo(out, grad, &xs[start..], [&mean, &scale, &along, &constant]);
         })
     }
 
@@ -400,9 +424,10 @@ mod tests {
                 [(Activation::Linear, true), (Activation::Relu, true), (Activation::Relu, false), (Activation::Tanh, true)]
             {
                 let bias = has_bias.then(|| numbers(&[channels], 5));
-                let on_gpu = Some(OnGpu { moments: found.clone(), bias });
+                let on_gpu = Some(OnGpu { moments: found.clone(), bias: bias.clone() });
                 let (dims, mean, inverse) = (dims.to_vec(), mean.clone(), inverse.clone());
-                let op = BatchNorm { dims: dims.clone(), mean, inverse, on_gpu, epsilon: 1e-3, of_the_batch, ends_in };
+                let shift = bias.as_ref().map_or(vec![0.0; channels], values);
+                let op = BatchNorm { dims: dims.clone(), mean, inverse, shift, on_gpu, epsilon: 1e-3, of_the_batch, ends_in };
                 expect_the_same(&op, &dims, &[channels], has_bias.then_some(channels));
             }
         }

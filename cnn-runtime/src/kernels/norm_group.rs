@@ -4,7 +4,7 @@ use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};
 use super::real::Real;
 use super::share::{for_each, map};
 use super::sums::{fold_columns_on_gpu, sharers};
-use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
+use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted};
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::Activation;
 use candle_core::{DType, Result, Shape, Storage, Tensor};
@@ -70,7 +70,7 @@ impl GroupNorm {
         let (mean, inverse) = self.moments(xs);
         let scale = inverse.iter().zip(weight).map(|(inverse, weight)| inverse * weight.wide());
         let (mean, scale) = (row::<T>(mean.iter().copied(), self.channels), row::<T>(scale, self.channels));
-        normalize(ys, xs, &mean, &scale, shift);
+        normalize(ys, xs, [&mean, &scale, shift]);
     }
 
     /// With `x̂ = (x − mean)·inverse` and `M` values in each group, the gradient of `x` is
@@ -89,7 +89,7 @@ impl GroupNorm {
             let slope = row::<T>(channels.clone().map(|c| inverse[c] * weight[c].wide()), self.channels);
             let along = row::<T>(channels.clone().map(|c| -inverse[c] * inverse[c] * of_along[c] * share), self.channels);
             let constant = row::<T>(channels.map(|c| -inverse[c] * of_sum[c] * share), self.channels);
-            undo(out, grad, xs, &row::<T>(mean.iter().copied(), self.channels), &slope, &along, &constant);
+            undo(out, grad, xs, [&row::<T>(mean.iter().copied(), self.channels), &slope, &along, &constant]);
         }
         (along, sum)
     }
@@ -116,9 +116,9 @@ impl Weighted for GroupNorm {
         ys
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         let (example, length) = (self.example(), self.piece());
-        let mut input = if wants_input { vec![T::zero(); xs.len()] } else { Vec::new() };
+        let mut input = if of_input.is_some() { vec![T::zero(); xs.len()] } else { Vec::new() };
         let mut outs: Vec<&mut [T]> = input.chunks_mut(length).collect();
         outs.resize_with(xs.len().div_ceil(length), Default::default);
         let pieces = outs.into_iter().zip(xs.chunks(length)).zip(grad.chunks(length));

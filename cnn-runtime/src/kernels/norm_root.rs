@@ -3,7 +3,7 @@
 use super::norm_group::Groups;
 use super::op::{self, Unary};
 use super::real::Real;
-use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
+use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted};
 use crate::gpu::{Gpu, Kernel, Work, arguments};
 use crate::spec::Activation;
 use candle_core::{Result, Shape, Storage, Tensor};
@@ -138,16 +138,16 @@ impl Weighted for RmsNorm {
 
     /// With `r` one over the root and `M` values, the gradient of `x` is `r·weight·g − x·r³·Σ(weight·g·x)/M`, that of a
     /// weight `Σ g·x·r`.
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         let length = weight.len().max(1);
         let mut of_weight = vec![0.0; weight.len()];
-        let mut input = Vec::with_capacity(if wants_input { xs.len() } else { 0 });
+        let mut input = Vec::with_capacity(if of_input.is_some() { xs.len() } else { 0 });
         for (xs, grad) in xs.chunks(length).zip(grad.chunks(length)) {
             let inverse = self.inverse(xs);
             for ((total, x), g) in of_weight.iter_mut().zip(xs).zip(grad) {
                 *total += g.wide() * x.wide() * inverse;
             }
-            if wants_input {
+            if of_input.is_some() {
                 let points = || xs.iter().zip(weight).zip(grad);
                 let along = sum(points().map(|((x, w), g)| *w * *g * *x)) * inverse.powi(3) / xs.len() as f64;
                 let (along, inverse) = (T::of(along), T::of(inverse));

@@ -2,7 +2,7 @@
 
 use super::computed::Computed;
 use super::real::Real;
-use super::tape;
+use super::tape::{self, Arrived};
 use crate::gpu::{Gpu, no_path, tensor};
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Device, Layout, Result, Shape, Storage, Tensor};
 
@@ -71,7 +71,7 @@ pub(crate) fn dtype(storage: &CpuStorage) -> DType {
 }
 
 /// An operation of one tensor, as functions over slices, and over tensors on a GPU.
-pub(crate) trait Unary: Send + Sync + 'static {
+pub(crate) trait Unary: Sized + Send + Sync + 'static {
     /// Its name in messages.
     fn name(&self) -> &'static str;
 
@@ -94,6 +94,12 @@ pub(crate) trait Unary: Send + Sync + 'static {
     /// As [`backward`](Self::backward), on a GPU. The tensors lie row by row and have no gradients.
     fn backward_on_gpu(&self, _gpu: Gpu, _xs: &Tensor, _ys: &Tensor, _grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
         Err(no_path(self.name()))
+    }
+
+    /// The same operation for an input that is the output of a rectifier, whose backward pass over slices undoes that too, if it can
+    /// at no cost.
+    fn undoes_rectifier(&self) -> Option<Self> {
+        None
     }
 
     /// Whether its backward pass reads the input, which is then kept for it.
@@ -138,9 +144,18 @@ fn values(op: &impl Unary, xs: &Tensor) -> Result<Storage> {
 /// Notes the output of `op` on the tape.
 fn note(xs: Tensor, op: impl Unary, values: Storage, shape: Shape) -> Result<Tensor> {
     let before = xs.shape().clone();
-    tape::note(&[&xs], values, shape, |ys| {
+    tape::note(&[&xs], values, shape, false, |ys| {
         let (xs, ys) = (kept(&xs, op.reads_input())?, kept(ys, op.reads_output())?);
-        Ok(Box::new(move |grad| Ok(vec![Some(gradient(&op, &xs, &ys, &grad, &before)?)])))
+        Ok(Box::new(move |Arrived { gradient: grad, .. }, passing| {
+            let op = match op.undoes_rectifier() {
+                Some(op) if passing.is_rectified && passing.others.is_none() && Gpu::of(grad.device()).is_none() => {
+                    passing.is_rectified = false;
+                    op
+                }
+                _ => op,
+            };
+            Ok(vec![Some(gradient(&op, &xs, &ys, &grad, &before)?)])
+        }))
     })
 }
 

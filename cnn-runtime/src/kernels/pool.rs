@@ -4,9 +4,11 @@
 //! Sequences and images are volumes whose first axes have one cell.
 
 use super::fill::in_chunks;
+use super::lanes::{for_lanes, some, some_mut};
 use super::op::{Unary, apply};
 use super::real::Real;
 use super::simd::simd;
+use super::weighted::before_rectifier;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::{Operand, Sliding};
 use candle_core::{Error, Result, Shape, Storage, Tensor};
@@ -115,9 +117,12 @@ struct OnGpu {
 // SAFETY: it is numbers of one size, and so are those of `cuda/pool.cu`.
 unsafe impl Geometry for OnGpu {}
 
+#[derive(Clone)]
 struct Pool {
     name: &'static str,
     pooling: Pooling,
+    /// Whether the input is the output of a rectifier, which the backward pass undoes.
+    is_rectified: bool,
     axes: [Axis; 3],
     /// Depth, height and width of the input.
     input: [usize; 3],
@@ -137,7 +142,7 @@ impl Pool {
         let axes = from_fn(|axis| if axis + A < 3 { Axis::whole(1) } else { own[axis + A - 3] });
         let input = axes.map(|axis| axis.cells as usize);
         let windows = axes.map(|axis| (0..axis.windows).map(|at| axis.cells(at)).collect());
-        Self { name, pooling, axes, input, channels, windows, shape }
+        Self { name, pooling, is_rectified: false, axes, input, channels, windows, shape }
     }
 
     fn geometry(&self) -> OnGpu {
@@ -184,34 +189,6 @@ impl Pool {
     }
 }
 
-/// Calls a function for each few channels, as many as fill a vector while there are.
-macro_rules! for_channels {
-    ($channels:expr, $function:ident::<$real:ident>($($argument:expr),*)) => {{
-        let (channels, mut first) = ($channels, 0);
-        for_channels!(@ 16, first, channels, $function::<$real>($($argument),*));
-        for_channels!(@ 4, first, channels, $function::<$real>($($argument),*));
-        for_channels!(@ 1, first, channels, $function::<$real>($($argument),*));
-    }};
-    (@ $width:literal, $first:ident, $channels:ident, $function:ident::<$real:ident>($($argument:expr),*)) => {
-        while $channels - $first >= $width {
-            $function::<$real, $width>($first, $($argument),*);
-            $first += $width;
-        }
-    };
-}
-
-/// Some values in a row.
-#[inline(always)]
-fn some<T, const N: usize>(values: &[T], first: usize) -> &[T; N] {
-    values[first..].first_chunk().expect("a cell has all channels")
-}
-
-/// As [`some`], to be changed.
-#[inline(always)]
-fn some_mut<T, const N: usize>(values: &mut [T], first: usize) -> &mut [T; N] {
-    values[first..].first_chunk_mut().expect("a cell has all channels")
-}
-
 /// The cells of a window in an example.
 struct Window<'a> {
     /// Where each of their lines starts.
@@ -248,8 +225,18 @@ fn sums<T: Real, const N: usize>(first: usize, window: &Window, divisor: T, imag
 
 /// Adds the gradient of the largest values of a window to that of the first cell that has them, in some channels.
 #[inline(always)]
-fn to_largest<T: Real, const N: usize>(first: usize, window: &Window, image: &[T], [ys, grad]: [&[T]; 2], out: &mut [T]) {
+fn to_largest<T: Real, const N: usize>(
+    first: usize,
+    window: &Window,
+    rectified: bool,
+    image: &[T],
+    [ys, grad]: [&[T]; 2],
+    out: &mut [T],
+) {
     let (most, mut left) = (some::<T, N>(ys, first), *some::<T, N>(grad, first));
+    if rectified {
+        left.iter_mut().zip(most).for_each(|(left, most)| *left = before_rectifier(*most, *left));
+    }
     for line in window.lines {
         for column in window.columns {
             let values = some::<T, N>(image, line + column + first);
@@ -281,10 +268,10 @@ simd! {
         for (x, out) in ys.chunks_exact_mut(channels).enumerate() {
             let window = Window { lines: &lines, columns: &columns[pool.windows[2][x].clone()] };
             match pool.pooling {
-                Pooling::Max => for_channels!(channels, largest::<T>(&window, image, out)),
+                Pooling::Max => for_lanes!(channels, largest::<T>(&window, image, out)),
                 Pooling::Mean | Pooling::Sum => {
                     let divisor = pool.divisor::<T>(row, x);
-                    for_channels!(channels, sums::<T>(&window, divisor, image, out));
+                    for_lanes!(channels, sums::<T>(&window, divisor, image, out));
                 }
             }
         }
@@ -300,11 +287,11 @@ simd! {
             match pool.pooling {
                 Pooling::Max => {
                     let both = [&ys[x * channels..], grad];
-                    for_channels!(channels, to_largest::<T>(&window, image, both, out));
+                    for_lanes!(channels, to_largest::<T>(&window, pool.is_rectified, image, both, out));
                 }
                 Pooling::Mean | Pooling::Sum => {
                     let share = pool.divisor::<T>(row, x).recip();
-                    for_channels!(channels, to_all::<T>(&window, share, grad, out));
+                    for_lanes!(channels, to_all::<T>(&window, share, grad, out));
                 }
             }
         }
@@ -360,6 +347,11 @@ impl Unary for Pool {
         // and writes `count` values.
         unsafe { gpu.launch(&Kernel::new(FAMILY, name, dtype), Work::Each(count), arguments) }?;
         Ok(out)
+    }
+
+    fn undoes_rectifier(&self) -> Option<Self> {
+        // Where the largest value is 0, all of a window are.
+        (self.pooling == Pooling::Max).then(|| Self { is_rectified: true, ..self.clone() })
     }
 
     fn reads_input(&self) -> bool {

@@ -5,7 +5,7 @@ use super::real::Real;
 use super::share::{for_each, map};
 use super::simd::simd;
 use super::sums::{fold_columns_on_gpu, sharers};
-use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted};
+use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted};
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
 use crate::spec::{self, Activation};
 use candle_core::{DType, Result, Shape, Storage, Tensor};
@@ -118,7 +118,7 @@ impl Weighted for PReLU {
         ys
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         let slopes = self.slopes(weight);
         let (example, length) = (slopes.len(), piece(slopes.len()));
         let pieces = map(grad.chunks(length).zip(xs.chunks(length)).collect(), |(grad, xs): (&[T], &[T])| {
@@ -132,7 +132,7 @@ impl Weighted for PReLU {
         });
         let mut sums = vec![0.0; weight.len()];
         pieces.iter().for_each(|piece| add_up(&mut sums, piece));
-        let mut input = vec![T::zero(); if wants_input { xs.len() } else { 0 }];
+        let mut input = vec![T::zero(); if of_input.is_some() { xs.len() } else { 0 }];
         let inputs = grad.chunks(example).zip(xs.chunks(example));
         for_each(input.chunks_mut(example).zip(inputs).collect(), |(out, (grad, xs))| scale_gradient(out, grad, xs, &slopes));
         Gradients { input, weight: sums.into_iter().map(T::of).collect(), bias: Vec::new() }

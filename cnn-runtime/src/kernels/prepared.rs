@@ -89,7 +89,7 @@ impl<const N: usize> PreparedConv<N> {
             }
         };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
-            let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
+            let ending = Ending { bias: Some(&self.bias), added, activation: self.activation, ..Ending::default() };
             match way {
                 Way::FewRows => {
                     let columns = laid_out(&self.for_few_rows, || {
@@ -172,7 +172,7 @@ impl PreparedDense {
         };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let right = || columns(self.precision, &self.weight, features).pack();
-            let ending = Ending { bias: Some(&self.bias), added, activation: self.activation };
+            let ending = Ending { bias: Some(&self.bias), added, activation: self.activation, ..Ending::default() };
             if batch <= few_rows::ROWS {
                 let at = |feature: usize, unit: usize| self.weight[unit * features + feature];
                 return laid_out(&self.for_few_rows, || Columns::pack([features, units], at)).product(xs, ending);

@@ -19,8 +19,9 @@ pub(crate) fn reshape(xs: &Tensor, shape: &[usize]) -> Result<Tensor> {
     }
     let xs = xs.contiguous()?;
     let before = xs.shape().clone();
-    let backward = |grad: Tensor| Ok(vec![Some(grad.reshape(before)?)]);
-    tape::note(&[&xs], copy(&xs)?, shape.into(), |_| Ok(Box::new(backward)))
+    tape::note(&[&xs], copy(&xs)?, shape.into(), false, |_| {
+        Ok(Box::new(|arrived, _| Ok(vec![Some(arrived.gradient.reshape(before)?)])))
+    })
 }
 
 /// A copy of the values of `xs`, which lie row by row.

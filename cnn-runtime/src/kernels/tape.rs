@@ -20,10 +20,31 @@ pub(crate) struct Tape {
     steps: Vec<Step>,
     /// The outputs of candle's operations that are on the tape already.
     bridged: HashSet<TensorId>,
+    /// How many inputs of operations a tensor is.
+    uses: HashMap<TensorId, usize>,
+    /// The outputs of operations that end in a rectifier, and need not undo it themselves.
+    rectified: HashSet<TensorId>,
 }
 
 /// The gradients of an operation's inputs from that of its output, which it may free, and from what it has kept of them.
-pub(crate) type Backward = Box<dyn FnOnce(Tensor) -> Result<Vec<Option<Tensor>>>>;
+pub(crate) type Backward = Box<dyn FnOnce(Arrived, &mut Passing) -> Result<Vec<Option<Tensor>>>>;
+
+/// The gradient of an operation's output.
+pub(crate) struct Arrived {
+    pub(crate) gradient: Tensor,
+    /// Whether the rectifier that the operation ends in has been undone in it.
+    pub(crate) is_undone: bool,
+}
+
+/// What else is to become of the gradient of an operation's first input: the operation takes what it does while it computes it, which
+/// saves passes over it.
+#[derive(Default)]
+pub(crate) struct Passing {
+    /// The sum of what others have given to that gradient, to be added first.
+    pub(crate) others: Option<Tensor>,
+    /// Whether the input is the output of a rectifier that is to be undone then; nobody else is to add anything.
+    pub(crate) is_rectified: bool,
+}
 
 enum Step {
     /// One of this crate's operations, of inputs of which some have gradients.
@@ -61,10 +82,13 @@ pub(crate) fn is_recording(device: &Device) -> bool {
 }
 
 /// The output of an operation of `inputs`, noted on the tape if one of them has a gradient; `backward` is given it.
+///
+/// `rectifies` says that the operation ends in a rectifier, and takes gradients in which that is undone.
 pub(crate) fn note(
     inputs: &[&Tensor],
     values: Storage,
     shape: Shape,
+    rectifies: bool,
     backward: impl FnOnce(&Tensor) -> Result<Backward>,
 ) -> Result<Tensor> {
     RECORDING.with_borrow_mut(|tape| {
@@ -73,8 +97,12 @@ pub(crate) fn note(
         if inputs.iter().all(Option::is_none) {
             return Ok(tensor(values, shape));
         }
+        inputs.iter().flatten().for_each(|input| *tape.uses.entry(*input).or_default() += 1);
         // A variable is what candle takes for a leaf.
         let output = Tensor::from_storage(values, shape, BackpropOp::none(), true);
+        if rectifies {
+            tape.rectified.insert(output.id());
+        }
         tape.steps.push(Step::Operation { inputs, output: output.id(), backward: backward(&output)? });
         Ok(output)
     })
@@ -97,14 +125,25 @@ impl Tape {
         while let Some(step) = self.steps.pop() {
             match step {
                 Step::Operation { inputs, output, backward } => {
-                    let Some(gradient) = gradients.take(output) else { continue };
-                    for (input, gradient) in inputs.into_iter().zip(backward(gradient)?) {
+                    let first = inputs.first().copied().flatten();
+                    let is_rectified = first.is_some_and(|input| self.is_to_be_rectified(input));
+                    inputs.iter().flatten().for_each(|input| *self.uses.entry(*input).or_default() -= 1);
+                    let Some(arrived) = gradients.0.remove(&output) else { continue };
+                    let mut passing = Passing { others: first.and_then(|input| gradients.take(input)), is_rectified };
+                    let found = backward(arrived, &mut passing)?;
+                    let others = first.zip(passing.others).map(|(input, others)| (Some(input), Some(others)));
+                    for (input, gradient) in others.into_iter().chain(inputs.into_iter().zip(found)) {
                         if let (Some(input), Some(gradient)) = (input, gradient) {
                             gradients.add(input, gradient)?;
                         }
                     }
+                    if is_rectified && !passing.is_rectified {
+                        let arrived = first.and_then(|input| gradients.0.get_mut(&input));
+                        arrived.expect("what a rectifier is undone in").is_undone = true;
+                    }
                 }
                 Step::Candle { output } => {
+                    self.bridged.remove(&output.id());
                     let Some(gradient) = gradients.take(output.id()) else { continue };
                     let store = (&output * gradient)?.sum_all()?.backward()?;
                     for leaf in store.get_ids() {
@@ -116,24 +155,30 @@ impl Tape {
         }
         Ok(gradients)
     }
+
+    /// Whether a step that takes a gradient undone waits for that of `output`, and one step, which takes it once, is all that is left to
+    /// give it any. What operations of candle's own are computed from is not known.
+    fn is_to_be_rectified(&self, output: TensorId) -> bool {
+        self.bridged.is_empty() && self.rectified.contains(&output) && self.uses.get(&output) == Some(&1)
+    }
 }
 
 /// Gradients by the tensor they belong to.
 #[derive(Default)]
-pub(crate) struct Gradients(HashMap<TensorId, Tensor>);
+pub(crate) struct Gradients(HashMap<TensorId, Arrived>);
 
 impl Gradients {
     /// Takes the gradient of a tensor.
     pub(crate) fn take(&mut self, id: TensorId) -> Option<Tensor> {
-        self.0.remove(&id)
+        self.0.remove(&id).map(|arrived| arrived.gradient)
     }
 
     fn add(&mut self, id: TensorId, gradient: Tensor) -> Result<()> {
-        let sum = match self.take(id) {
+        let gradient = match self.take(id) {
             Some(sum) => super::merge::sum(&sum, &gradient, Activation::Linear)?,
             None => gradient,
         };
-        self.0.insert(id, sum);
+        self.0.insert(id, Arrived { gradient, is_undone: false });
         Ok(())
     }
 }
@@ -141,9 +186,10 @@ impl Gradients {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{self, Conv2D};
+    use crate::spec::{self, Conv2D, Padding};
     use crate::{Context, Seed, kernels};
     use candle_core::Var;
+    use std::rc::Rc;
 
     /// Operations whose backward passes read their input, their output, neither or both, side by side.
     fn what_keeps_little(xs: &Tensor) -> Result<Tensor> {
@@ -183,14 +229,70 @@ mod tests {
         let random = |dims: &[usize]| Var::randn(0f64, 1f64, dims, &device).unwrap();
         let variables = [random(&[4, 2, 3, 3]), random(&[4]), random(&[3, 4])];
         let xs = Tensor::randn(0f64, 1f64, (2, 5, 6, 2), &device).unwrap();
-        let expected = network(&xs, &variables).unwrap().backward().unwrap();
-        let (loss, tape) = record(|| network(&xs, &variables)).unwrap();
+        expect_gradients_of_candle(&variables, || network(&xs, &variables));
+    }
+
+    fn expect_gradients_of_candle(variables: &[Var], network: impl Fn() -> Result<Tensor>) {
+        let expected = network().unwrap().backward().unwrap();
+        let (loss, tape) = record(network).unwrap();
         let mut found = tape.backward(&loss).unwrap();
-        for variable in &variables {
+        for variable in variables {
             let difference = (found.take(variable.id()).unwrap() - expected.get(variable).unwrap()).unwrap();
             let largest = difference.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
             assert!(largest < 1e-14, "{largest}");
         }
+    }
+
+    /// A block with a skip connection and a pooling behind it, of this crate's operations alone.
+    fn residual_network(xs: &Tensor, variables: &[Var]) -> Result<Tensor> {
+        let conv = |xs: &Tensor, index: usize, activation| {
+            kernels::conv(xs, &variables[index], None, &Conv2D::new(4, [3, 3]).padding(Padding::Same).convolution(), activation)
+        };
+        let skip = conv(xs, 0, Activation::Relu)?;
+        let y = conv(&conv(&skip, 1, Activation::Relu)?, 2, Activation::Linear)?;
+        let y = kernels::sum(&skip, &y, Activation::Relu)?;
+        let y = conv(&y, 3, Activation::Relu)?;
+        let window = spec::MaxPooling2D::new().window();
+        let y = kernels::pool("MaxPooling2D", &y, kernels::Pooling::Max, &window)?;
+        kernels::sparse_softmax_cross_entropy(&kernels::reshape(&y, &[2, 24])?, &Tensor::new(&[2u32, 0], xs.device())?)
+    }
+
+    #[test]
+    fn a_gradient_is_rectified_and_added_to_on_its_way() {
+        let device = Device::Cpu;
+        let weight = |channels: usize| Var::randn(0f64, 1f64, (4, channels, 3, 3), &device).unwrap();
+        let variables = [weight(2), weight(4), weight(4), weight(4)];
+        let xs = Tensor::randn(0f64, 1f64, (2, 5, 6, 2), &device).unwrap();
+        expect_gradients_of_candle(&variables, || residual_network(&xs, &variables));
+    }
+
+    #[test]
+    fn what_gives_the_last_of_a_gradient_may_rectify_it_and_add_the_others() {
+        let device = Device::Cpu;
+        let xs = Var::new(&[1f64], &device).unwrap();
+        let told = Rc::new(RefCell::new(Vec::new()));
+        // An operation that gives its input the gradient of its output, and takes `takes` of what it is told.
+        let operation = |xs: &Tensor, takes: bool| {
+            let (values, told) = (xs.storage_and_layout().0.try_clone(xs.layout()).unwrap(), told.clone());
+            note(&[xs], values, xs.shape().clone(), true, |_| {
+                Ok(Box::new(move |arrived, passing| {
+                    told.borrow_mut().push((arrived.is_undone, passing.others.is_some(), passing.is_rectified));
+                    let others = if takes { std::mem::take(passing).others } else { None };
+                    let gradient = others.map_or(Ok(arrived.gradient.clone()), |others| others + &arrived.gradient)?;
+                    Ok(vec![Some(gradient)])
+                }))
+            })
+        };
+        let (loss, tape) = record(|| {
+            let branches = operation(&xs, false)?;
+            let a = operation(&branches, true)?;
+            let b = operation(&branches, false)?;
+            kernels::sum(&a, &b, Activation::Linear)?.sum_all()
+        })
+        .unwrap();
+        let gradient = tape.backward(&loss).unwrap().take(xs.id()).unwrap();
+        assert_eq!(gradient.to_vec1::<f64>().unwrap(), [2.0]);
+        assert_eq!(*told.borrow(), [(false, false, false), (false, true, true), (true, false, false)]);
     }
 
     #[test]

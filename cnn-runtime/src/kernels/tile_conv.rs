@@ -8,7 +8,7 @@ use super::patches::Geometry;
 use super::share::{for_each, threads};
 use super::tile_images::Group;
 use super::tile_matrix::{Left, Right, Unpacked, in_order, starts};
-use super::tile_pieces::{Output, activate_rest, write_rows};
+use super::tile_pieces::{Output, finish_rest, write_rows};
 use super::tile_slab::{Slab, number_at, runs};
 use super::tile_taps::{Pixels, of_output, write_images};
 use super::tiles::{DEPTH, SIDE, Tiles, available};
@@ -131,7 +131,7 @@ impl TileConv {
         }
         // SAFETY: the images, or the parts, have all `len` values, and each has been written.
         unsafe { ys.set_len(len) };
-        activate_rest(ending.activation, &mut ys);
+        finish_rest(ending, &mut ys);
         ys
     }
 

@@ -13,7 +13,6 @@ use super::tile_taps::{Pixels, of_input, write_images};
 use super::tiles::{DEPTH, SIDE, available};
 use super::weighted::Ending;
 use crate::Precision;
-use crate::spec::Activation;
 
 /// A convolution without groups whose input gradient this computes.
 pub(super) struct InputGradient {
@@ -54,7 +53,7 @@ impl InputGradient {
         let mut input = Vec::with_capacity(batch * image_len);
         let out = Output(input.as_mut_ptr());
         let pixels: Vec<Pixels> = of_input(&self.geometry, self.filters);
-        let ending = Ending { bias: None, added: None, activation: Activation::Linear };
+        let ending = Ending::default();
         // Of few groups, each of several threads has some strips.
         let of_part = strips.div_ceil(threads().div_ceil(batch.div_ceil(SIDE)));
         let firsts = (0..batch).step_by(SIDE).flat_map(|image| (0..strips).step_by(of_part).map(move |strip| (image, strip)));

@@ -3,7 +3,7 @@
 use super::aligned::Aligned;
 use super::share::{for_each, threads};
 use super::tile_pack::{Places, pack_columns, pack_pairs};
-use super::tile_pieces::{Output, activate_rest, split, write_rows};
+use super::tile_pieces::{Output, finish_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
 use super::weighted::Ending;
 use crate::Precision;
@@ -296,7 +296,7 @@ fn in_parts<P: Send>(
     for_each(parts, |part| write(part, Product { columns, ending, out }));
     // SAFETY: the parts have all these values, and each has been written.
     unsafe { ys.set_len(rows * columns) };
-    activate_rest(ending.activation, &mut ys);
+    finish_rest(ending, &mut ys);
     ys
 }
 

@@ -1,8 +1,7 @@
 //! What vectors do before and after tiles: numbers in pieces, and rows of products on their way out.
 
-use super::share::for_each;
 use super::tiles::{SIDE, available};
-use super::weighted::{Ending, finish};
+use super::weighted::Ending;
 use crate::spec::Activation;
 use std::ops::Range;
 
@@ -64,12 +63,10 @@ pub(super) unsafe fn write_rows(
     unsafe { imp::write_rows(rows, bias, added.map(<[f32]>::as_ptr), rectified, pitch, ys.0.add(first)) }
 }
 
-/// Applies an activation that [`write_rows`] has not.
-pub(super) fn activate_rest(activation: Activation, ys: &mut [f32]) {
-    const CHUNK: usize = 4 * 1024;
-    if !matches!(activation, Activation::Linear | Activation::Relu) {
-        for_each(ys.chunks_mut(CHUNK).collect(), |ys| finish(ys, 1, &[], activation));
-    }
+/// What of an ending [`write_rows`] has not done.
+pub(super) fn finish_rest(ending: Ending<f32>, ys: &mut [f32]) {
+    let activation = if ending.activation == Activation::Relu { Activation::Linear } else { ending.activation };
+    Ending { bias: None, added: None, activation, ..ending }.finish_all(ys, 1);
 }
 
 /// What needs the processor, for those that have tiles.

@@ -8,7 +8,7 @@ use super::conv::Conv;
 use super::patches::{Geometry, operand};
 use super::real::Real;
 use super::sums::column_sums_on_gpu;
-use super::weighted::{self, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish};
+use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish};
 use crate::Precision;
 use crate::gpu::{Gpu, tensor};
 use crate::spec::{Activation, TransposedConvolution};
@@ -65,11 +65,11 @@ impl<const N: usize> Weighted for Transposed<N> {
         (self.ends_in != Activation::Linear).then_some((self.ends_in, Self { conv: self.conv, ends_in: Activation::Linear }))
     }
 
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T> {
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
         let mut bias = vec![T::zero(); self.filters()];
         add_rows(&mut bias, grad);
-        let input = if wants_input { self.conv.forward(grad, weight, None) } else { Vec::new() };
-        let Gradients { weight, .. } = self.conv.backward(grad, weight, &[], xs, false);
+        let input = if of_input.is_some() { self.conv.forward(grad, weight, None) } else { Vec::new() };
+        let Gradients { weight, .. } = self.conv.backward(grad, weight, &[], xs, None);
         Gradients { input, weight, bias }
     }
 

@@ -5,8 +5,9 @@ use super::computed::Computed;
 use super::fill::in_chunks;
 use super::op::{dispatch, expect_reals, kept, with_slices};
 use super::real::Real;
+use super::share::for_each;
 use super::simd::simd;
-use super::tape;
+use super::tape::{self, Arrived, Passing};
 use crate::gpu::{Gpu, no_path, tensor};
 use crate::spec::{Activation, Inferred, ShapeError};
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor};
@@ -24,7 +25,12 @@ pub(crate) trait Weighted: Sized + Send + Sync + 'static {
 
     /// Its gradients, from the gradient `grad` of its output `ys`, which may be empty if it does not read it. An operation that
     /// is [`apart`](Self::apart) from its activation is not asked for them, but what it is apart from it.
-    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], wants_input: bool) -> Gradients<T>;
+    ///
+    /// `of_input` is what is to become of the gradient of the input, `None` if that is not wanted.
+    fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T>;
+
+    /// Whether its backward pass ends the gradient of its input; otherwise a pass after it does.
+    const ENDS_INPUT: bool = false;
 
     /// As [`forward`](Self::forward), on a GPU. The tensors lie row by row and have no gradients.
     fn forward_on_gpu(&self, _gpu: Gpu, _xs: &Tensor, _weight: &Tensor, _bias: Option<&Tensor>) -> Result<Storage> {
@@ -39,6 +45,15 @@ pub(crate) trait Weighted: Sized + Send + Sync + 'static {
     /// Whether its backward pass reads the output, which is then kept for it.
     fn reads_output(&self) -> bool {
         true
+    }
+
+    /// As [`backward`](Self::backward), with the gradient of the input as it is to be.
+    fn gradients<T: Real>(&self, [xs, weight, ys, grad]: [&[T]; 4], of_input: Option<Ending<T>>) -> Gradients<T> {
+        let mut found = self.backward(xs, weight, ys, grad, of_input);
+        if let Some(ending) = of_input.filter(|_| !Self::ENDS_INPUT) {
+            ending.finish_all(&mut found.input, 1);
+        }
+        found
     }
 
     /// The activation it ends in and it without, if that is undone before its backward pass and not by it.
@@ -130,10 +145,12 @@ fn values<W: Weighted>(op: &W, xs: &Tensor, weight: &Tensor, bias: Option<&Tenso
 fn note(xs: Tensor, weight: Tensor, bias: Option<Tensor>, op: impl Weighted, values: Storage) -> Result<Tensor> {
     let inputs: Vec<&Tensor> = [&xs, &weight].into_iter().chain(&bias).collect();
     let wants = Wants { input: xs.track_op(), bias: bias.is_some() };
-    tape::note(&inputs, values, op.shape(), |ys| {
+    // What it is apart from is undone before its backward pass, or by whoever computes what it is given.
+    let rectifies = op.apart(false).is_some_and(|(activation, _)| activation == Activation::Relu);
+    tape::note(&inputs, values, op.shape(), rectifies, |ys| {
         let (xs, weight, ys) = (xs.detach(), weight.detach(), kept(ys, op.reads_output())?);
-        Ok(Box::new(move |grad| {
-            let TensorGradients { input, weight, bias } = gradients(&op, [&xs, &weight], ys, grad, wants)?;
+        Ok(Box::new(move |arrived, passing| {
+            let TensorGradients { input, weight, bias } = gradients(&op, [&xs, &weight], ys, arrived, passing, wants)?;
             Ok(vec![input, Some(weight), bias])
         }))
     })
@@ -154,15 +171,24 @@ pub(crate) fn expect_weight(
     Ok(())
 }
 
-/// What becomes of the values of an operation before they are read again.
+/// What becomes of the values of an operation before they are read again, in this order.
 #[derive(Clone, Copy)]
 pub(crate) struct Ending<'a, T> {
     /// Added to each row.
     pub(crate) bias: Option<&'a [T]>,
     /// The values of another tensor of the output's shape, added to them.
     pub(crate) added: Option<&'a [T]>,
-    /// Applied last.
+    /// Applied to them.
     pub(crate) activation: Activation,
+    /// The output of a rectifier, of the output's shape: a gradient after it becomes that before it, which is 0 where this is.
+    pub(crate) rectified: Option<&'a [T]>,
+}
+
+impl<T> Default for Ending<'_, T> {
+    /// Nothing.
+    fn default() -> Self {
+        Self { bias: None, added: None, activation: Activation::Linear, rectified: None }
+    }
 }
 
 impl<T: Real> Ending<'_, T> {
@@ -172,12 +198,45 @@ impl<T: Real> Ending<'_, T> {
             add_values(ys, &added[first..]);
         }
         finish(ys, width, self.bias.unwrap_or_default(), self.activation);
+        if let Some(rectified) = self.rectified {
+            clear_rectified(ys, &rectified[first..]);
+        }
+    }
+
+    /// Ends all values of the output, rows of `width`, by a pass of its own, if there is anything to do.
+    pub(crate) fn finish_all(&self, ys: &mut [T], width: usize) {
+        const CHUNK: usize = 4 * 1024;
+        if self.bias.is_some() || self.activation != Activation::Linear || !self.is_plain() {
+            let chunk = CHUNK.next_multiple_of(width.max(1));
+            let chunks = ys.chunks_mut(chunk).enumerate();
+            for_each(chunks.collect(), |(number, ys)| self.finish(ys, width, number * chunk));
+        }
+    }
+
+    /// The same of `f32`, if that is what the values are.
+    pub(crate) fn singles(&self) -> Option<Ending<'_, f32>> {
+        fn all<T: Real>(values: Option<&[T]>) -> Option<Option<&[f32]>> {
+            values.map_or(Some(None), |values| T::singles(values).map(Some))
+        }
+        let Self { bias, added, activation, rectified } = *self;
+        Some(Ending { bias: all(bias)?, added: all(added)?, activation, rectified: all(rectified)? })
+    }
+
+    /// Whether there is nothing to do but to add the bias, or to rectify after that.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.added.is_none() && self.rectified.is_none() && matches!(self.activation, Activation::Linear | Activation::Relu)
     }
 }
 
 simd! {
     fn add_values<T: Real>(ys: &mut [T], added: &[T]) {
         ys.iter_mut().zip(added).for_each(|(y, added)| *y += *added);
+    }
+}
+
+simd! {
+    fn clear_rectified<T: Real>(ys: &mut [T], rectified: &[T]) {
+        ys.iter_mut().zip(rectified).for_each(|(y, rectified)| *y = before_rectifier(*rectified, *y));
     }
 }
 
@@ -198,13 +257,19 @@ simd! {
     }
 }
 
+/// The gradient before a rectifier whose output was `y`, from that after it.
+#[inline(always)]
+pub(crate) fn before_rectifier<T: Real>(y: T, grad: T) -> T {
+    if y > T::zero() { grad } else { T::zero() }
+}
+
 simd! {
     /// Writes the gradient before an activation whose output was `ys`, from that after it.
     fn undo<T: Real>(activation: Activation, ys: &[T], grad: &[T], before: &mut [T]) {
         assert!(before.len() == grad.len() && grad.len() == ys.len(), "a gradient for each value");
         let pairs = grad.iter().zip(ys);
         match activation {
-            Activation::Relu => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = *g * slope(Activation::Relu, *y, *y)),
+            Activation::Relu => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = before_rectifier(*y, *g)),
             other => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = *g * slope(other, *y, *y)),
         }
     }
@@ -229,8 +294,8 @@ pub(crate) fn undo_activation<'a, T: Real>(activation: Activation, ys: &[T], gra
     scratch
 }
 
-/// The gradient before an activation whose output was `ys`, from that after it, wherever they are.
-pub(crate) fn before_activation(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
+/// The gradient before an activation whose output was `ys`, from what has arrived, wherever they are.
+pub(crate) fn before_activation(activation: Activation, ys: &Tensor, arrived: Arrived) -> Result<Tensor> {
     fn on_cpu<T: Real>(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
         const CHUNK: usize = 4 * 1024;
         let before = with_slices([ys, grad], activation.word(), |[ys, grad]: [&[T]; 2]| {
@@ -241,20 +306,40 @@ pub(crate) fn before_activation(activation: Activation, ys: &Tensor, grad: &Tens
         })?;
         Tensor::from_vec(before, grad.shape(), grad.device())
     }
-    if activation == Activation::Linear {
-        return Ok(grad.clone());
+    let grad = arrived.gradient.contiguous()?;
+    if activation == Activation::Linear || arrived.is_undone {
+        return Ok(grad);
     }
     match Gpu::of(grad.device()) {
-        Some(gpu) => undo_on_gpu(gpu, activation, ys, grad),
-        None => dispatch!(grad.dtype(), activation.word(), on_cpu(activation, ys, grad)),
+        Some(gpu) => undo_on_gpu(gpu, activation, ys, &grad),
+        None => dispatch!(grad.dtype(), activation.word(), on_cpu(activation, ys, &grad)),
     }
 }
 
 /// The gradients of the inputs of `op`; none for the input when nothing before it is trained.
-fn gradients<W: Weighted>(op: &W, inputs: [&Tensor; 2], ys: Tensor, grad: Tensor, wants: Wants) -> Result<TensorGradients> {
-    fn on_cpu<T: Real>(op: &impl Weighted, name: &str, tensors: [&Tensor; 4], wants: Wants) -> Result<TensorGradients> {
-        let [xs, weight, ..] = tensors;
-        let found = with_slices(tensors, name, |[x, w, y, g]: [&[T]; 4]| op.backward(x, w, y, g, wants.input))?;
+fn gradients<W: Weighted>(
+    op: &W,
+    inputs: [&Tensor; 2],
+    ys: Tensor,
+    arrived: Arrived,
+    passing: &mut Passing,
+    wants: Wants,
+) -> Result<TensorGradients> {
+    fn on_cpu<T: Real>(
+        op: &impl Weighted,
+        name: &str,
+        tensors: [&Tensor; 4],
+        passing: &mut Passing,
+        wants: Wants,
+    ) -> Result<TensorGradients> {
+        let [xs, weight, ys, grad] = tensors;
+        let passing = if wants.input { std::mem::take(passing) } else { Passing::default() };
+        let others = passing.others.as_ref().map_or_else(|| kept(xs, false), Tensor::contiguous)?;
+        let found = with_slices([xs, weight, ys, grad, &others], name, |[x, w, y, g, others]: [&[T]; 5]| {
+            let added = passing.others.is_some().then_some(others);
+            let ending = Ending { added, rectified: passing.is_rectified.then_some(x), ..Ending::default() };
+            op.gradients([x, w, y, g], wants.input.then_some(ending))
+        })?;
         let (device, biases) = (xs.device(), found.bias.len());
         Ok(TensorGradients {
             input: wants.input.then(|| Tensor::from_vec(found.input, xs.shape(), device)).transpose()?,
@@ -263,18 +348,18 @@ fn gradients<W: Weighted>(op: &W, inputs: [&Tensor; 2], ys: Tensor, grad: Tensor
         })
     }
     let gpu = Gpu::of(inputs[0].device());
-    if let Some((activation, op)) = op.apart(gpu.is_none() && !wants.input) {
-        let (before, unread) = (before_activation(activation, &ys, &grad.contiguous()?)?, kept(&ys, false)?);
-        drop((ys, grad));
-        return gradients(&op, inputs, unread, before, wants);
+    if let Some((activation, op)) = op.apart(gpu.is_none() && !wants.input && !arrived.is_undone) {
+        let (before, unread) = (before_activation(activation, &ys, arrived)?, kept(&ys, false)?);
+        drop(ys);
+        return gradients(&op, inputs, unread, Arrived { gradient: before, is_undone: false }, passing, wants);
     }
-    let grad = grad.contiguous()?;
+    let grad = arrived.gradient.contiguous()?;
     let [xs, weight] = inputs;
     if let Some(gpu) = gpu {
         expect_reals([xs, &grad], W::NAME)?;
         return op.backward_on_gpu(gpu, Kept { xs, weight, ys: &ys }, &grad, wants);
     }
-    dispatch!(grad.dtype(), W::NAME, on_cpu(op, W::NAME, [xs, weight, &ys, &grad], wants))
+    dispatch!(grad.dtype(), W::NAME, on_cpu(op, W::NAME, [xs, weight, &ys, &grad], passing, wants))
 }
 
 /// An operation in candle's graph.
@@ -287,7 +372,8 @@ impl<W: Weighted> Operation<W> {
     fn gradients(&self, xs: &Tensor, weight: &Tensor, ys: &Tensor, grad: &Tensor, bias: bool) -> Result<TensorGradients> {
         let wants = Wants { input: xs.track_op(), bias };
         let (xs, weight, ys) = (xs.detach(), weight.detach(), ys.detach());
-        gradients(&self.op, [&xs, &weight], ys, grad.detach(), wants)
+        let arrived = Arrived { gradient: grad.detach(), is_undone: false };
+        gradients(&self.op, [&xs, &weight], ys, arrived, &mut Passing::default(), wants)
     }
 }
 
@@ -356,8 +442,11 @@ impl<W: Weighted> CustomOp3 for Operation<W> {
 #[cfg(test)]
 pub(crate) fn backward_of_all<T: Real>(op: &impl Weighted, [xs, weight, ys, grad]: [&[T]; 4]) -> Gradients<T> {
     match op.apart(false) {
-        Some((activation, op)) => op.backward(xs, weight, &[], undo_activation(activation, ys, grad, &mut Vec::new()), true),
-        None => op.backward(xs, weight, ys, grad, true),
+        Some((activation, op)) => {
+            let mut scratch = Vec::new();
+            op.backward(xs, weight, &[], undo_activation(activation, ys, grad, &mut scratch), Some(Ending::default()))
+        }
+        None => op.backward(xs, weight, ys, grad, Some(Ending::default())),
     }
 }
 

@@ -280,12 +280,16 @@ impl Winograd {
         // So many tiles that the values of their inputs at the points stay in a core's second-level cache.
         let tiles = (2048 / self.direct.depth).clamp(16, 64);
         let all = 0..self.direct.width.div_ceil(gathered::strip());
+        // Tiles read what lies apart: where two tensors are to be read, this takes longer than another look at what has been written.
+        let is_by_tile = Ending { added: None, ..ending }.is_plain();
         let write = |part: &Part, strips: Range<usize>, ys: Place| {
             self.direct.see(source, part, Pairing::Channels, |seen| {
                 SCRATCH.with_borrow_mut(|scratch| {
                     let tiles = self.tiles(part, &seen);
-                    let added = ending.added.map(|added| &added[self.direct.place(part)]);
-                    let ending = Ending { added, ..ending };
+                    let ending = match is_by_tile {
+                        true => Ending { added: ending.added.map(|added| &added[self.direct.place(part)]), ..ending },
+                        false => Ending { bias: ending.bias, ..Ending::default() },
+                    };
                     let of_part = self.direct.source_of(part);
                     let ahead = &source[of_part.end..source.len().min(of_part.end + of_part.len())];
                     let ahead = Ahead::new(ahead, POINTS * POINTS * strips.len());
@@ -294,8 +298,8 @@ impl Winograd {
             });
         };
         let finish = |ys: &mut [f32], first: usize| {
-            if !matches!(ending.activation, Activation::Linear | Activation::Relu) {
-                Ending { bias: None, added: None, ..ending }.finish(ys, self.direct.width, first);
+            if !is_by_tile {
+                Ending { bias: None, ..ending }.finish(ys, self.direct.width, first);
             }
         };
         if let Some(part) = self.single_part(all.len()) {
@@ -423,7 +427,7 @@ struct Outputs<'a> {
     weights: &'a Weights,
     /// The strips of columns to compute.
     strips: Range<usize>,
-    /// What is to become of the outputs; what is added is that to the part's. Activations but rectification are left out.
+    /// What is to become of the outputs: what is added is that to the part's, and only a rectifier follows.
     ending: Ending<'a, f32>,
     scratch: &'a mut Scratch,
     ys: Place,
@@ -437,7 +441,7 @@ impl WithSimd for Outputs<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { winograd, seen, tiles, part, weights, strips, ending, scratch, ys, mut ahead } = self;
-        let Ending { bias, added, activation } = ending;
+        let Ending { bias, added, activation, .. } = ending;
         let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
         let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
         let (of_inputs, of_outputs) = (apart(count * pitch), apart(count * strip));
@@ -564,7 +568,6 @@ mod tests {
 
     fn agrees(spec: Convolution<2>, dims: &[usize], activation: Activation) -> usize {
         expect_passes(spec, dims, activation, [false; 2], |conv, numbers| {
-            let linear = Ending { bias: None, added: None, activation: Activation::Linear };
             let gradient = Winograd::of_input(&conv.geometry, conv.filters, 1);
             Passes {
                 output: conv.winograd().map(|winograd| {
@@ -581,7 +584,8 @@ mod tests {
                     assert!(of_one.weight == found.weight && of_one.bias == found.bias);
                     found
                 }),
-                input: gradient.map(|winograd| winograd.compute(&numbers.grad, &winograd.weights(&numbers.weight), linear)),
+                input: gradient
+                    .map(|winograd| winograd.compute(&numbers.grad, &winograd.weights(&numbers.weight), numbers.of_input())),
             }
         })
     }
