@@ -209,7 +209,7 @@ impl<const N: usize> Conv<N> {
 
 #[cfg(all(test, feature = "emulated-cuda"))]
 mod tests {
-    use super::super::weighted::{Gradients, Weighted};
+    use super::super::weighted::{Ending, Gradients, Weighted};
     use super::*;
     use crate::Precision;
     use crate::spec::{self, Activation, Conv1D, Conv2D, Conv3D, Padding};
@@ -227,7 +227,7 @@ mod tests {
         let weight = numbers(conv.patch_len() * conv.filters);
         let grad = numbers(batch * conv.geometry.pixels() * conv.filters);
         let expected = conv.forward(&xs, &weight, None);
-        let Gradients { input, weight: of_weight, .. } = conv.backward(&xs, &weight, &expected, &grad, true);
+        let Gradients { input, weight: of_weight, .. } = conv.backward(&xs, &weight, &expected, &grad, Some(Ending::default()));
 
         let on_device = |values: &[f64]| Tensor::from_slice(values, values.len(), &Device::Cpu).unwrap();
         let (xs, grad) = (on_device(&xs), on_device(&grad));
