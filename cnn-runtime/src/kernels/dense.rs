@@ -193,11 +193,16 @@ mod tests {
     /// Whether or not threads share the columns of each product, these fill the last of 16, or weights are multiplied where they lie.
     #[test]
     fn large_products_of_singles_are_those_of_doubles() {
-        for (batch, features, units) in
-            [(16, 300, 301), (100, 257, 64), (33, 1000, 47), (33, 500, 47), (600, 100, 40), (513, 64, 33)]
-        {
+        for (batch, features, units, pays) in [
+            (16, 300, 301, true),
+            (100, 257, 64, true),
+            (33, 1000, 47, true),
+            (33, 500, 47, false),
+            (600, 100, 40, true),
+            (513, 64, 33, true),
+        ] {
             let dense = Dense { batch, features, units, ends_in: Activation::Linear, precision: Precision::F32 };
-            assert_eq!(dense.pays_on_tiles(), super::super::tiles::available());
+            assert_eq!(dense.pays_on_tiles(), pays && super::super::tiles::available());
             let counts = [batch * features, units * features, batch * units, units];
             let [x, w, g, b] = counts.map(|count| numbers::<f32>(count, count));
             let [xs, weight, grad, bias] = counts.map(|count| numbers::<f64>(count, count));

@@ -218,8 +218,42 @@ impl TileConv {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::conv::tests::{Passes, expect_passes};
     use crate::kernels::share::alone;
-    use crate::spec::{Conv2D, Padding};
+    use crate::spec::{Activation, Conv2D, Convolution, Padding};
+
+    /// Checks what tiles compute of a convolution, with all that is to become of it, and counts the passes.
+    fn agrees(spec: Convolution<2>, dims: [usize; 4], activation: Activation) -> usize {
+        expect_passes(spec, &dims, activation, [false; 2], |conv, numbers| {
+            let tiled = TileConv::new(&conv.geometry, conv.filters, 1, Precision::F32);
+            let output = |tiled: TileConv| {
+                tiled.right(&numbers.weight).packed(|weight| tiled.forward(&numbers.xs, weight, numbers.ending()))
+            };
+            Passes {
+                output: tiled.map(output),
+                sums: None,
+                input: conv.input_gradient_on_tiles(&numbers.weight, &numbers.grad, numbers.of_input()),
+            }
+        })
+    }
+
+    /// The gradients are computed by a convolution, pixel by pixel, and window by window.
+    #[test]
+    fn passes_end_as_they_are_to() {
+        let mut passes = 0;
+        for activation in [Activation::Linear, Activation::Relu, Activation::Tanh] {
+            for padding in [Padding::Valid, Padding::Same] {
+                for (kernel, strides) in [([3, 3], [1, 1]), ([3, 3], [2, 2]), ([1, 1], [2, 2]), ([2, 3], [3, 1])] {
+                    let conv = Conv2D::new(40, kernel).strides(strides).padding(padding).convolution();
+                    for dims in [[2, 40, 33, 24], [32, 8, 7, 32], [19, 6, 9, 24]] {
+                        passes += agrees(conv, dims, activation);
+                    }
+                }
+            }
+        }
+        // Two gradients of windows of one cell are too small to be computed window by window.
+        assert_eq!(passes, if available() { 3 * 2 * (4 * 3 * 2 - 2) } else { 0 });
+    }
 
     #[test]
     fn tiles_are_used_where_they_pay() {

@@ -8,7 +8,7 @@ use super::share::{for_each, threads};
 use super::tile_conv::{PIECES, PRODUCTS};
 use super::tile_images::Group;
 use super::tile_matrix::{Right, Unpacked};
-use super::tile_pieces::Output;
+use super::tile_pieces::{Output, finish_rest};
 use super::tile_taps::{Pixels, of_input, write_images};
 use super::tiles::{DEPTH, SIDE, available};
 use super::weighted::Ending;
@@ -43,17 +43,16 @@ impl InputGradient {
         Unpacked::new(self.precision, weight, rows, (0..channels).map(|channel| channel * taps))
     }
 
-    /// The gradient of the input, from that of the output before any activation and the weights, `F, C, KH, KW` for images.
-    pub(super) fn compute(&self, weight: &[f32], grad: &[f32]) -> Vec<f32> {
-        self.right(weight).packed(|weight| self.for_all_images(weight, grad))
+    /// The gradient of the input, as it is to be, from that of the output before any activation and the weights, `F, C, KH, KW` for images.
+    pub(super) fn compute(&self, weight: &[f32], grad: &[f32], ending: Ending<f32>) -> Vec<f32> {
+        self.right(weight).packed(|weight| self.for_all_images(weight, grad, ending))
     }
 
-    fn for_all_images(&self, weight: &Right, grad: &[f32]) -> Vec<f32> {
+    fn for_all_images(&self, weight: &Right, grad: &[f32], ending: Ending<f32>) -> Vec<f32> {
         let (batch, image_len, strips) = (self.geometry.batch, self.geometry.image_len(), weight.strips());
         let mut input = Vec::with_capacity(batch * image_len);
         let out = Output(input.as_mut_ptr());
         let pixels: Vec<Pixels> = of_input(&self.geometry, self.filters);
-        let ending = Ending::default();
         // Of few groups, each of several threads has some strips.
         let of_part = strips.div_ceil(threads().div_ceil(batch.div_ceil(SIDE)));
         let firsts = (0..batch).step_by(SIDE).flat_map(|image| (0..strips).step_by(of_part).map(move |strip| (image, strip)));
@@ -68,6 +67,7 @@ impl InputGradient {
         });
         // SAFETY: the groups have all images, the strips all channels, and all pixels have been written.
         unsafe { input.set_len(batch * image_len) };
+        finish_rest(ending, &mut input);
         input
     }
 }

@@ -36,7 +36,7 @@ unsafe impl Send for Output {}
 // SAFETY: as above.
 unsafe impl Sync for Output {}
 
-/// Writes some `columns`, up to 16, of rows of a product with what `ending` says of bias, what is added, and a rectifier: the first
+/// Writes some `columns`, up to 16, of rows of a product, ended but for an activation other than a rectifier and what follows it: the first
 /// row from `first` on, and the others `pitch` values apart.
 ///
 /// # Safety
@@ -55,18 +55,25 @@ pub(super) unsafe fn write_rows(
     assert!(available() && columns.len() <= SIDE, "columns of a tile");
     let bias = ending.bias.map_or(&[0.0; SIDE][..columns.len()], |bias| &bias[columns.clone()]);
     let (first, end) = (first + columns.start, rows.len().saturating_sub(1) * pitch + columns.len());
-    let added = ending.added.map(|added| &added[first..]);
-    assert!(added.is_none_or(|added| end <= added.len()), "rows of what is added");
-    let rectified = ending.activation == Activation::Relu;
-    // SAFETY: where there are tiles, there are these vectors; `added` was checked to reach as far as the last row's last
+    let others =
+        [ending.added, ending.rectified.filter(|_| is_by_rows(&ending))].map(|others| others.map(|values| &values[first..]));
+    assert!(others.iter().flatten().all(|values| end <= values.len()), "rows of what is added, or rectified");
+    let [added, rectified] = others.map(|others| others.map(<[f32]>::as_ptr));
+    // SAFETY: where there are tiles, there are these vectors; the others were checked to reach as far as the last row's last
     // column, and the caller says that `ys` does.
-    unsafe { imp::write_rows(rows, bias, added.map(<[f32]>::as_ptr), rectified, pitch, ys.0.add(first)) }
+    unsafe { imp::write_rows(rows, bias, added, ending.activation == Activation::Relu, rectified, pitch, ys.0.add(first)) }
+}
+
+/// Whether [`write_rows`] does all of an ending.
+fn is_by_rows(ending: &Ending<f32>) -> bool {
+    matches!(ending.activation, Activation::Linear | Activation::Relu)
 }
 
 /// What of an ending [`write_rows`] has not done.
 pub(super) fn finish_rest(ending: Ending<f32>, ys: &mut [f32]) {
-    let activation = if ending.activation == Activation::Relu { Activation::Linear } else { ending.activation };
-    Ending { bias: None, added: None, activation, ..ending }.finish_all(ys, 1);
+    if !is_by_rows(&ending) {
+        Ending { bias: None, added: None, ..ending }.finish_all(ys, 1);
+    }
 }
 
 /// What needs the processor, for those that have tiles.
@@ -99,19 +106,20 @@ pub(super) mod imp {
     /// See [`super::write_rows`].
     ///
     /// # Safety
-    /// `added` and `ys` must reach as far as the last row's last column, and `bias` be of at most 16 values.
+    /// `added`, `rectified` and `ys` must reach as far as the last row's last column, and `bias` be of at most 16 values.
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn write_rows(
         rows: &[[f32; SIDE]],
         bias: &[f32],
         added: Option<*const f32>,
-        rectified: bool,
+        rectifies: bool,
+        rectified: Option<*const f32>,
         width: usize,
         ys: *mut f32,
     ) {
         let mask = if bias.len() == SIDE { u16::MAX } else { (1u16 << bias.len()) - 1 };
         // What is less is 0; not a number stays so.
-        let least = _mm512_set1_ps(if rectified { 0.0 } else { f32::NEG_INFINITY });
+        let least = _mm512_set1_ps(if rectifies { 0.0 } else { f32::NEG_INFINITY });
         // SAFETY: the mask leaves out what is beyond the last column.
         let bias = unsafe { _mm512_maskz_loadu_ps(mask, bias.as_ptr()) };
         for (row, values) in rows.iter().enumerate() {
@@ -122,7 +130,12 @@ pub(super) mod imp {
                 if let Some(added) = added {
                     sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, added.add(row * width)));
                 }
-                _mm512_mask_storeu_ps(ys.add(row * width), mask, _mm512_max_ps(least, sum));
+                let mut y = _mm512_max_ps(least, sum);
+                if let Some(rectified) = rectified {
+                    let seen = _mm512_maskz_loadu_ps(mask, rectified.add(row * width));
+                    y = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(seen, _mm512_setzero_ps()), y);
+                }
+                _mm512_mask_storeu_ps(ys.add(row * width), mask, y);
             }
         }
     }
@@ -205,7 +218,15 @@ pub(super) mod imp {
 /// What stands for it on processors without tiles.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 mod imp {
-    pub(super) unsafe fn write_rows(_: &[[f32; super::SIDE]], _: &[f32], _: Option<*const f32>, _: bool, _: usize, _: *mut f32) {
+    pub(super) unsafe fn write_rows(
+        _: &[[f32; super::SIDE]],
+        _: &[f32],
+        _: Option<*const f32>,
+        _: bool,
+        _: Option<*const f32>,
+        _: usize,
+        _: *mut f32,
+    ) {
         unreachable!("there are no tiles")
     }
 

@@ -107,16 +107,18 @@ impl Slab {
         steps(&self.geometry, step, |y, x| y % strides[0] * self.phase + (y / strides[0] * self.line_cells() + x) * channels)
     }
 
-    /// Splits what the slab sees of `xs`.
+    /// Splits what the slab sees of `xs`; what no tap sees is 0.
     pub(super) fn split<'a>(&self, xs: &[f32], precision: Precision, scratch: &'a mut Aligned<u16>) -> &'a mut [u16] {
-        let Geometry { input, channels, strides, before, .. } = self.geometry;
+        let Geometry { input, channels, size, strides, dilation, before, .. } = self.geometry;
         let pieces = scratch.take(precision.pieces() * self.plane);
         let line_len = self.line_cells() * channels;
         let (start, end) = (before[1] * channels, ((before[1] + input[1]) * channels).min(line_len));
         let first = (self.lines.start * strides[0]).wrapping_sub(before[0]);
-        let mut at = 0;
+        let is_seen = |phase: usize| (0..size[0]).any(|tap| tap * dilation[0] % strides[0] == phase);
         for phase in 0..strides[0] {
-            for image in self.images.clone() {
+            let mut at = phase * self.phase;
+            let images = if is_seen(phase) { self.images.clone() } else { 0..0 };
+            for image in images {
                 let image = &xs[image * self.geometry.image_len()..][..self.geometry.image_len()];
                 for line in 0..self.per_image {
                     let y = first.wrapping_add(line * strides[0] + phase);
@@ -132,7 +134,6 @@ impl Slab {
             }
             let end = if phase + 1 < strides[0] { (phase + 1) * self.phase } else { self.plane };
             clear(pieces, self.plane, at..end);
-            at = end;
         }
         pieces
     }

@@ -194,8 +194,8 @@ pub(super) fn store_points<S: Simd>(points: [[S::f32s; POINTS]; POINTS], apart: 
 /// A 3×3 convolution without strides, or the gradient of its input, as this kernel computes it.
 pub(super) struct Winograd {
     pub(super) direct: Direct,
-    /// Tiles along a line.
-    across: usize,
+    /// Tiles of an image along its lines, and across them.
+    tiles: [usize; 2],
 }
 
 /// A tile of a part: where, in what is seen, the first of its inputs lies, and of which of the part's images and where there its outputs are.
@@ -255,7 +255,15 @@ impl Winograd {
         if !is_3x3 || !pays || are_few || filters.min(*channels) < LEAST_CHANNELS {
             return None;
         }
-        Some(Self { direct: direct(geometry)?.in_tiles(SIDE), across: tiles[1] })
+        Some(Self { direct: direct(geometry)?.in_tiles(SIDE), tiles })
+    }
+
+    /// Whether it takes less time in training than all products of `f32` on tile registers, six of `bf16` for each, as measured on Intel's
+    /// Granite Rapids. Weights at the points are four times as many to transform and to read: images need tiles to share them.
+    pub(super) fn outdoes_tile_registers(&self) -> bool {
+        const MANY_TILES: usize = 16;
+        const LEAST_CHANNELS: usize = 16;
+        self.direct.depth.min(self.direct.width) >= LEAST_CHANNELS && self.tiles[0] * self.tiles[1] >= MANY_TILES
     }
 
     /// The weights, `F, C, 3, 3`, at the points.
@@ -328,7 +336,7 @@ impl Winograd {
         /// Tiles of a thread below which that is so.
         const FEW: usize = gathered::ROWS / 2;
         let (part, threads) = (self.direct.parts(usize::MAX).pop()?, threads());
-        let tiles = part.images.len() * self.across * part.lines.len() / SIDE;
+        let tiles = part.images.len() * self.tiles[1] * part.lines.len() / SIDE;
         (threads > 1 && tiles < threads * FEW && strips >= threads).then_some(part)
     }
 
@@ -337,7 +345,7 @@ impl Winograd {
         let (mut tiles, origin) = (Vec::new(), self.direct.origin(seen));
         for image in 0..part.images.len() {
             for line in (0..part.lines.len()).step_by(SIDE) {
-                for column in (0..self.across * SIDE).step_by(SIDE) {
+                for column in (0..self.tiles[1] * SIDE).step_by(SIDE) {
                     let input = image * seen.image + line * seen.line + column * self.direct.depth;
                     tiles.push(Tile { input: origin + input, image, at: [line, column] });
                 }
