@@ -104,5 +104,6 @@ pub(crate) use share::{alone, for_each, in_pairs, together};
 pub(crate) use simd::arch;
 pub(crate) use sums::total_on_gpu;
 pub(crate) use tape::{Gradients, is_recording, record, unrecorded};
+pub(crate) use tiles::available as has_tiles;
 pub(crate) use transposed::conv_transpose;
 pub(crate) use warp::{Map, Sampling, warp};

@@ -6,7 +6,7 @@
 
 use super::aligned::Aligned;
 use super::factor::{Factor, Pair};
-use super::fill::claim;
+use super::fill::{claim, collected};
 use super::gathered::{self, Finish, Left, Strips};
 use super::patches::Geometry;
 use super::share::{for_each, threads};
@@ -185,7 +185,7 @@ impl Direct {
                     .taps
                     .iter()
                     .flat_map(|(ky, line)| x.taps.iter().map(move |(kx, column)| (ky * self.taps[1] + kx, [*line, *column])));
-                ([y, x], both.collect())
+                ([y, x], collected(y.taps.len() * x.taps.len(), both))
             })
         })
     }
@@ -380,7 +380,7 @@ impl Direct {
             let [line, column] = [line - seen.start[0], column - seen.start[1]].map(|cells| cells as usize);
             line * seen.line + column * seen.depth
         };
-        taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + seen.depth).collect()
+        collected(taps.len() * seen.depth, taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + seen.depth))
     }
 
     /// What is computed from `source`, for all images.

@@ -23,6 +23,14 @@ pub(super) fn cleared<T: Copy + Default>(values: &mut [MaybeUninit<T>]) -> &mut 
     unsafe { values.assume_init_mut() }
 }
 
+/// All of `values`, of which there are about `count`, in memory that is allocated once: as it grows, an allocator locks what it came from,
+/// which may be another thread's.
+pub(super) fn collected<T>(count: usize, values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all = Vec::with_capacity(count);
+    all.extend(values);
+    all
+}
+
 /// Clears what is about to be written if it is part of so many values, `of`, that caches do not hold them: a line that is cleared
 /// as a whole need not be read from memory first, as one that is written piece by piece is.
 pub(super) fn claim<T: Copy + Default>(values: &mut [MaybeUninit<T>], of: usize) {

@@ -83,7 +83,7 @@ fn helper() -> Option<&'static Helper> {
 }
 
 /// Lets some nanoseconds pass; now and then other threads, one of which may be the one that is waited for.
-fn pause(looks: &mut usize) {
+pub(super) fn pause(looks: &mut usize) {
     const PATIENCE: usize = 256;
     *looks += 1;
     if looks.is_multiple_of(PATIENCE) { thread::yield_now() } else { std::hint::spin_loop() }

@@ -10,7 +10,7 @@ use scopeguard::guard;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Threads {
@@ -69,7 +69,7 @@ pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
             let items = Mutex::new(VecDeque::from(items));
             let until_done = |take: fn(&mut VecDeque<I>, usize) -> Vec<I>| {
                 loop {
-                    let mut items = items.lock().expect("nothing panics while it is held");
+                    let mut items = locked(&items);
                     // Fewer and fewer at a time, so that both are done at about the same time.
                     let count = items.len().div_ceil(8);
                     let some = take(&mut items, count);
@@ -85,6 +85,19 @@ pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
             helper::both(|| until_done(first), || alone(|| until_done(last)));
         }
         _ => items.into_iter().for_each(work),
+    }
+}
+
+/// What is in a lock that nobody holds for as long as it takes to go to sleep and to be woken: two threads that do the same work often come
+/// for it at the same time.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    let mut looks = 0;
+    loop {
+        match lock.try_lock() {
+            Ok(held) => return held,
+            Err(TryLockError::WouldBlock) => helper::pause(&mut looks),
+            Err(TryLockError::Poisoned(_)) => unreachable!("nothing panics while it is held"),
+        }
     }
 }
 

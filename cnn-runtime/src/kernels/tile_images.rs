@@ -5,6 +5,7 @@
 //! products are summed over images, of which two lie side by side.
 
 use super::aligned::Aligned;
+use super::fill::collected;
 use super::patches::Geometry;
 use super::tile_matrix::{Left, clear, in_order};
 use super::tile_pack::pair_up;
@@ -61,7 +62,7 @@ impl Group {
     pub(super) fn positions(&self) -> Vec<usize> {
         let Geometry { output: [_, width], strides, .. } = self.geometry;
         let line = |y: usize| (0..width).map(move |x| self.place(y * strides[0], x * strides[1]));
-        (0..self.lines.len()).flat_map(line).collect()
+        collected(self.lines.len() * width, (0..self.lines.len()).flat_map(line))
     }
 
     /// Where, from what a pixel sees first, each stretch of `step` numbers of its window begins.
@@ -78,7 +79,7 @@ impl Group {
         let [height, width] = self.geometry.output;
         let image = |number: usize| Some(self.images.start + number).filter(|image| *image < self.images.end);
         let of_images = |pixel: usize| (0..DEPTH).map(move |number| image(number).map(|image| image * height * width + pixel));
-        (self.lines.start * width..self.lines.end * width).flat_map(of_images).collect()
+        collected(self.lines.len() * width * DEPTH, (self.lines.start * width..self.lines.end * width).flat_map(of_images))
     }
 
     /// The pixels of each image, by their numbers in the batch.
@@ -144,7 +145,7 @@ impl Group {
         let seen = first.max(before[0])..last.min(before[0] + input[0]);
         // Lines without padding between them are one.
         let at_once = if line_len == image_line { seen.len().max(1) } else { 1 };
-        let (mut stretches, mut end) = (Vec::new(), 0);
+        let (mut stretches, mut end) = (Vec::with_capacity(2 * seen.len() / at_once + 3), 0);
         for y in seen.step_by(at_once) {
             let start = (y - first) * line_len + before[1] * channels;
             stretches.push((end..start, None));

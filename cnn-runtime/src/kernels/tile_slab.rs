@@ -7,6 +7,7 @@
 //! each remainder of a line's number by the stride there is a *phase* of a slab.
 
 use super::aligned::Aligned;
+use super::fill::collected;
 use super::patches::Geometry;
 use super::tile_matrix::clear;
 use super::tile_pieces::split;
@@ -158,7 +159,7 @@ pub(super) fn steps(geometry: &Geometry, step: usize, place: impl Fn(usize, usiz
     let Geometry { size, dilation, .. } = *geometry;
     let (runs, len) = runs(geometry);
     let start = |run: usize| place(run * size[0] / runs * dilation[0], run % (runs / size[0]) * dilation[1]);
-    (0..runs).flat_map(|run| (0..len).step_by(step).map(move |at| start(run) + at)).collect()
+    collected(runs * len.div_ceil(step), (0..runs).flat_map(|run| (0..len).step_by(step).map(move |at| start(run) + at)))
 }
 
 /// Which number of a window, tap by tap, stands at `k` of its runs, each filled up to a multiple of `step`.

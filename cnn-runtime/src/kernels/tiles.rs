@@ -37,7 +37,7 @@ impl Default for Block {
 }
 
 /// Whether this processor has tiles, and the system lets this process use them.
-pub(super) fn available() -> bool {
+pub(crate) fn available() -> bool {
     imp::available()
 }
 
