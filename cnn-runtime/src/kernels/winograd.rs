@@ -258,8 +258,8 @@ impl Winograd {
         Some(Self { direct: direct(geometry)?.in_tiles(SIDE), tiles })
     }
 
-    /// Whether it takes less time in training than all products of `f32` on tile registers, six of `bf16` for each, as measured on Intel's
-    /// Granite Rapids. Weights at the points are four times as many to transform and to read: images need tiles to share them.
+    /// Whether it takes less time in training than all products of `f32` on tile registers, six of `bf16` for each, as measured on an Intel
+    /// Xeon with AMX. Weights at the points are four times as many to transform and to read: images need tiles to share them.
     pub(super) fn outdoes_tile_registers(&self) -> bool {
         const MANY_TILES: usize = 16;
         const LEAST_CHANNELS: usize = 16;
