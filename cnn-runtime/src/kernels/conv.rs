@@ -549,6 +549,13 @@ pub(super) mod tests {
         };
         let patches = by_patches(&conv, &xs, &weight, &bias);
         near(&conv.forward(&xs, &weight, Some(&bias)), &patches, &exact, patch, "output");
+        // Predictors compute on tiles also what is trained on vectors.
+        if let Some(tiled) = conv.on_tiles() {
+            let ending = Ending { bias: Some(&bias[..]), activation: conv.ends_in, ..Ending::default() };
+            let output = tiled.right(&weight).packed(|weight| tiled.forward(&xs, weight, ending));
+            let [found, patches] = [&output, &patches].map(|output| distance(output, &exact));
+            assert!(found <= 3.0 * patches + 1e-6, "output on tiles of {spec:?}, {dims:?}: {found} off, {patches} by patches");
+        }
         let found = backward_of_all(&conv, [&xs, &weight, &rounded, &grad]);
         let patches = conv.backward_by_patches(&xs, &weight, &rounded, &grad, true);
         let pixels = geometry.batch * geometry.pixels();

@@ -194,7 +194,7 @@ pub(super) fn store_points<S: Simd>(points: [[S::f32s; POINTS]; POINTS], apart: 
 /// A 3×3 convolution without strides, or the gradient of its input, as this kernel computes it.
 pub(super) struct Winograd {
     pub(super) direct: Direct,
-    /// Tiles of an image along its lines, and across them.
+    /// Lines of tiles of an image, and tiles along a line.
     tiles: [usize; 2],
 }
 
@@ -342,7 +342,8 @@ impl Winograd {
 
     /// The tiles of a part.
     pub(super) fn tiles(&self, part: &Part, seen: &Seen<f32>) -> Vec<Tile> {
-        let (mut tiles, origin) = (Vec::new(), self.direct.origin(seen));
+        let count = part.images.len() * part.lines.len().div_ceil(SIDE) * self.tiles[1];
+        let (mut tiles, origin) = (Vec::with_capacity(count), self.direct.origin(seen));
         for image in 0..part.images.len() {
             for line in (0..part.lines.len()).step_by(SIDE) {
                 for column in (0..self.tiles[1] * SIDE).step_by(SIDE) {
