@@ -60,6 +60,8 @@ mod sums;
 mod tape;
 mod tile_conv;
 mod tile_conv_gradient;
+#[cfg(all(debug_assertions, target_arch = "x86_64", target_os = "linux"))]
+mod tile_emulation;
 mod tile_images;
 mod tile_input_gradient;
 mod tile_matrix;

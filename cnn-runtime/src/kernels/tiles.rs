@@ -156,12 +156,18 @@ impl Drop for Tiles {
 mod imp {
     use super::{Block, DEPTH, SIDE, TILES};
     use crate::kernels::isa::{self, Isa};
+    #[cfg(debug_assertions)]
+    use crate::kernels::tile_emulation as emulation;
     use std::arch::asm;
     use std::arch::x86_64::*;
     use std::sync::OnceLock;
 
     /// Asks the system, once, for the registers of tiles, which a process has to before it uses them.
     pub(super) fn available() -> bool {
+        #[cfg(debug_assertions)]
+        if emulation::is_on() {
+            return true;
+        }
         const ARCH_REQ_XCOMP_PERM: libc::c_long = 0x1023;
         const XFEATURE_XTILEDATA: libc::c_long = 18;
         const AMX_BF16_AND_TILE: u32 = 1 << 22 | 1 << 24;
@@ -195,12 +201,20 @@ mod imp {
 
     /// Sets up the registers of this thread.
     pub(super) fn set_up() {
+        #[cfg(debug_assertions)]
+        if emulation::is_on() {
+            return;
+        }
         // SAFETY: reads the 64 bytes of a valid configuration; called only where the registers are available.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &CONFIGURATION, options(nostack, readonly)) }
     }
 
     /// Frees the registers of this thread, which the system then need not save.
     pub(super) fn give_back() {
+        #[cfg(debug_assertions)]
+        if emulation::is_on() {
+            return;
+        }
         // SAFETY: touches no memory; called only where the registers are available.
         unsafe { asm!("tilerelease", options(nostack, nomem)) }
     }
@@ -267,6 +281,11 @@ mod imp {
         b: &[u16],
         out: &mut Block,
     ) {
+        #[cfg(debug_assertions)]
+        if emulation::is_on() {
+            // SAFETY: the caller's.
+            return unsafe { emulation::rows(planes, a, starts, pitch, plane, steps, b, out) };
+        }
         let (pitch, plane) = (2 * pitch, 2 * plane);
         macro_rules! rounded_rows {
             ($($sum:literal, $start:ident);*) => {
@@ -362,6 +381,11 @@ mod imp {
         steps: &[usize],
         out: &mut Block,
     ) {
+        #[cfg(debug_assertions)]
+        if emulation::is_on() {
+            // SAFETY: the caller's.
+            return unsafe { emulation::columns(planes, a, b, starts, pitch, plane, steps, &mut out.0) };
+        }
         let (pitch, plane) = (4 * pitch, 4 * plane);
         macro_rules! columns {
             ($($sum:literal, $start:ident);*) => {
@@ -455,6 +479,11 @@ mod imp {
         steps: &[usize],
         out: &mut Block,
     ) {
+        #[cfg(debug_assertions)]
+        if emulation::is_on() {
+            // SAFETY: the caller's.
+            return unsafe { emulation::square(planes, a, b, starts, pitch, plane, steps, out) };
+        }
         let (pitch, plane) = (4 * pitch, 4 * plane);
         let apart = 4 * (starts[1] as isize - starts[0] as isize);
         // SAFETY: every depth reads a tile of 1 KiB for each plane of each strip of `a` and, in each plane, 16 columns of 16 pairs of rows
