@@ -132,7 +132,7 @@ impl Elementwise {
 const FAMILY: &str = "activation";
 
 /// `function` at every one of `xs`.
-pub(crate) fn values_on_gpu(gpu: Gpu, xs: &Tensor, function: &str, [a, b, c]: [f64; 3]) -> Result<Storage> {
+fn values_on_gpu(gpu: Gpu, xs: &Tensor, function: &str, [a, b, c]: [f64; 3]) -> Result<Storage> {
     let count = xs.elem_count();
     let mut ys = gpu.empty(xs.dtype(), count)?;
     let kernel = Kernel::new(FAMILY, format!("{function}_values"), xs.dtype());

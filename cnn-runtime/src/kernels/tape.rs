@@ -20,6 +20,8 @@ pub(crate) struct Tape {
     steps: Vec<Step>,
     /// The outputs of candle's operations that are on the tape already.
     bridged: HashSet<TensorId>,
+    /// Those that are on the tape as this crate's.
+    views: HashSet<TensorId>,
     /// How many inputs of operations a tensor is.
     uses: HashMap<TensorId, usize>,
     /// The outputs of operations that end in a rectifier, and need not undo it themselves.
@@ -108,10 +110,35 @@ pub(crate) fn note(
     })
 }
 
+/// `reshaped`, which candle made of the values of `xs` where they lie, noted on the tape: its gradient is that of `xs`, in another shape.
+pub(crate) fn note_reshaped(xs: &Tensor, reshaped: Tensor) -> Tensor {
+    RECORDING.with_borrow_mut(|tape| {
+        let tape = tape.as_mut().expect("a tape is recording");
+        if !tape.tracks(xs) {
+            return reshaped;
+        }
+        *tape.uses.entry(xs.id()).or_default() += 1;
+        tape.views.insert(reshaped.id());
+        if tape.rectified.contains(&xs.id()) {
+            tape.rectified.insert(reshaped.id());
+        }
+        let before = xs.shape().clone();
+        let backward: Backward = Box::new(|arrived, passing| {
+            if arrived.is_undone && passing.others.is_none() {
+                passing.is_rectified = false;
+            }
+            Ok(vec![Some(arrived.gradient.reshape(before)?)])
+        });
+        tape.steps.push(Step::Operation { inputs: vec![Some(xs.id())], output: reshaped.id(), backward });
+        reshaped
+    })
+}
+
 impl Tape {
     /// Whether `tensor` has a gradient; what candle computed it from is put on the tape.
     fn tracks(&mut self, tensor: &Tensor) -> bool {
-        if tensor.track_op() && !tensor.is_variable() && self.bridged.insert(tensor.id()) {
+        let is_candles = !tensor.is_variable() && !self.views.contains(&tensor.id());
+        if tensor.track_op() && is_candles && self.bridged.insert(tensor.id()) {
             self.steps.push(Step::Candle { output: tensor.clone() });
         }
         tensor.track_op()
@@ -255,6 +282,36 @@ mod tests {
         let window = spec::MaxPooling2D::new().window();
         let y = kernels::pool("MaxPooling2D", &y, kernels::Pooling::Max, &window)?;
         kernels::sparse_softmax_cross_entropy(&kernels::reshape(&y, &[2, 24])?, &Tensor::new(&[2u32, 0], xs.device())?)
+    }
+
+    #[test]
+    fn the_gradient_of_a_reshaped_tensor_is_that_of_what_it_was_made_of() {
+        let device = Device::Cpu;
+        let random = |dims: &[usize]| Var::randn(0f64, 0.3f64, dims, &device).unwrap();
+        let variables = [random(&[4, 2, 3, 3]), random(&[2, 24]), random(&[2, 24])];
+        let xs = Tensor::randn(0f64, 1f64, (2, 5, 4, 2), &device).unwrap();
+        let conv = Conv2D::new(4, [3, 3]).convolution();
+        // What reads it, besides an operation of this crate's that rectifies its gradient: one of candle's, another of this crate's; and one
+        // of candle's that reads what it was made of.
+        for case in 0..8 {
+            let [by_candle, twice, before] = [1, 2, 4].map(|bit| case & bit != 0);
+            let dense = |xs: &Tensor, index: usize| kernels::dense(xs, &variables[index], None, Activation::Linear);
+            expect_gradients_of_candle(&variables[..1], || {
+                let ys = kernels::conv(&xs, &variables[0], None, &conv, Activation::Relu)?;
+                let flat = kernels::reshape(&ys, &[2, 24])?;
+                let mut sum = dense(&flat, 1)?;
+                if by_candle {
+                    sum = sum.broadcast_mul(&flat.tanh()?.mean_keepdim(1)?)?;
+                }
+                if twice {
+                    sum = kernels::sum(&sum, &dense(&flat, 2)?, Activation::Relu)?;
+                }
+                if before {
+                    sum = sum.broadcast_mul(&ys.tanh()?.mean_all()?)?;
+                }
+                kernels::sparse_softmax_cross_entropy(&sum, &Tensor::new(&[1u32, 0], xs.device())?)
+            });
+        }
     }
 
     #[test]
