@@ -8,6 +8,7 @@ use super::activation::finish_on_gpu;
 use super::depthwise::depthwise_of;
 use super::direct::Direct;
 use super::direct_scatter;
+use super::fill::in_chunks;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
@@ -125,18 +126,18 @@ impl<const N: usize> Conv<N> {
         /// Filters at a time: what lies in one cache line.
         const SIDE: usize = 16;
         let (taps, depth, filters) = (self.geometry.taps(), self.depth(), self.group_filters());
-        let mut weight = vec![T::zero(); packed.len()];
         let len = taps * depth;
-        let groups = weight.chunks_mut(len * filters).zip(packed.chunks(len * filters));
-        let parts = groups.flat_map(|(weight, packed)| weight.chunks_mut(len * SIDE).enumerate().map(move |part| (part, packed)));
-        for_each(parts.collect(), |((number, weight), packed)| {
-            for (row, packed) in packed.chunks_exact(filters).enumerate() {
+        // Those of one group at a time.
+        let side = if self.groups == 1 { SIDE } else { filters };
+        in_chunks(packed.len(), len * side, |number, weight| {
+            let (first, count) = (number * side, weight.len() / len.max(1));
+            let (packed, filter) = (&packed[first / filters * filters * len..], first % filters);
+            for (row, packed) in packed.chunks_exact(filters).take(len).enumerate() {
                 let at = row % depth * taps + row / depth;
-                let of_part = packed[number * SIDE..].iter();
+                let of_part = packed[filter..filter + count].iter();
                 weight[at..].iter_mut().step_by(len).zip(of_part).for_each(|(weight, value)| *weight = *value);
             }
-        });
-        weight
+        })
     }
 
     /// The parts of single images that make up a range of rows, each with its place in the range.

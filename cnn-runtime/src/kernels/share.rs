@@ -63,11 +63,21 @@ pub(super) fn is_in_pool() -> bool {
 /// Calls `work` with each item, on several threads if several share this one's work. A helper begins with the last, so that it has
 /// about the same items each time, and what they read is still in its cache.
 pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
+    for_each_with(items, || (), |(), item| work(item));
+}
+
+/// The same, with what each thread makes before its first item.
+pub(super) fn for_each_with<I: Send, S>(
+    items: Vec<I>,
+    make: impl Fn() -> S + Send + Sync,
+    work: impl Fn(&mut S, I) + Send + Sync,
+) {
     match THREADS.get() {
-        Threads::All => items.into_par_iter().for_each(work),
+        Threads::All => items.into_par_iter().for_each_init(make, work),
         Threads::Two if items.len() > 1 => {
             let items = Mutex::new(VecDeque::from(items));
             let until_done = |take: fn(&mut VecDeque<I>, usize) -> Vec<I>| {
+                let mut made = make();
                 loop {
                     let mut items = locked(&items);
                     // Fewer and fewer at a time, so that both are done at about the same time.
@@ -76,7 +86,7 @@ pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
                     // Asked now, and not by another look, for which the lock may have to come from the other thread's cache.
                     let are_last = items.is_empty();
                     drop(items);
-                    some.into_iter().for_each(&work);
+                    some.into_iter().for_each(|item| work(&mut made, item));
                     if are_last {
                         return;
                     }
@@ -84,7 +94,10 @@ pub(crate) fn for_each<I: Send>(items: Vec<I>, work: impl Fn(I) + Send + Sync) {
             };
             helper::both(|| until_done(first), || alone(|| until_done(last)));
         }
-        _ => items.into_iter().for_each(work),
+        _ => {
+            let mut made = make();
+            items.into_iter().for_each(|item| work(&mut made, item));
+        }
     }
 }
 
@@ -128,7 +141,7 @@ pub(super) unsafe fn new_in_chunks<T: Send, S: Default>(
     write: impl Fn(&mut S, usize, &mut [MaybeUninit<T>]) + Sync,
 ) -> Vec<T> {
     /// Parts to a thread.
-    const PARTS: usize = 4;
+    const PARTS: usize = 32;
     let mut values = Vec::with_capacity(len);
     let (uninit, chunk) = (&mut values.spare_capacity_mut()[..len], chunk.max(1));
     if is_in_pool() && len > least {
@@ -137,9 +150,9 @@ pub(super) unsafe fn new_in_chunks<T: Send, S: Default>(
     } else {
         // So many chunks at a time that each thread can take of the other's, and has at least `least` values.
         let share = chunk * uninit.len().div_ceil(chunk).div_ceil(PARTS * threads()).max(least.div_ceil(chunk)).max(1);
-        for_each(uninit.chunks_mut(share).enumerate().collect(), |(number, values)| {
-            let (mut scratch, first) = (S::default(), number * (share / chunk));
-            values.chunks_mut(chunk).enumerate().for_each(|(number, values)| write(&mut scratch, first + number, values));
+        for_each_with(uninit.chunks_mut(share).enumerate().collect(), S::default, |scratch, (number, values)| {
+            let first = number * (share / chunk);
+            values.chunks_mut(chunk).enumerate().for_each(|(number, values)| write(scratch, first + number, values));
         });
     }
     // SAFETY: the chunks are the first `len` values, and the caller says that each has been written.

@@ -1,7 +1,7 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
 use super::aligned::Aligned;
-use super::share::{for_each, threads};
+use super::share::{for_each, for_each_with, threads};
 use super::tile_pack::{Places, pack_columns, pack_pairs};
 use super::tile_pieces::{Output, finish_rest, split, write_rows};
 use super::tiles::{Block, DEPTH, SIDE, TILE, TILES, Tiles};
@@ -160,6 +160,16 @@ pub(super) struct Left<'a> {
     pub(super) steps: Vec<[usize; 2]>,
 }
 
+impl<'a> Left<'a> {
+    /// So many rows of so many columns, which [`split_rows`] has split.
+    fn of_rows(rows: usize, columns: usize, precision: Precision, scratch: &'a Aligned<u16>) -> Self {
+        let [used, pitch] = pitch(columns);
+        let plane = rows.next_multiple_of(SIDE) * pitch;
+        let pieces = scratch.first(precision.pieces() * plane);
+        Left { pieces, pitch, plane, starts: starts(rows, pitch), steps: in_order((0..used).step_by(DEPTH)) }
+    }
+}
+
 impl Left<'_> {
     /// Calls `write` with each part of the product with some strips of `right` that tiles compute at once: the number of its first
     /// tile of rows, its first column, and 16 values of each row of up to four tiles.
@@ -258,20 +268,25 @@ pub(super) fn product(lhs: &[f32], depth: usize, right: &Right, ending: Ending<f
 pub(super) fn product_unpacked(lhs: &[f32], depth: usize, right: &Unpacked, ending: Ending<f32>) -> Vec<f32> {
     /// Bytes of tiles that stay in a core's cache beside the left matrix.
     const CACHED: usize = 256 * 1024;
+    /// Parts to a thread, at least: the first one done takes of the other's.
+    const PARTS: usize = 4;
     let (rows, columns, strips) = (lhs.len() / depth, right.columns.len(), right.strips());
     if !is_shared_by_columns(rows, strips) {
         return right.packed(|right| product(lhs, depth, right, ending));
     }
-    let of_thread = strips.div_ceil(threads());
     let of_strip = right.depths() * right.precision.pieces() * TILE * size_of::<u16>();
-    let at_once = (CACHED / of_strip).clamp(1, of_thread);
-    in_parts([rows, columns], ending, (0..strips).step_by(of_thread).collect(), |first, out| {
+    let parts = strips.div_ceil((CACHED / of_strip).max(1)).max(PARTS * threads()).next_multiple_of(threads());
+    let of_part = strips.div_ceil(parts);
+    // A thread splits the left matrix once, and then finds it in its scratch, which nobody else uses from its first part to its last.
+    let has_none = || false;
+    in_parts_with([rows, columns], ending, (0..strips).step_by(of_part).collect(), has_none, |is_split, first, out| {
         SCRATCH.with_borrow_mut(|Scratch { pieces, packed }| {
-            let (left, end) = (left(lhs, depth, right.precision, pieces), strips.min(first + of_thread));
-            for first in (first..end).step_by(at_once) {
-                right.pack_strips(first..end.min(first + at_once), packed);
-                multiply(&left, 0..rows, packed, 0..packed.strips(), first * SIDE, out);
+            if !std::mem::replace(is_split, true) {
+                split_rows(lhs, depth, right.precision, pieces);
             }
+            right.pack_strips(first..strips.min(first + of_part), packed);
+            let left = Left::of_rows(rows, depth, right.precision, pieces);
+            multiply(&left, 0..rows, packed, 0..packed.strips(), first * SIDE, out);
         });
     })
 }
@@ -286,14 +301,25 @@ struct Product<'a> {
 
 /// A product of so many rows and columns, whose parts, which together are all of it, threads write by `write`.
 fn in_parts<P: Send>(
-    [rows, columns]: [usize; 2],
+    shape: [usize; 2],
     ending: Ending<f32>,
     parts: Vec<P>,
     write: impl Fn(P, Product) + Send + Sync,
 ) -> Vec<f32> {
+    in_parts_with(shape, ending, parts, || (), |(), part, product| write(part, product))
+}
+
+/// The same, with what each thread makes before its first part.
+fn in_parts_with<P: Send, S>(
+    [rows, columns]: [usize; 2],
+    ending: Ending<f32>,
+    parts: Vec<P>,
+    make: impl Fn() -> S + Send + Sync,
+    write: impl Fn(&mut S, P, Product) + Send + Sync,
+) -> Vec<f32> {
     let mut ys = Vec::with_capacity(rows * columns);
     let out = Output(ys.as_mut_ptr());
-    for_each(parts, |part| write(part, Product { columns, ending, out }));
+    for_each_with(parts, make, |made, part| write(made, part, Product { columns, ending, out }));
     // SAFETY: the parts have all these values, and each has been written.
     unsafe { ys.set_len(rows * columns) };
     finish_rest(ending, &mut ys);
@@ -314,18 +340,28 @@ fn multiply(left: &Left, rows: Range<usize>, right: &Right, strips: Range<usize>
     });
 }
 
-/// Splits the rows of a matrix of `columns` columns, as a left one.
-pub(super) fn left<'a>(xs: &[f32], columns: usize, precision: Precision, scratch: &'a mut Aligned<u16>) -> Left<'a> {
+/// How the rows of a left matrix of so many columns lie when they have been split: numbers in use, and from one row to the next.
+fn pitch(columns: usize) -> [usize; 2] {
+    let used = columns.next_multiple_of(DEPTH);
     // An odd number of cache lines apart, so that the rows of a tile do not share a few sets of the cache.
-    let (rows, used) = (xs.len() / columns, columns.next_multiple_of(DEPTH));
-    let pitch = ((used / DEPTH) | 1) * DEPTH;
-    let plane = rows.next_multiple_of(SIDE) * pitch;
+    [used, ((used / DEPTH) | 1) * DEPTH]
+}
+
+/// Splits the rows of a matrix of `columns` columns.
+fn split_rows(xs: &[f32], columns: usize, precision: Precision, scratch: &mut Aligned<u16>) {
+    let [used, pitch] = pitch(columns);
+    let plane = (xs.len() / columns).next_multiple_of(SIDE) * pitch;
     let pieces = scratch.take(precision.pieces() * plane);
     for (row, xs) in xs.chunks_exact(columns).enumerate() {
         split(xs, &mut pieces[row * pitch..], plane);
         clear(pieces, plane, row * pitch + columns..row * pitch + used);
     }
-    Left { pieces, pitch, plane, starts: starts(rows, pitch), steps: in_order((0..used).step_by(DEPTH)) }
+}
+
+/// Splits the rows of a matrix of `columns` columns, as a left one.
+pub(super) fn left<'a>(xs: &[f32], columns: usize, precision: Precision, scratch: &'a mut Aligned<u16>) -> Left<'a> {
+    split_rows(xs, columns, precision, scratch);
+    Left::of_rows(xs.len() / columns, columns, precision, scratch)
 }
 
 /// Stretches that are multiplied with the tiles of a strip in order.
