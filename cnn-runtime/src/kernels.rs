@@ -72,6 +72,7 @@ mod tile_slab;
 mod tile_taps;
 mod tiles;
 mod transposed;
+mod turn;
 mod warp;
 mod weighted;
 mod winograd;

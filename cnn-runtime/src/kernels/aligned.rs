@@ -1,6 +1,6 @@
 //! Values that start where a cache line does, so that no vector, and no row of a tile, lies in two.
 
-use super::fill::cleared;
+use super::fill::{cleared, collected};
 use super::share::for_each;
 
 /// Bytes of a cache line.
@@ -10,16 +10,24 @@ const LINE: usize = 64;
 pub(super) struct Aligned<T>(Vec<T>);
 
 impl<T: Copy + Default + Send> Aligned<T> {
-    /// `len` values, each `chunk` of which is given to `fill`, all 0 (or what else is their default), with its number, by the thread
-    /// that has just cleared it.
-    pub(super) fn in_chunks(len: usize, chunk: usize, fill: impl Fn(usize, &mut [T]) + Send + Sync) -> Self {
+    /// So many values in strips of so many, each in pieces of so many; the last ones may have fewer. Each piece is given to `fill`, all 0 (or
+    /// what else is their default), with the number of its strip and its place in that, by the thread that has just cleared it. Pieces
+    /// in the same place of all strips follow each other.
+    pub(super) fn in_pieces([len, strip, piece]: [usize; 3], fill: impl Fn(usize, usize, &mut [T]) + Send + Sync) -> Self {
         let mut values: Vec<T> = Vec::with_capacity(len + Self::ROOM);
         let start = values.as_ptr().align_offset(LINE).min(Self::ROOM);
         let (before, rest) = values.spare_capacity_mut()[..len + Self::ROOM].split_at_mut(start);
         let (within, after) = rest.split_at_mut(len);
         cleared(before);
         cleared(after);
-        for_each(within.chunks_mut(chunk.max(1)).enumerate().collect(), |(number, chunk)| fill(number, cleared(chunk)));
+        let (strip, piece) = (strip.max(1), piece.max(1));
+        let count = len.div_ceil(strip) * strip.div_ceil(piece);
+        let pieces = within.chunks_mut(strip).enumerate().flat_map(|(number, values)| {
+            values.chunks_mut(piece).enumerate().map(move |(at, values)| (number, at * piece, values))
+        });
+        let mut pieces = collected(count, pieces);
+        pieces.sort_by_key(|(_, place, _)| *place);
+        for_each(pieces, |(number, place, values)| fill(number, place, cleared(values)));
         // SAFETY: what is before, in and after the chunks has been written, which is all of so many values.
         unsafe { values.set_len(len + Self::ROOM) };
         Self(values)
@@ -51,15 +59,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_come_cleared_and_in_order_from_the_start_of_a_line() {
+    fn pieces_come_cleared_and_in_their_places_from_the_start_of_a_line() {
         for len in [0, 1, 10, 100] {
-            let values = Aligned::in_chunks(len, 4, |number, values: &mut [f32]| {
+            let values = Aligned::in_pieces([len, 6, 4], |strip, place, values: &mut [f32]| {
                 assert!(values.iter().all(|value| *value == 0.0));
-                values[0] = 1.0 + number as f32;
+                assert!(values.len() <= 4 - place / 2);
+                values[0] = (1 + 6 * strip + place) as f32;
             });
             let found = values.first(len);
             assert!(found.as_ptr().cast::<u8>().align_offset(LINE) == 0);
-            let expected = (0..len).map(|at| if at % 4 == 0 { 1.0 + (at / 4) as f32 } else { 0.0 });
+            let expected = (0..len).map(|at| if [0, 4].contains(&(at % 6)) { 1.0 + at as f32 } else { 0.0 });
             assert!(found.iter().copied().eq(expected), "{found:?}");
         }
     }

@@ -6,6 +6,7 @@
 use super::fill::in_chunks;
 use super::gathered::{self, Finish, Left, Right, Strips};
 use super::share::{new_in_chunks, threads};
+use super::turn::turn;
 use super::weighted::Ending;
 use std::mem::MaybeUninit;
 
@@ -65,15 +66,12 @@ pub(super) fn transpose(values: &[f32], columns: usize) -> Vec<f32> {
 
 /// The same; `finish` is given some rows of the transpose at a time, with the place of their first value.
 fn transpose_and(values: &[f32], columns: usize, finish: impl Fn(&mut [f32], usize) + Sync) -> Vec<f32> {
-    /// Columns at a time: what lies in one cache line.
-    const SIDE: usize = 16;
+    /// Columns at a time.
+    const SIDE: usize = 64;
     let columns = columns.max(1);
     let rows = values.len() / columns;
     in_chunks(values.len(), SIDE * rows, |number, to| {
-        for (at, row) in values.chunks_exact(columns).enumerate() {
-            let from = row[number * SIDE..].iter().take(SIDE);
-            to[at..].iter_mut().step_by(rows).zip(from).for_each(|(to, from)| *to = *from);
-        }
+        turn(&values[number * SIDE..], [rows, to.len() / rows], [columns, rows], to);
         finish(to, number * SIDE * rows);
     })
 }

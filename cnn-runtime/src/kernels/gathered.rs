@@ -11,6 +11,7 @@ use super::aligned::Aligned;
 use super::factor::{Factor, Pair};
 use super::share::{for_each, threads};
 use super::simd::arch;
+use super::turn::turn;
 use super::weighted::Ending;
 use crate::Precision;
 use crate::spec::Activation;
@@ -111,19 +112,36 @@ pub(super) struct Strips<F> {
 
 impl<F: Factor> Strips<F> {
     /// Lays out the matrix of so many rows and columns. `write` is given some columns of all rows, one after the other.
-    pub(super) fn pack([depth, columns]: [usize; 2], write: impl Fn(Range<usize>, &mut [F]) + Send + Sync) -> Self {
+    pub(super) fn pack(shape: [usize; 2], write: impl Fn(Range<usize>, &mut [F]) + Send + Sync) -> Self {
+        Self::pack_in_pieces(shape, shape[0], |columns, _, values| write(columns, values))
+    }
+
+    /// The same, but of so many rows `at_once`, of which `write` is told the first.
+    fn pack_in_pieces(
+        [depth, columns]: [usize; 2],
+        at_once: usize,
+        write: impl Fn(Range<usize>, usize, &mut [F]) + Send + Sync,
+    ) -> Self {
         let width = strip();
-        let values = Aligned::in_chunks(columns.div_ceil(width) * depth * width, depth * width, |strip, values| {
-            write(strip * width..columns.min((strip + 1) * width), values);
+        let lens = [columns.div_ceil(width) * depth * width, depth * width, at_once * width];
+        let values = Aligned::in_pieces(lens, |strip, first, values| {
+            write(strip * width..columns.min((strip + 1) * width), first / width, values);
         });
         Self { values, depth, columns }
     }
 
     /// The matrix of so many columns that fills a slice row by row.
+    ///
+    /// Each thread reads some rows, which are weights of some units, or numbers of some images: those that it writes elsewhere, and that are
+    /// in its cache.
     pub(super) fn of_rows(rows: &[f32], columns: usize) -> Self {
+        /// Pieces to a thread.
+        const PIECES: usize = 2;
         let (width, of_factor) = (strip(), F::NUMBERS * columns.max(1));
-        Self::pack([rows.len().div_ceil(of_factor), columns], |range, values| {
-            for (rows, values) in rows.chunks(of_factor).zip(values.chunks_exact_mut(width)) {
+        let depth = rows.len().div_ceil(of_factor);
+        let at_once = depth.div_ceil(PIECES * threads());
+        Self::pack_in_pieces([depth, columns], at_once, |range, first, values| {
+            for (rows, values) in rows[first * of_factor..].chunks(of_factor).zip(values.chunks_exact_mut(width)) {
                 let second = rows.get(columns..).filter(|row| !row.is_empty()).map_or(&[][..], |row| &row[range.clone()]);
                 F::of_rows([&rows[range.clone()], second], &mut values[..range.len()]);
             }
@@ -142,18 +160,18 @@ impl<F: Factor> Strips<F> {
 
     /// The matrix of so many rows and columns whose columns fill a slice one after the other.
     pub(super) fn of_columns(columns: &[f32], [depth, count]: [usize; 2]) -> Self {
-        /// Factors at a time: what lies in one cache line.
-        const SIDE: usize = 16;
+        /// Factors of a column at a time: some cache lines, so that a processor guesses that more follow.
+        const SIDE: usize = 64;
         let width = strip();
         Self::pack([depth.div_ceil(F::NUMBERS), count], |range, values| {
-            let mut factors = [F::default(); SIDE];
+            let mut factors = [[F::default(); SIDE]; WIDEST];
             for (number, values) in values.chunks_mut(SIDE * width).enumerate() {
-                for (at, column) in columns[range.start * depth..range.end * depth].chunks_exact(depth.max(1)).enumerate() {
-                    let from = &column[number * SIDE * F::NUMBERS..depth.min((number + 1) * SIDE * F::NUMBERS)];
-                    let factors = &mut factors[..from.len().div_ceil(F::NUMBERS)];
-                    F::of_numbers(from, factors);
-                    values[at..].iter_mut().step_by(width).zip(factors).for_each(|(to, from)| *to = *from);
+                let [start, end] = [number, number + 1].map(|number| depth.min(number * SIDE * F::NUMBERS));
+                let of_column = (end - start).div_ceil(F::NUMBERS);
+                for (factors, column) in factors.iter_mut().zip(range.clone()) {
+                    F::of_numbers(&columns[column * depth..][start..end], &mut factors[..of_column]);
                 }
+                turn(factors.as_flattened(), [range.len(), of_column], [SIDE, width], values);
             }
         })
     }

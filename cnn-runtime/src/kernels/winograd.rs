@@ -272,7 +272,7 @@ impl Winograd {
         let (depth, columns, width) = (self.direct.depth, self.direct.width, gathered::strip());
         let (of_strip, packed) = (POINTS * POINTS * depth * width, strips.right());
         let (of_taps, is_turned) = (TAPS * TAPS * depth * width, self.direct.is_gradient);
-        let values = Aligned::in_chunks(columns.div_ceil(width) * of_strip, of_strip, |strip, to| {
+        let values = Aligned::in_pieces([columns.div_ceil(width) * of_strip, of_strip, of_strip], |strip, _, to| {
             let taps = &packed.values()[strip * of_taps..(strip + 1) * of_taps];
             arch().dispatch(Transform { taps, to, is_turned });
         });
