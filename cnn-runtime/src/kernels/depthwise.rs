@@ -3,10 +3,10 @@
 //! A channel with several kernels is repeated once for each, after which every channel has one.
 
 use super::activation::{finish_on_gpu, undo_on_gpu};
+use super::fill::in_chunks;
 use super::patches::{Geometry, operand};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
-use super::share::for_each;
 use super::simd::simd;
 use super::sums::column_sums_on_gpu;
 use super::weighted::{
@@ -154,13 +154,11 @@ impl<const N: usize> Weighted for Depthwise<N> {
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
         let channels = self.geometry.channels;
         let (xs, weights) = (self.repeat(xs), transpose(weight, channels));
-        let mut ys = vec![T::zero(); self.geometry.batch * self.geometry.pixels() * channels];
         let rows = (BLOCK / channels).max(1);
-        for_each(ys.chunks_mut(rows * channels).enumerate().collect(), |(block, ys)| {
+        in_chunks(self.geometry.batch * self.geometry.pixels() * channels, rows * channels, |block, ys| {
             convolve(&self.geometry, &xs, &weights, block * rows, ys);
             finish(ys, channels, bias.unwrap_or_default(), self.ends_in);
-        });
-        ys
+        })
     }
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {

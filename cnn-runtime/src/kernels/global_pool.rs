@@ -1,7 +1,9 @@
 //! Pooling over everything: the largest value or the mean of each channel of a sequence, an image or a volume.
 
+use super::fill::in_chunks;
 use super::op::{Unary, apply};
 use super::real::Real;
+use super::share::for_each;
 use super::sums::sharers;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
 use candle_core::{Result, Shape, Storage, Tensor};
@@ -102,20 +104,19 @@ impl Unary for GlobalPool {
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
         let (len, channels) = (dims[1..].iter().product(), dims[dims.len() - 1]);
         let mut ys = vec![T::zero(); dims[0] * channels];
-        for (ys, image) in ys.chunks_exact_mut(channels).zip(xs.chunks_exact(len)) {
-            self.pool(image, ys);
-        }
+        let images = ys.chunks_exact_mut(channels).zip(xs.chunks_exact(len));
+        for_each(images.collect(), |(ys, image): (&mut [T], &[T])| self.pool(image, ys));
         ys
     }
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         let (len, channels) = (dims[1..].iter().product(), dims[dims.len() - 1]);
-        let mut out = vec![T::zero(); dims.iter().product()];
-        let (mut images, mut most) = (xs.chunks_exact(len), ys.chunks_exact(channels));
-        for (out, grad) in out.chunks_exact_mut(len).zip(grad.chunks_exact(channels)) {
-            self.unpool(images.next().unwrap_or_default(), most.next().unwrap_or_default(), grad, out);
-        }
-        out
+        in_chunks(dims.iter().product(), len, |number, out| {
+            // A mean reads neither, and they may be empty.
+            let image = xs.get(number * len..(number + 1) * len).unwrap_or_default();
+            let most = ys.get(number * channels..(number + 1) * channels).unwrap_or_default();
+            self.unpool(image, most, &grad[number * channels..][..channels], out);
+        })
     }
 
     fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {

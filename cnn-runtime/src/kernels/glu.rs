@@ -1,5 +1,6 @@
 //! The gated linear unit: one half of the last axis opens or closes the other.
 
+use super::fill::in_chunks;
 use super::op::Unary;
 use super::real::Real;
 use crate::gpu::{Gpu, Kernel, Work, arguments};
@@ -28,27 +29,24 @@ impl Unary for Glu {
     }
 
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
-        let mut ys = Vec::with_capacity(xs.len() / 2);
-        for row in xs.chunks_exact(width(dims).max(1)) {
-            let (a, b) = row.split_at(row.len() / 2);
-            ys.extend(a.iter().zip(b).map(|(a, b)| *a * sigmoid(*b)));
-        }
-        ys
+        let half = (width(dims) / 2).max(1);
+        in_chunks(xs.len() / 2, half, |number, ys| {
+            let (a, b) = xs[number * 2 * half..][..2 * half].split_at(half);
+            ys.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (a, b))| *y = *a * sigmoid(*b));
+        })
     }
 
     fn backward<T: Real>(&self, xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
         let half = (width(dims) / 2).max(1);
-        let mut out = vec![T::zero(); xs.len()];
-        let rows = xs.chunks_exact(2 * half).zip(ys.chunks_exact(half)).zip(grad.chunks_exact(half));
-        for (out, ((row, ys), grad)) in out.chunks_exact_mut(2 * half).zip(rows) {
+        in_chunks(xs.len(), 2 * half, |number, out| {
+            let (row, [ys, grad]) = (&xs[number * 2 * half..], [ys, grad].map(|values| &values[number * half..]));
             let (of_a, of_b) = out.split_at_mut(half);
             for i in 0..half {
                 let gate = sigmoid(row[half + i]);
                 of_a[i] = grad[i] * gate;
                 of_b[i] = grad[i] * ys[i] * (T::one() - gate);
             }
-        }
-        out
+        })
     }
 
     fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {

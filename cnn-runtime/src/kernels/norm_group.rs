@@ -1,8 +1,9 @@
 //! Normalisation of groups of channels within each example: layer, group and instance normalisation.
 
+use super::fill::in_chunks;
 use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};
 use super::real::Real;
-use super::share::{for_each, map};
+use super::share::map;
 use super::sums::{fold_columns_on_gpu, sharers};
 use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted};
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
@@ -107,13 +108,12 @@ impl Weighted for GroupNorm {
             Some(bias) => row::<T>(bias.iter().map(|bias| bias.wide()), self.channels),
             None => row::<T>(std::iter::repeat(0.0), self.channels),
         };
-        let mut ys = vec![T::zero(); xs.len()];
-        for_each(ys.chunks_mut(self.piece()).zip(xs.chunks(self.piece())).collect(), |(ys, xs): (&mut [T], &[T])| {
+        in_chunks(xs.len(), self.piece(), |number, ys| {
+            let xs = &xs[number * self.piece()..];
             for (ys, xs) in ys.chunks_mut(self.example()).zip(xs.chunks(self.example())) {
                 self.forward_example(ys, xs, weight, &shift);
             }
-        });
-        ys
+        })
     }
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {

@@ -1,8 +1,8 @@
 //! Local response normalisation: each value is divided by what its neighbours among the channels say.
 
+use super::fill::in_chunks;
 use super::op::{Unary, apply};
 use super::real::Real;
-use super::share::for_each;
 use super::simd::simd;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::LocalResponseNormalization;
@@ -57,14 +57,13 @@ impl Unary for LocalResponseNorm {
 
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
         let channels = dims.last().copied().unwrap_or(1).max(1);
-        let mut ys = vec![T::zero(); xs.len()];
-        for_each(ys.chunks_mut(PIXELS * channels).zip(xs.chunks(PIXELS * channels)).collect(), |(ys, xs): (&mut [T], &[T])| {
+        in_chunks(xs.len(), PIXELS * channels, |number, ys| {
+            let xs = &xs[number * PIXELS * channels..];
             for (ys, xs) in ys.chunks_mut(channels).zip(xs.chunks(channels)) {
                 divisors(ys, xs, &self.0);
                 ys.iter_mut().zip(xs).for_each(|(y, x)| *y = *x * power(*y, self.0.beta));
             }
-        });
-        ys
+        })
     }
 
     /// `g·d^−beta − 2·alpha/size·beta·x·Σ g·y/d`, the sum over the channels that have this one among their neighbours.
@@ -74,9 +73,8 @@ impl Unary for LocalResponseNorm {
         let factor = T::of(2.0 * spec.alpha / spec.size as f64 * spec.beta);
         let reach = [(spec.size - 1) / 2, spec.size / 2];
         let length = PIXELS * channels;
-        let mut out = vec![T::zero(); xs.len()];
-        let inputs = xs.chunks(length).zip(ys.chunks(length)).zip(grad.chunks(length));
-        for_each(out.chunks_mut(length).zip(inputs).collect(), |(out, ((xs, ys), grad))| {
+        in_chunks(xs.len(), length, |number, out| {
+            let [xs, ys, grad] = [xs, ys, grad].map(|values| &values[number * length..]);
             let mut divisor = vec![T::zero(); channels];
             let mut shares = vec![T::zero(); channels];
             let pixels = xs.chunks(channels).zip(ys.chunks(channels)).zip(grad.chunks(channels));
@@ -90,8 +88,7 @@ impl Unary for LocalResponseNorm {
                     *out = grad[channel] * power(divisor[channel], spec.beta) - factor * xs[channel] * sum;
                 }
             }
-        });
-        out
+        })
     }
 
     fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {

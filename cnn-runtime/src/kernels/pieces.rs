@@ -1,6 +1,6 @@
 //! Sums over a batch that threads share, with the same bits whatever the number of threads.
 
-use super::fill::in_chunks;
+use super::fill::{cleared, in_chunks};
 use super::real::Real;
 use super::share::map;
 use super::weighted::Gradients;
@@ -24,14 +24,17 @@ pub(super) fn sum_over_pieces<T: Real>(
     let pieces = (PARTIAL_SUMS / lens[0].max(1)).clamp(4, 16);
     let images = batch.div_ceil(pieces).max(1);
     let range = |number: usize| number * images..batch.min((number + 1) * images);
-    let mut input = vec![T::zero(); batch * image_len.unwrap_or(0)];
+    let len = batch * image_len.unwrap_or(0);
+    let mut input = Vec::with_capacity(len);
     let sums: Vec<(Vec<T>, Vec<T>)> = match image_len {
         Some(len) => {
-            let inputs = input.chunks_mut(images * len).enumerate().collect();
-            map(inputs, |(number, input)| piece(range(number), Some(input)))
+            let inputs = input.spare_capacity_mut()[..batch * len].chunks_mut((images * len).max(1)).enumerate();
+            map(inputs.collect(), |(number, input)| piece(range(number), Some(cleared(input))))
         }
         None => map((0..batch.div_ceil(images)).collect(), |number| piece(range(number), None)),
     };
+    // SAFETY: the chunks are all of the input's values, if there are any, and each has been cleared.
+    unsafe { input.set_len(len) };
     let sums = match <[_; 1]>::try_from(sums) {
         Ok([(weight, bias)]) => return Gradients { input, weight, bias },
         Err(sums) => sums,

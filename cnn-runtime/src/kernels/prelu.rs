@@ -1,8 +1,9 @@
 //! The rectifier whose slope below 0 is learned.
 
+use super::fill::in_chunks;
 use super::norm::{add_up, piece};
 use super::real::Real;
-use super::share::{for_each, map};
+use super::share::map;
 use super::simd::simd;
 use super::sums::{fold_columns_on_gpu, sharers};
 use super::weighted::{self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted};
@@ -113,9 +114,8 @@ impl Weighted for PReLU {
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], _bias: Option<&[T]>) -> Vec<T> {
         let slopes = self.slopes(weight);
-        let mut ys = vec![T::zero(); xs.len()];
-        for_each(ys.chunks_mut(slopes.len()).zip(xs.chunks(slopes.len())).collect(), |(ys, xs)| rectify(ys, xs, &slopes));
-        ys
+        let example = slopes.len();
+        in_chunks(xs.len(), example, |number, ys| rectify(ys, &xs[number * example..][..ys.len()], &slopes))
     }
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], _ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
@@ -132,9 +132,10 @@ impl Weighted for PReLU {
         });
         let mut sums = vec![0.0; weight.len()];
         pieces.iter().for_each(|piece| add_up(&mut sums, piece));
-        let mut input = vec![T::zero(); if of_input.is_some() { xs.len() } else { 0 }];
-        let inputs = grad.chunks(example).zip(xs.chunks(example));
-        for_each(input.chunks_mut(example).zip(inputs).collect(), |(out, (grad, xs))| scale_gradient(out, grad, xs, &slopes));
+        let input = in_chunks(if of_input.is_some() { xs.len() } else { 0 }, example, |number, out| {
+            let [grad, xs] = [grad, xs].map(|values| &values[number * example..][..out.len()]);
+            scale_gradient(out, grad, xs, &slopes);
+        });
         Gradients { input, weight: sums.into_iter().map(T::of).collect(), bias: Vec::new() }
     }
 

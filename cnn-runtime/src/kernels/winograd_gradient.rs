@@ -6,7 +6,7 @@
 
 use super::aligned::Aligned;
 use super::direct::{Pairing, Part};
-use super::fill::in_chunks;
+use super::fill::{cleared, in_chunks};
 use super::gathered::{Left, Right};
 use super::share::{for_each, threads};
 use super::simd::arch;
@@ -61,10 +61,12 @@ impl Winograd {
         let pieces = (PARTIAL_SUMS / (depth * of_channel)).clamp(2, 16);
         let pieces: Vec<&[Part]> = parts.chunks(parts.len().div_ceil(pieces).max(1)).collect();
         let of_thread = depth.div_ceil(threads().div_ceil(pieces.len().max(1)));
-        let mut weights = vec![0.0; pieces.len() * depth * of_channel];
+        let count = pieces.len() * depth * of_channel;
+        let mut weights = Vec::with_capacity(count);
         let mut biases = vec![0.0; pieces.len() * width];
         let mut sums = Vec::new();
-        let of_pieces = weights.chunks_exact_mut(depth * of_channel).zip(biases.chunks_exact_mut(width));
+        let of_pieces =
+            weights.spare_capacity_mut()[..count].chunks_exact_mut(depth * of_channel).zip(biases.chunks_exact_mut(width));
         for (parts, (weights, mut bias)) in pieces.iter().zip(of_pieces) {
             for (number, weights) in weights.chunks_mut(of_thread * of_channel).enumerate() {
                 let first = number * of_thread;
@@ -73,7 +75,9 @@ impl Winograd {
                 sums.push((Piece { xs, ys, grad, activation, parts, channels }, weights, std::mem::take(&mut bias)));
             }
         }
-        for_each(sums, |(piece, weights, bias)| self.sum(piece, weights, bias));
+        for_each(sums, |(piece, weights, bias)| self.sum(piece, cleared(weights), bias));
+        // SAFETY: the pieces' channels have all these values, and each has been cleared.
+        unsafe { weights.set_len(count) };
         let mut bias = vec![0.0; width];
         add_rows(&mut bias, &biases);
         Gradients { input: Vec::new(), weight: self.in_order_of_patches(&weights), bias }
