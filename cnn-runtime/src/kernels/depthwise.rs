@@ -9,6 +9,7 @@ use super::pieces::sum_over_pieces;
 use super::real::Real;
 use super::simd::simd;
 use super::sums::column_sums_on_gpu;
+use super::turn::turn;
 use super::weighted::{
     self, Ending, Gradients, Kept, TensorGradients, Wants, Weighted, add_rows, expect_weight, finish, undo_activation,
 };
@@ -79,7 +80,9 @@ impl<const N: usize> Depthwise<N> {
 /// The matrix of `rows` rows that fills `values`, transposed: kernels by channel to taps by channel, and back.
 fn transpose<T: Real>(values: &[T], rows: usize) -> Vec<T> {
     let columns = values.len() / rows;
-    (0..values.len()).map(|i| values[i % rows * columns + i / rows]).collect()
+    let mut turned = vec![T::zero(); values.len()];
+    turn(values, [rows, columns], [columns, rows], &mut turned);
+    turned
 }
 
 simd! {

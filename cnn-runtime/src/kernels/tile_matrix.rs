@@ -278,8 +278,8 @@ pub(super) fn product_unpacked(lhs: &[f32], depth: usize, right: &Unpacked, endi
     let parts = strips.div_ceil((CACHED / of_strip).max(1)).max(PARTS * threads()).next_multiple_of(threads());
     let of_part = strips.div_ceil(parts);
     // A thread splits the left matrix once, and then finds it in its scratch, which nobody else uses from its first part to its last.
-    let has_none = || false;
-    in_parts_with([rows, columns], ending, (0..strips).step_by(of_part).collect(), has_none, |is_split, first, out| {
+    let is_not_split = || false;
+    in_parts_with([rows, columns], ending, (0..strips).step_by(of_part).collect(), is_not_split, |is_split, first, out| {
         SCRATCH.with_borrow_mut(|Scratch { pieces, packed }| {
             if !std::mem::replace(is_split, true) {
                 split_rows(lhs, depth, right.precision, pieces);
