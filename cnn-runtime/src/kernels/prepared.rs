@@ -79,14 +79,14 @@ impl<const N: usize> PreparedConv<N> {
         let others;
         let Resolved { conv, way, .. } = match self.first.get() {
             Some(first) if first.dims == xs.dims() => first,
-            None => {
-                let resolved = self.resolved(xs.dims())?;
-                self.first.get_or_init(|| resolved)
-            }
-            Some(_) => {
-                others = self.resolved(xs.dims())?;
-                &others
-            }
+            // Another thread may come first, with inputs of other sizes.
+            _ => match self.first.set(self.resolved(xs.dims())?) {
+                Ok(()) => self.first.get().expect("it has just been set"),
+                Err(resolved) => {
+                    others = resolved;
+                    &others
+                }
+            },
         };
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation, ..Ending::default() };
@@ -218,5 +218,35 @@ fn apply(
     match added {
         Some(added) => with_slices([&xs, &added.contiguous()?], name, |[xs, added]| compute(xs, Some(added))),
         None => with_slices([&xs], name, |[xs]| compute(xs, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Conv2D;
+    use crate::testing::numbers;
+    use candle_core::Device;
+    use std::sync::Barrier;
+    use std::thread::scope;
+
+    #[test]
+    fn threads_that_come_first_with_other_sizes_do_not_mix() {
+        let conv = Conv2D::new(16, [3, 3]).convolution();
+        let weight = numbers::<f32>(16 * 8 * 9, 1);
+        for _ in 0..500 {
+            let prepared = PreparedConv::new(conv, weight.clone(), vec![0.0; 16], Activation::Relu);
+            let (prepared, barrier) = (&prepared, &Barrier::new(2));
+            scope(|scope| {
+                for batch in [2, 3] {
+                    scope.spawn(move || {
+                        let xs =
+                            Tensor::from_vec(numbers::<f32>(batch * 10 * 10 * 8, 2), (batch, 10, 10, 8), &Device::Cpu).unwrap();
+                        barrier.wait();
+                        assert_eq!(prepared.forward(&xs, None).unwrap().dims(), [batch, 8, 8, 16]);
+                    });
+                }
+            });
+        }
     }
 }
