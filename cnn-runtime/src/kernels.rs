@@ -77,6 +77,8 @@ mod warp;
 mod weighted;
 mod winograd;
 mod winograd_gradient;
+mod winograd_points;
+mod winograd_products;
 
 pub(crate) use activation::{activate, elu, leaky_relu, relu, softmax, threshold};
 pub(crate) use batch::{gather, numbers_of_bytes};

@@ -227,6 +227,16 @@ impl Direct {
         [0, 1].map(|axis| self.axes[axis].sizes[1])
     }
 
+    /// The sizes of an image of the source.
+    pub(super) fn source_sizes(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.axes[axis].sizes[0])
+    }
+
+    /// Line and column of the first cell of the source that the first pixel sees, which may lie before the source.
+    pub(super) fn sees_first(&self) -> [isize; 2] {
+        [0, 1].map(|axis| self.axes[axis].seen(1).start)
+    }
+
     /// Products for each of an image's channels and filters, of which those with what lies beyond the source are 0.
     pub(super) fn products(&self) -> usize {
         let of_axis = |axis: &Axis| axis.phases.iter().map(|phase| phase.count * phase.taps.len()).sum::<usize>();
@@ -366,12 +376,6 @@ impl Direct {
             }
         }
         rows
-    }
-
-    /// Where, in what is seen, the first cell lies that the first pixel of a phase sees.
-    pub(super) fn origin(&self, seen: &Seen<impl Factor>) -> usize {
-        let [line, column] = [0, 1].map(|axis| (self.axes[axis].seen(1).start - seen.start[axis]) as usize);
-        line * seen.line + column * seen.depth
     }
 
     /// Where, from the start of a row, the factors lie that a pixel sees by some taps.

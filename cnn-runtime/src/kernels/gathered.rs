@@ -84,15 +84,6 @@ impl<'a, F: Factor> Right<'a, F> {
         columns.is_multiple_of(lanes()).then(|| Self { values, columns, pitch: columns, apart: strip() })
     }
 
-    /// The matrix of a single strip, which is so wide, and of so many columns, which fill vectors.
-    ///
-    /// # Panics
-    /// If the strip has fewer.
-    pub(super) fn strip(values: &'a [F], [width, columns]: [usize; 2]) -> Self {
-        assert!(columns <= width, "columns of a strip");
-        Self { values, columns, pitch: width, apart: 0 }
-    }
-
     pub(super) fn values(self) -> &'a [F] {
         self.values
     }
@@ -241,20 +232,6 @@ impl<F: Factor> Left<'_, F> {
     pub(super) fn add(self, right: Right<F>, out: &mut [f32]) {
         let (out, room) = (out.as_mut_ptr(), out.len());
         F::dispatch(Product { left: self, right, finish: Finish::default(), adds: true, out, room });
-    }
-
-    /// As [`write`](Self::write), within what is compiled for a processor's vectors.
-    #[inline(always)]
-    pub(super) fn write_with<S: Simd>(self, simd: S, right: Right<F>, out: &mut [MaybeUninit<f32>]) {
-        let (out, room) = (out.as_mut_ptr().cast(), out.len());
-        Product { left: self, right, finish: Finish::default(), adds: false, out, room }.with_simd(simd);
-    }
-
-    /// As [`add`](Self::add), within what is compiled for a processor's vectors.
-    #[inline(always)]
-    pub(super) fn add_with<S: Simd>(self, simd: S, right: Right<F>, out: &mut [f32]) {
-        let (out, room) = (out.as_mut_ptr(), out.len());
-        Product { left: self, right, finish: Finish::default(), adds: true, out, room }.with_simd(simd);
     }
 }
 
@@ -444,7 +421,11 @@ impl<F: Factor> Product<'_, F> {
         end: End,
     ) {
         let (left, lanes) = (&self.left, S::F32_LANES);
-        let from: [*const F; ROWS] = std::array::from_fn(|row| left.values.as_ptr().wrapping_add(rows[row][0]));
+        // No closure, which would be a call, compiled without the vectors' instructions.
+        let mut from = [left.values.as_ptr(); ROWS];
+        for (from, [start, _]) in from.iter_mut().zip(rows) {
+            *from = from.wrapping_add(*start);
+        }
         let mut right = self.right.values[column / (self::VECTORS * lanes) * self.right.apart..].as_ptr();
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
         const { assert!(size_of::<F>() == size_of::<f32>()) }

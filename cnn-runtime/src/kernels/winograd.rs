@@ -11,13 +11,15 @@
 //! finite in an input reaches all outputs of the tiles that see it.
 
 use super::aligned::Aligned;
-use super::direct::{Direct, Pairing, Part, Seen};
-use super::gathered::{self, Left, Right};
+use super::direct::{Direct, Part};
+use super::gathered;
 use super::patches::Geometry;
 use super::prefetch::Ahead;
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::Ending;
+use super::winograd_points::{Evenly, Images, POINTS, Points, SIDE, TAPS, Tile, Vectors, apart, each, square_of};
+use super::winograd_products::Product;
 use crate::Precision;
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
@@ -25,184 +27,11 @@ use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Outputs along a side of a tile.
-pub(super) const SIDE: usize = 4;
-
-/// Inputs that they see, and points, along a side.
-pub(super) const POINTS: usize = 6;
-
-/// Weights along a side.
-pub(super) const TAPS: usize = 3;
-
-/// The points but 0 and infinity are ±[`A`] and ±[`B`], whose product is 1.
-const A: f32 = 2.0 / 3.0;
-const B: f32 = 3.0 / 2.0;
-
-/// What the weights' values at these points are divided by, so that those of the inputs need not be: 2A²(A² − B²) and
-/// 2B²(B² − A²).
-const OF_A: f32 = 1.0 / (2.0 * A * A * (A * A - B * B));
-const OF_B: f32 = 1.0 / (2.0 * B * B * (B * B - A * A));
-
-/// The vectors that transforms compute with.
-#[derive(Clone, Copy)]
-pub(super) struct Vectors<S>(pub(super) S);
-
-impl<S: Simd> Vectors<S> {
-    /// `a·x + b·y`
-    #[inline(always)]
-    fn sum(self, [a, b]: [f32; 2], x: S::f32s, y: S::f32s) -> S::f32s {
-        self.plus(a, x, self.0.mul_f32s(self.0.splat_f32s(b), y))
-    }
-
-    /// `a·x + y`
-    #[inline(always)]
-    fn plus(self, a: f32, x: S::f32s, y: S::f32s) -> S::f32s {
-        self.0.mul_add_f32s(self.0.splat_f32s(a), x, y)
-    }
-
-    /// `x + y` and `x − y`
-    #[inline(always)]
-    fn both(self, x: S::f32s, y: S::f32s) -> [S::f32s; 2] {
-        [self.0.add_f32s(x, y), self.0.sub_f32s(x, y)]
-    }
-
-    /// The values of six inputs at the points.
-    #[inline(always)]
-    fn of_inputs(self, [x0, x1, x2, x3, x4, x5]: [S::f32s; POINTS]) -> [S::f32s; POINTS] {
-        let [t1, t2] = self.both(self.plus(-B * B, x2, x4), self.sum([A, -B], x3, x1));
-        let [t3, t4] = self.both(self.plus(-A * A, x2, x4), self.sum([B, -A], x3, x1));
-        let ends = |x0, x2, x4| self.plus(-(A * A + B * B), x2, self.0.add_f32s(x0, x4));
-        [ends(x0, x2, x4), t1, t2, t3, t4, ends(x1, x3, x5)]
-    }
-
-    /// Four outputs from the values of their products at the points.
-    #[inline(always)]
-    fn to_outputs(self, [t0, t1, t2, t3, t4, t5]: [S::f32s; POINTS]) -> [S::f32s; SIDE] {
-        let ([even, odd], [even_of_b, odd_of_b]) = (self.both(t1, t2), self.both(t3, t4));
-        [
-            self.0.add_f32s(t0, self.0.add_f32s(even, even_of_b)),
-            self.sum([A, B], odd, odd_of_b),
-            self.sum([A * A, B * B], even, even_of_b),
-            self.0.add_f32s(self.sum([A * A * A, B * B * B], odd, odd_of_b), t5),
-        ]
-    }
-
-    /// The values at the points of four gradients of outputs: the transpose of [`Self::to_outputs`].
-    #[inline(always)]
-    fn of_gradients(self, [g0, g1, g2, g3]: [S::f32s; SIDE]) -> [S::f32s; POINTS] {
-        let [t1, t2] = self.both(self.plus(A * A, g2, g0), self.sum([A, A * A * A], g1, g3));
-        let [t3, t4] = self.both(self.plus(B * B, g2, g0), self.sum([B, B * B * B], g1, g3));
-        [g0, t1, t2, t3, t4, g3]
-    }
-
-    /// The values of three weights at the points.
-    #[inline(always)]
-    fn of_weights(self, [w0, w1, w2]: [S::f32s; TAPS]) -> [S::f32s; POINTS] {
-        let times = |x, factor: f32| self.0.mul_f32s(self.0.splat_f32s(factor), x);
-        let [t1, t2] = self.both(self.sum([OF_A, A * A * OF_A], w0, w2), times(w1, A * OF_A));
-        let [t3, t4] = self.both(self.sum([OF_B, B * B * OF_B], w0, w2), times(w1, B * OF_B));
-        [w0, t1, t2, t3, t4, w2]
-    }
-
-    /// The gradients of three weights from those of their values at the points: the transpose of [`Self::of_weights`].
-    #[inline(always)]
-    fn to_weights(self, [t0, t1, t2, t3, t4, t5]: [S::f32s; POINTS]) -> [S::f32s; TAPS] {
-        let ([even, odd], [even_of_b, odd_of_b]) = (self.both(t1, t2), self.both(t3, t4));
-        [
-            self.0.add_f32s(t0, self.sum([OF_A, OF_B], even, even_of_b)),
-            self.sum([A * OF_A, B * OF_B], odd, odd_of_b),
-            self.0.add_f32s(self.sum([A * A * OF_A, B * B * OF_B], even, even_of_b), t5),
-        ]
-    }
-}
-
-/// An array of what an expression is for each index.
-///
-/// Neither closures, which may be compiled without the vectors' instructions, nor arrays that are cleared before they are filled.
-macro_rules! each {
-    (3, $index:ident => $value:expr) => { each!([0 1 2] $index => $value) };
-    (4, $index:ident => $value:expr) => { each!([0 1 2 3] $index => $value) };
-    (6, $index:ident => $value:expr) => { each!([0 1 2 3 4 5] $index => $value) };
-    ([$($at:literal)*] $index:ident => $value:expr) => { [$({ let $index = $at; $value }),*] };
-}
-pub(super) use each;
-
-/// The vectors in a square of so many a side that starts at value `first`: `line` values from line to line, `next` from one to the next.
-///
-/// Panics if the last is not there.
-macro_rules! square_of {
-    ($side:tt, $simd:ident, $values:expr, $first:expr, [$line:expr, $next:expr]) => {{
-        let (values, first, line, next): (&[f32], usize, usize, usize) = ($values, $first, $line, $next);
-        assert!(first + ($side - 1) * (line + next) + $simd::F32_LANES <= values.len(), "the last of a square of vectors");
-        let first = values.as_ptr().wrapping_add(first);
-        // SAFETY: none is further than the last.
-        each!($side, y => each!($side, x => unsafe { first.add(y * line + x * next).cast::<$simd::f32s>().read_unaligned() }))
-    }};
-}
-pub(super) use square_of;
-
-/// Declares a function that transforms the columns of a square of vectors and then its lines.
-macro_rules! square {
-    ($name:ident, $line:ident, $from:tt, $to:tt) => {
-        #[inline(always)]
-        pub(super) fn $name(self, square: [[S::f32s; $from]; $from]) -> [[S::f32s; $to]; $to] {
-            let columns: [[S::f32s; $to]; $from] = each!($from, x => self.$line(each!($from, y => square[y][x])));
-            each!($to, y => self.$line(each!($from, x => columns[x][y])))
-        }
-    };
-}
-
-impl<S: Simd> Vectors<S> {
-    square!(square_of_inputs, of_inputs, 6, 6);
-    square!(square_to_outputs, to_outputs, 6, 4);
-    square!(square_of_gradients, of_gradients, 4, 6);
-    square!(square_of_weights, of_weights, 3, 6);
-    square!(square_to_weights, to_weights, 6, 3);
-
-    /// The first values of a slice; with as many as a vector has, or fewer.
-    #[inline(always)]
-    pub(super) fn load(self, values: &[f32]) -> S::f32s {
-        match values.len() >= S::F32_LANES {
-            true => S::as_simd_f32s(&values[..S::F32_LANES]).0[0],
-            false => self.0.partial_load_f32s(values),
-        }
-    }
-}
-
-/// So many values, or a few more, that what lies so far apart 36 times is not all in the same place of a cache: an odd number of cache lines.
-pub(super) fn apart(values: usize) -> usize {
-    const LINE: usize = 16;
-    (values.div_ceil(LINE) | 1) * LINE
-}
-
-/// Writes the values at all points, each as a vector that lies `apart` values from the next.
-///
-/// # Panics
-/// If there is no room for the last.
-#[inline(always)]
-pub(super) fn store_points<S: Simd>(points: [[S::f32s; POINTS]; POINTS], apart: usize, to: &mut [f32]) {
-    assert!((POINTS * POINTS - 1) * apart + S::F32_LANES <= to.len(), "room for the last point");
-    let to = to.as_mut_ptr();
-    for (y, line) in points.iter().enumerate() {
-        for (x, point) in line.iter().enumerate() {
-            // SAFETY: none is further than the last.
-            unsafe { to.add((y * POINTS + x) * apart).cast::<S::f32s>().write_unaligned(*point) };
-        }
-    }
-}
-
 /// A 3×3 convolution without strides, or the gradient of its input, as this kernel computes it.
 pub(super) struct Winograd {
     pub(super) direct: Direct,
     /// Lines of tiles of an image, and tiles along a line.
     tiles: [usize; 2],
-}
-
-/// A tile of a part: where, in what is seen, the first of its inputs lies, and of which of the part's images and where there its outputs are.
-pub(super) struct Tile {
-    pub(super) input: usize,
-    pub(super) image: usize,
-    pub(super) at: [usize; 2],
 }
 
 #[derive(Default)]
@@ -269,12 +98,12 @@ impl Winograd {
     /// The weights, `F, C, 3, 3`, at the points.
     pub(super) fn weights(&self, weight: &[f32]) -> Weights {
         let Some(strips) = self.direct.strips::<f32>(weight).next() else { unreachable!("without strides there is one phase") };
-        let (depth, columns, width) = (self.direct.depth, self.direct.width, gathered::strip());
+        let (depth, columns, width) = (self.direct.depth, self.direct.width, self.strip());
         let (of_strip, packed) = (POINTS * POINTS * depth * width, strips.right());
-        let (of_taps, is_turned) = (TAPS * TAPS * depth * width, self.direct.is_gradient);
+        let (of_taps, is_turned) = (TAPS * TAPS * depth * gathered::strip(), self.direct.is_gradient);
         let values = Aligned::in_pieces([columns.div_ceil(width) * of_strip, of_strip, of_strip], |strip, _, to| {
             let taps = &packed.values()[strip * of_taps..(strip + 1) * of_taps];
-            arch().dispatch(Transform { taps, to, is_turned });
+            arch().dispatch(Transform { taps, to, columns: [gathered::strip(), width], is_turned });
         });
         Weights { values, depth, columns }
     }
@@ -287,22 +116,20 @@ impl Winograd {
         assert_eq!([weights.depth, weights.columns], [self.direct.depth, self.direct.width], "weights of each channel");
         // So many tiles that the values of their inputs at the points stay in a core's second-level cache.
         let tiles = (2048 / self.direct.depth).clamp(16, 64);
-        let all = 0..self.direct.width.div_ceil(gathered::strip());
+        let all = 0..self.direct.width.div_ceil(self.strip());
         // Tiles read what lies apart: where two tensors are to be read, this takes longer than another look at what has been written.
         let is_by_tile = Ending { added: None, ..ending }.is_plain();
         let write = |part: &Part, strips: Range<usize>, ys: Place| {
-            self.direct.see(source, part, Pairing::Channels, |seen| {
-                SCRATCH.with_borrow_mut(|scratch| {
-                    let tiles = self.tiles(part, &seen);
-                    let ending = match is_by_tile {
-                        true => Ending { added: ending.added.map(|added| &added[self.direct.place(part)]), ..ending },
-                        false => Ending { bias: ending.bias, ..Ending::default() },
-                    };
-                    let of_part = self.direct.source_of(part);
-                    let ahead = &source[of_part.end..source.len().min(of_part.end + of_part.len())];
-                    let ahead = Ahead::new(ahead, POINTS * POINTS * strips.len());
-                    arch().dispatch(Outputs { winograd: self, seen, tiles, part, weights, strips, ending, scratch, ys, ahead });
-                });
+            SCRATCH.with_borrow_mut(|scratch| {
+                let (images, tiles) = (self.images(source, part), self.tiles(part));
+                let ending = match is_by_tile {
+                    true => Ending { added: ending.added.map(|added| &added[self.direct.place(part)]), ..ending },
+                    false => Ending { bias: ending.bias, ..Ending::default() },
+                };
+                let of_part = self.direct.source_of(part);
+                let ahead = &source[of_part.end..source.len().min(of_part.end + of_part.len())];
+                let ahead = Ahead::new(ahead, POINTS * POINTS * strips.len());
+                arch().dispatch(Outputs { winograd: self, images, tiles, part, weights, strips, ending, scratch, ys, ahead });
             });
         };
         let finish = |ys: &mut [f32], first: usize| {
@@ -330,6 +157,11 @@ impl Winograd {
         }
     }
 
+    /// The columns of a strip, which is no wider than they are.
+    fn strip(&self) -> usize {
+        gathered::strip().min(self.direct.width.next_multiple_of(gathered::lanes()))
+    }
+
     /// All there is as one part, if threads had better share its columns: few tiles take less time to multiply than the weights to read, and
     /// who computes some of them reads all weights.
     fn single_part(&self, strips: usize) -> Option<Part> {
@@ -340,15 +172,22 @@ impl Winograd {
         (threads > 1 && tiles < threads * FEW && strips >= threads).then_some(part)
     }
 
-    /// The tiles of a part.
-    pub(super) fn tiles(&self, part: &Part, seen: &Seen<f32>) -> Vec<Tile> {
+    /// The images of a part.
+    pub(super) fn images<'a>(&self, source: &'a [f32], part: &Part) -> Images<'a> {
+        let (sizes, depth) = (self.direct.source_sizes(), self.direct.depth);
+        let len = sizes[0] * sizes[1] * depth;
+        Images { values: &source[part.images.start * len..part.images.end * len], sizes, depth }
+    }
+
+    /// The tiles of a part, of its first image and those that follow.
+    pub(super) fn tiles(&self, part: &Part) -> Vec<Tile> {
         let count = part.images.len() * part.lines.len().div_ceil(SIDE) * self.tiles[1];
-        let (mut tiles, origin) = (Vec::with_capacity(count), self.direct.origin(seen));
+        let (mut tiles, [line, column]) = (Vec::with_capacity(count), self.direct.sees_first());
         for image in 0..part.images.len() {
-            for line in (0..part.lines.len()).step_by(SIDE) {
-                for column in (0..self.tiles[1] * SIDE).step_by(SIDE) {
-                    let input = image * seen.image + line * seen.line + column * self.direct.depth;
-                    tiles.push(Tile { input: origin + input, image, at: [line, column] });
+            for y in (0..part.lines.len()).step_by(SIDE) {
+                for x in (0..self.tiles[1] * SIDE).step_by(SIDE) {
+                    let sees = [line + (part.lines.start + y) as isize, column + x as isize];
+                    tiles.push(Tile { image, sees, at: [y, x] });
                 }
             }
         }
@@ -361,6 +200,8 @@ struct Transform<'a> {
     /// For each tap a row for each channel.
     taps: &'a [f32],
     to: &'a mut [f32],
+    /// Those of a row, as they come and as they go.
+    columns: [usize; 2],
     is_turned: bool,
 }
 
@@ -369,15 +210,19 @@ impl WithSimd for Transform<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (taps, _) = S::as_simd_f32s(self.taps);
-        let (row, of_point) = (taps.len() / (TAPS * TAPS), self.taps.len() / (TAPS * TAPS));
-        for at in 0..row {
-            let tap = |y: usize, x: usize| match self.is_turned {
-                false => y * TAPS + x,
-                true => (TAPS - 1 - y) * TAPS + TAPS - 1 - x,
-            };
-            let weights = each!(3, y => each!(3, x => taps[tap(y, x) * row + at]));
-            store_points::<S>(Vectors(simd).square_of_weights(weights), of_point, &mut self.to[at * S::F32_LANES..]);
+        let Self { taps, to, columns: [from, width], is_turned } = self;
+        let (of_tap, of_point) = (taps.len() / (TAPS * TAPS), to.len() / (POINTS * POINTS));
+        let tap = |y: usize, x: usize| match is_turned {
+            false => y * TAPS + x,
+            true => (TAPS - 1 - y) * TAPS + TAPS - 1 - x,
+        };
+        for channel in 0..of_tap / from {
+            for column in (0..width).step_by(S::F32_LANES) {
+                let at = channel * from + column;
+                let weights = each!(3, y => each!(3, x => Vectors(simd).load(&taps[tap(y, x) * of_tap + at..])));
+                let to = Points::<S>::new(&mut to[channel * width + column..], of_point);
+                to.write(Vectors(simd).square_of_weights(weights));
+            }
         }
     }
 }
@@ -430,7 +275,7 @@ impl Place {
 /// Computes the outputs of some tiles.
 struct Outputs<'a> {
     winograd: &'a Winograd,
-    seen: Seen<'a, f32>,
+    images: Images<'a>,
     tiles: Vec<Tile>,
     part: &'a Part,
     weights: &'a Weights,
@@ -449,15 +294,13 @@ impl WithSimd for Outputs<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { winograd, seen, tiles, part, weights, strips, ending, scratch, ys, mut ahead } = self;
+        let Self { winograd, images, tiles, part, weights, strips, ending, scratch, ys, mut ahead } = self;
         let Ending { bias, added, activation, .. } = ending;
         let (count, depth, width, lanes) = (tiles.len(), winograd.direct.depth, winograd.direct.width, S::F32_LANES);
-        let (pitch, strip) = (depth.next_multiple_of(lanes), gathered::strip());
+        let (pitch, strip) = (depth.next_multiple_of(lanes), winograd.strip());
         let (of_inputs, of_outputs) = (apart(count * pitch), apart(count * strip));
         let inputs = scratch.inputs.take(POINTS * POINTS * of_inputs);
-        values_of_inputs(simd, &seen, &tiles, depth, inputs);
-        let rows: Vec<[usize; 2]> = (0..count).map(|tile| [tile * pitch, tile * strip]).collect();
-        let steps: Vec<usize> = (0..depth).collect();
+        images.write_values_at_points(simd, &tiles, inputs);
         let outputs = scratch.outputs.take(POINTS * POINTS * of_outputs);
         let stored = weights.values.first(weights.columns.div_ceil(strip) * POINTS * POINTS * weights.depth * strip);
         let sizes = winograd.direct.sizes();
@@ -469,21 +312,24 @@ impl WithSimd for Outputs<'_> {
         {
             let first = number * strip;
             let columns = strip.min((width - first).next_multiple_of(lanes));
+            let product = Product { rows: count, columns, depth, left: [pitch, 1], pitch: strip };
             for ((inputs, outputs), weights) in
                 inputs.chunks_exact(of_inputs).zip(outputs.chunks_exact_mut(of_outputs)).zip(weights.chunks_exact(depth * strip))
             {
                 ahead.ask();
-                let left = Left { values: inputs, rows: &rows, steps: &steps };
-                left.write_with(simd, Right::strip(weights, [strip, columns]), as_new(outputs));
+                product.compute::<S, false>(simd, inputs, weights, outputs);
             }
             for (number, tile) in tiles.iter().enumerate() {
                 let first_pixel = (tile.image * sizes[0] + tile.at[0]) * sizes[1] + tile.at[1];
                 let [height, across] = [lines.saturating_sub(tile.at[0]), sizes[1] - tile.at[1]];
                 for column in (0..columns).step_by(lanes) {
-                    let points = square_of!(6, S, outputs, number * strip + column, [POINTS * of_outputs, of_outputs]);
+                    let points = Evenly::new(&outputs[number * strip + column..], [POINTS * of_outputs, of_outputs]);
                     let columns = first + column..width.min(first + column + lanes);
-                    let bias = bias.map_or(simd.splat_f32s(0.0), |bias| simd.partial_load_f32s(&bias[columns.clone()]));
-                    let values = Vectors(simd).square_to_outputs(points);
+                    let bias = match bias {
+                        Some(bias) => Vectors(simd).load(&bias[columns.clone()]),
+                        None => simd.splat_f32s(0.0),
+                    };
+                    let values = Vectors(simd).to_outputs_of_tile(points);
                     let values = each!(4, y => each!(4, x => simd.add_f32s(values[y][x], bias)));
                     let (at, line) = (first_pixel * width + columns.start, sizes[1] * width);
                     if columns.len() == lanes && height >= SIDE && across >= SIDE {
@@ -538,32 +384,6 @@ impl Edge {
                 // SAFETY: the caller's.
                 unsafe { to.values(at) }.write_copy_of_slice(&value[..columns]);
             }
-        }
-    }
-}
-
-/// Values that are written before they are read.
-pub(super) fn as_new(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: the two have the same layout; only sums are written.
-    unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
-}
-
-/// Writes the values at the points of what tiles see, of `depth` channels: for each point a row for each tile.
-#[inline(always)]
-pub(super) fn values_of_inputs<S: Simd>(simd: S, seen: &Seen<f32>, tiles: &[Tile], depth: usize, to: &mut [f32]) {
-    let (lanes, count) = (S::F32_LANES, tiles.len());
-    let pitch = depth.next_multiple_of(lanes);
-    for (number, tile) in tiles.iter().enumerate() {
-        for channel in (0..depth).step_by(lanes) {
-            let inputs = match depth - channel {
-                few if few < lanes => {
-                    let from = &seen.values[tile.input + channel..];
-                    each!(6, y => each!(6, x => simd.partial_load_f32s(&from[y * seen.line + x * depth..][..few])))
-                }
-                _ => square_of!(6, S, seen.values, tile.input + channel, [seen.line, depth]),
-            };
-            let to = &mut to[number * pitch + channel..];
-            store_points::<S>(Vectors(simd).square_of_inputs(inputs), apart(count * pitch), to);
         }
     }
 }

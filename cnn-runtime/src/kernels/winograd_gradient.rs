@@ -5,15 +5,14 @@
 //! channels by tiles and tiles by filters.
 
 use super::aligned::Aligned;
-use super::direct::{Pairing, Part};
+use super::direct::Part;
 use super::fill::{cleared, in_chunks};
-use super::gathered::{Left, Right};
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::{Gradients, add_rows, undo_activation};
-use super::winograd::{
-    POINTS, SIDE, TAPS, Tile, Vectors, Winograd, apart, as_new, each, square_of, store_points, values_of_inputs,
-};
+use super::winograd::Winograd;
+use super::winograd_points::{Images, POINTS, Points, SIDE, TAPS, Tile, Vectors, apart, each, square_of};
+use super::winograd_products::Product;
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
 use std::cell::RefCell;
@@ -113,19 +112,17 @@ impl Winograd {
 
     /// Adds the products of a part and some channels to the sums at the points, or writes them if they are the first.
     fn add_products(&self, [xs, grad]: [&[f32]; 2], part: &Part, channels: Range<usize>, is_first: bool, sums: &mut [f32]) {
-        self.direct.see(xs, part, Pairing::Channels, |seen| {
-            let tiles = self.tiles(part, &seen);
-            let (depth, width) = (self.direct.depth, self.direct.width);
-            SCRATCH.with_borrow_mut(|Scratch { inputs, gradients }| {
-                let lanes = super::gathered::lanes();
-                let inputs = inputs.take(POINTS * POINTS * apart(tiles.len() * depth.next_multiple_of(lanes)));
-                let gradients = gradients.take(POINTS * POINTS * apart(tiles.len() * width.next_multiple_of(lanes)));
-                arch().dispatch(Values { seen, tiles: &tiles, depth, inputs });
-                let [height, columns] = self.direct.sizes();
-                let sizes = [part.lines.end.min(height) - part.lines.start, columns];
-                arch().dispatch(GradientValues { grad, tiles: &tiles, sizes, width, gradients });
-                arch().dispatch(Products { inputs, gradients, tiles: tiles.len(), depth, width, channels, is_first, sums });
-            });
+        let (images, tiles) = (self.images(xs, part), self.tiles(part));
+        let (depth, width) = (self.direct.depth, self.direct.width);
+        SCRATCH.with_borrow_mut(|Scratch { inputs, gradients }| {
+            let lanes = super::gathered::lanes();
+            let inputs = inputs.take(POINTS * POINTS * apart(tiles.len() * depth.next_multiple_of(lanes)));
+            let gradients = gradients.take(POINTS * POINTS * apart(tiles.len() * width.next_multiple_of(lanes)));
+            arch().dispatch(Values { images, tiles: &tiles, inputs });
+            let [height, columns] = self.direct.sizes();
+            let sizes = [part.lines.end.min(height) - part.lines.start, columns];
+            arch().dispatch(GradientValues { grad, tiles: &tiles, sizes, width, gradients });
+            arch().dispatch(Products { inputs, gradients, tiles: tiles.len(), depth, width, channels, is_first, sums });
         });
     }
 
@@ -146,9 +143,8 @@ impl Winograd {
 
 /// Writes the values of what tiles see at the points.
 struct Values<'a> {
-    seen: super::direct::Seen<'a, f32>,
+    images: Images<'a>,
     tiles: &'a [Tile],
-    depth: usize,
     inputs: &'a mut [f32],
 }
 
@@ -157,7 +153,7 @@ impl WithSimd for Values<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        values_of_inputs(simd, &self.seen, self.tiles, self.depth, self.inputs);
+        self.images.write_values_at_points(simd, self.tiles, self.inputs);
     }
 }
 
@@ -195,7 +191,7 @@ impl WithSimd for GradientValues<'_> {
                     })),
                 };
                 let to = &mut to[number * pitch + column..];
-                store_points::<S>(Vectors(simd).square_of_gradients(gradients), apart(count * pitch), to);
+                Points::<S>::new(to, apart(count * pitch)).write(Vectors(simd).square_of_gradients(gradients));
             }
         }
     }
@@ -221,16 +217,14 @@ impl WithSimd for Products<'_> {
         let Self { inputs, gradients, tiles, depth, width, channels, is_first, sums } = self;
         let [of_input, of_gradient] = [depth, width].map(|values| values.next_multiple_of(S::F32_LANES));
         let of_point = channels.len() * of_gradient;
-        let rows: Vec<[usize; 2]> = channels.enumerate().map(|(row, channel)| [channel, row * of_gradient]).collect();
-        let steps: Vec<usize> = (0..tiles).map(|tile| tile * of_input).collect();
+        let product =
+            Product { rows: channels.len(), columns: of_gradient, depth: tiles, left: [1, of_input], pitch: of_gradient };
         for (point, sums) in sums.chunks_exact_mut(of_point).enumerate() {
-            let values = &inputs[point * apart(tiles * of_input)..][..tiles * of_input];
+            let values = &inputs[point * apart(tiles * of_input)..][..tiles * of_input][channels.start..];
             let gradients = &gradients[point * apart(tiles * of_gradient)..][..tiles * of_gradient];
-            let right = Right::row_by_row(gradients, of_gradient).expect("the columns fill vectors");
-            let left = Left { values, rows: &rows, steps: &steps };
             match is_first {
-                true => left.write_with(simd, right, as_new(sums)),
-                false => left.add_with(simd, right, sums),
+                true => product.compute::<S, false>(simd, values, gradients, sums),
+                false => product.compute::<S, true>(simd, values, gradients, sums),
             }
         }
     }

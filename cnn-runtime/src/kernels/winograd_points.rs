@@ -5,6 +5,7 @@
 
 use pulp::Simd;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// Outputs along a side of a tile.
 pub(super) const SIDE: usize = 4;
@@ -145,7 +146,6 @@ macro_rules! square {
 }
 
 impl<S: Simd> Vectors<S> {
-    square!(square_to_outputs, to_outputs, 6, 4);
     square!(square_of_gradients, of_gradients, 4, 6);
     square!(square_of_weights, of_weights, 3, 6);
     square!(square_to_weights, to_weights, 6, 3);
@@ -200,30 +200,32 @@ impl<'a, S: Simd> Points<'a, S> {
     }
 }
 
-/// The cells that a tile sees, some channels of each in a vector.
-trait Cells<S: Simd> {
+/// A square of vectors that are read where they are computed with, so that few are in registers at once.
+trait Square<S: Simd> {
     fn at(&self, line: usize, column: usize) -> S::f32s;
 }
 
-/// Cells that are all within an image.
-struct Within<'a, S> {
+/// One whose vectors lie equally far from each other.
+pub(super) struct Evenly<'a, S> {
     first: *const f32,
     line: usize,
     next: usize,
-    _image: PhantomData<(&'a [f32], S)>,
+    _values: PhantomData<(&'a [f32], S)>,
 }
 
-impl<'a, S: Simd> Within<'a, S> {
+impl<'a, S: Simd> Evenly<'a, S> {
+    /// From the first value on: `line` values from line to line, `next` from one vector to the next.
+    ///
     /// # Panics
     /// If the last is not there.
     #[inline(always)]
-    fn new(values: &'a [f32], [line, next]: [usize; 2]) -> Self {
-        assert!((POINTS - 1) * (line + next) + S::F32_LANES <= values.len(), "the last of the cells that a tile sees");
-        Self { first: values.as_ptr(), line, next, _image: PhantomData }
+    pub(super) fn new(values: &'a [f32], [line, next]: [usize; 2]) -> Self {
+        assert!((POINTS - 1) * (line + next) + S::F32_LANES <= values.len(), "the last of a square of vectors");
+        Self { first: values.as_ptr(), line, next, _values: PhantomData }
     }
 }
 
-impl<S: Simd> Cells<S> for Within<'_, S> {
+impl<S: Simd> Square<S> for Evenly<'_, S> {
     #[inline(always)]
     fn at(&self, line: usize, column: usize) -> S::f32s {
         assert!(line < POINTS && column < POINTS);
@@ -232,7 +234,7 @@ impl<S: Simd> Cells<S> for Within<'_, S> {
     }
 }
 
-impl<S: Simd> Cells<S> for [[S::f32s; POINTS]; POINTS] {
+impl<S: Simd> Square<S> for [[S::f32s; POINTS]; POINTS] {
     #[inline(always)]
     fn at(&self, line: usize, column: usize) -> S::f32s {
         self[line][column]
@@ -243,7 +245,7 @@ impl<S: Simd> Vectors<S> {
     /// Writes the values at the points of the cells that a tile sees: one or two lines of points at a time, so that none has to leave its
     /// register before it is written.
     #[inline(always)]
-    fn write_values_of_inputs(self, cells: impl Cells<S>, mut to: Points<S>) {
+    fn write_values_of_inputs(self, cells: impl Square<S>, mut to: Points<S>) {
         let first = each!(6, x => self.of_inputs_at_end([cells.at(0, x), cells.at(2, x), cells.at(4, x)]));
         to.write_line(0, self.of_inputs(first));
         let last = each!(6, x => self.of_inputs_at_end([cells.at(1, x), cells.at(3, x), cells.at(5, x)]));
@@ -252,9 +254,17 @@ impl<S: Simd> Vectors<S> {
         self.write_values_of_inputs_at(&cells, [B, A], 3, &mut to);
     }
 
+    /// The outputs of a tile from the values of their products at the points.
+    #[inline(always)]
+    pub(super) fn to_outputs_of_tile(self, points: Evenly<S>) -> [[S::f32s; SIDE]; SIDE] {
+        let lines = each!(6, y => self.to_outputs(each!(6, x => points.at(y, x))));
+        let columns = each!(4, x => self.to_outputs(each!(6, y => lines[y][x])));
+        each!(4, y => each!(4, x => columns[x][y]))
+    }
+
     /// Writes the line of points `first`, of those where the lines' point is `a`, and the next one, where it is `−a`.
     #[inline(always)]
-    fn write_values_of_inputs_at(self, cells: &impl Cells<S>, points: [f32; 2], first: usize, to: &mut Points<S>) {
+    fn write_values_of_inputs_at(self, cells: &impl Square<S>, points: [f32; 2], first: usize, to: &mut Points<S>) {
         let lines = each!(6, x => self.of_inputs_at(points, [cells.at(1, x), cells.at(2, x), cells.at(3, x), cells.at(4, x)]));
         to.write_line(first, self.of_inputs(each!(6, x => lines[x][0])));
         to.write_line(first + 1, self.of_inputs(each!(6, x => lines[x][1])));
@@ -287,41 +297,37 @@ impl Images<'_> {
         let pitch = depth.next_multiple_of(S::F32_LANES);
         let apart = apart(tiles.len() * pitch);
         for (number, tile) in tiles.iter().enumerate() {
-            let is_within = tile.within(self.sizes);
+            let seen = [tile.seen(0, height), tile.seen(1, width)];
+            let is_within = seen[0].len() == POINTS && seen[1].len() == POINTS;
+            // Of a tile that sees cells before the image, no value is there.
+            let first = ((tile.image * height) as isize + tile.sees[0]) * width as isize + tile.sees[1];
             for channel in (0..depth).step_by(S::F32_LANES) {
                 let to = Points::new(&mut to[number * pitch + channel..], apart);
-                match is_within {
-                    Some([line, column]) if depth - channel >= S::F32_LANES => {
-                        let first = ((tile.image * height + line) * width + column) * depth + channel;
-                        Vectors(simd).write_values_of_inputs(Within::new(&values[first..], [width * depth, depth]), to);
-                    }
-                    _ => {
-                        let cells = each!(6, y => each!(6, x => self.cell(simd, tile, [y, x], channel)));
-                        Vectors(simd).write_values_of_inputs(cells, to);
-                    }
+                if is_within && depth - channel >= S::F32_LANES {
+                    let cells = Evenly::new(&values[first as usize * depth + channel..], [width * depth, depth]);
+                    Vectors(simd).write_values_of_inputs(cells, to);
+                    continue;
                 }
+                let count = S::F32_LANES.min(depth - channel);
+                let cells = each!(6, y => each!(6, x => match seen[0].contains(&y) && seen[1].contains(&x) {
+                    true => {
+                        let at = (first + (y * width + x) as isize) as usize * depth + channel;
+                        Vectors(simd).load(&values[at..at + count])
+                    }
+                    false => simd.splat_f32s(0.0),
+                }));
+                Vectors(simd).write_values_of_inputs(cells, to);
             }
         }
-    }
-
-    /// Some channels of a cell that a tile sees, from the first on, or zeros if it is not there.
-    #[inline(always)]
-    fn cell<S: Simd>(self, simd: S, tile: &Tile, place: [usize; 2], channel: usize) -> S::f32s {
-        let [height, width] = self.sizes;
-        let [line, column] = [0, 1].map(|axis| tile.sees[axis] + place[axis] as isize);
-        if line < 0 || line >= height as isize || column < 0 || column >= width as isize {
-            return simd.splat_f32s(0.0);
-        }
-        let pixel = (tile.image * height + line as usize) * width + column as usize;
-        Vectors(simd).load(&self.values[pixel * self.depth + channel..(pixel + 1) * self.depth])
     }
 }
 
 impl Tile {
-    /// The first cell that it sees, if it and all others are within images of these sizes.
+    /// Which of the lines or columns that it sees are within images of such a size.
     #[inline(always)]
-    fn within(&self, sizes: [usize; 2]) -> Option<[usize; 2]> {
-        let is_within = |axis: usize| self.sees[axis] >= 0 && self.sees[axis] as usize + POINTS <= sizes[axis];
-        (is_within(0) && is_within(1)).then(|| self.sees.map(|cell| cell as usize))
+    fn seen(&self, axis: usize, size: usize) -> Range<usize> {
+        let first = self.sees[axis];
+        let [before, after] = [-first, first + POINTS as isize - size as isize];
+        before.clamp(0, POINTS as isize) as usize..POINTS - after.clamp(0, POINTS as isize) as usize
     }
 }
