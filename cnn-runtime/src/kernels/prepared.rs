@@ -224,6 +224,7 @@ fn apply(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::Gpu;
     use crate::spec::Conv2D;
     use crate::testing::numbers;
     use candle_core::Device;
@@ -232,6 +233,9 @@ mod tests {
 
     #[test]
     fn threads_that_come_first_with_other_sizes_do_not_mix() {
+        if Gpu::of(&Device::Cpu).is_some() {
+            return;
+        }
         let conv = Conv2D::new(16, [3, 3]).convolution();
         let weight = numbers::<f32>(16 * 8 * 9, 1);
         for _ in 0..500 {
