@@ -121,9 +121,9 @@ pub(super) enum Pairing {
 pub(super) struct Seen<'a, F> {
     pub(super) values: &'a [F],
     /// Values of a pixel, of a line and of an image.
-    pub(super) depth: usize,
-    pub(super) line: usize,
-    pub(super) image: usize,
+    depth: usize,
+    line: usize,
+    image: usize,
     /// Which line and column of the source, from those of the part's first pixels, lie at its start.
     start: [isize; 2],
 }

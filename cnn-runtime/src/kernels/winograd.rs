@@ -18,7 +18,7 @@ use super::prefetch::Ahead;
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::Ending;
-use super::winograd_points::{Evenly, Images, POINTS, Points, SIDE, TAPS, Tile, Vectors, apart, each, square_of};
+use super::winograd_points::{Evenly, Images, POINTS, Points, SIDE, Square, TAPS, Tile, Vectors, apart, each};
 use super::winograd_products::Product;
 use crate::Precision;
 use crate::spec::Activation;
@@ -335,8 +335,8 @@ impl WithSimd for Outputs<'_> {
                     if columns.len() == lanes && height >= SIDE && across >= SIDE {
                         let values = match added {
                             Some(added) => {
-                                let added = square_of!(4, S, added, at, [line, width]);
-                                each!(4, y => each!(4, x => simd.add_f32s(values[y][x], added[y][x])))
+                                let added = Evenly::<S, SIDE>::new(&added[at..], [line, width]);
+                                each!(4, y => each!(4, x => simd.add_f32s(values[y][x], added.at(y, x))))
                             }
                             None => values,
                         };

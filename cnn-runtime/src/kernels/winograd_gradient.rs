@@ -11,7 +11,7 @@ use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::{Gradients, add_rows, undo_activation};
 use super::winograd::Winograd;
-use super::winograd_points::{Images, POINTS, Points, SIDE, TAPS, Tile, Vectors, apart, each, square_of};
+use super::winograd_points::{Evenly, Images, POINTS, Points, SIDE, Square, TAPS, Tile, Vectors, apart, each};
 use super::winograd_products::Product;
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
@@ -180,7 +180,10 @@ impl WithSimd for GradientValues<'_> {
                 let (lines, columns) = (sizes[0].saturating_sub(tile.at[0]), sizes[1] - tile.at[1]);
                 let first = (tile.image * sizes[0] + tile.at[0]) * sizes[1] + tile.at[1];
                 let gradients = match lines >= SIDE && columns >= SIDE && width - column >= lanes {
-                    true => square_of!(4, S, grad, first * width + column, [sizes[1] * width, width]),
+                    true => {
+                        let square = Evenly::<S, SIDE>::new(&grad[first * width + column..], [sizes[1] * width, width]);
+                        each!(4, y => each!(4, x => square.at(y, x)))
+                    }
                     // Outputs that are not there have no gradient.
                     false => each!(4, y => each!(4, x => {
                         let pixel = first + y * sizes[1] + x;
@@ -247,7 +250,8 @@ impl WithSimd for Weights<'_> {
         for (channel, weights) in weights.chunks_exact_mut(TAPS * TAPS * pitch).enumerate() {
             for column in (0..pitch).step_by(S::F32_LANES) {
                 let at = channel * pitch + column;
-                let points = square_of!(6, S, points, at, [POINTS * of_point, of_point]);
+                let square = Evenly::<S, POINTS>::new(&points[at..], [POINTS * of_point, of_point]);
+                let points = each!(6, y => each!(6, x => square.at(y, x)));
                 for (tap, found) in Vectors(simd).square_to_weights(points).iter().flatten().enumerate() {
                     S::as_mut_simd_f32s(&mut weights[tap * pitch + column..][..S::F32_LANES]).0[0] = *found;
                 }

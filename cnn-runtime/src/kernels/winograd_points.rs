@@ -120,20 +120,6 @@ macro_rules! each {
 }
 pub(super) use each;
 
-/// The vectors in a square of so many a side that starts at value `first`: `line` values from line to line, `next` from one to the next.
-///
-/// Panics if the last is not there.
-macro_rules! square_of {
-    ($side:tt, $simd:ident, $values:expr, $first:expr, [$line:expr, $next:expr]) => {{
-        let (values, first, line, next): (&[f32], usize, usize, usize) = ($values, $first, $line, $next);
-        assert!(first + ($side - 1) * (line + next) + $simd::F32_LANES <= values.len(), "the last of a square of vectors");
-        let first = values.as_ptr().wrapping_add(first);
-        // SAFETY: none is further than the last.
-        each!($side, y => each!($side, x => unsafe { first.add(y * line + x * next).cast::<$simd::f32s>().read_unaligned() }))
-    }};
-}
-pub(super) use square_of;
-
 /// Declares a function that transforms the columns of a square of vectors and then its lines.
 macro_rules! square {
     ($name:ident, $line:ident, $from:tt, $to:tt) => {
@@ -201,34 +187,34 @@ impl<'a, S: Simd> Points<'a, S> {
 }
 
 /// A square of vectors that are read where they are computed with, so that few are in registers at once.
-trait Square<S: Simd> {
+pub(super) trait Square<S: Simd> {
     fn at(&self, line: usize, column: usize) -> S::f32s;
 }
 
-/// One whose vectors lie equally far from each other.
-pub(super) struct Evenly<'a, S> {
+/// One of so many vectors a side, which lie equally far from each other.
+pub(super) struct Evenly<'a, S, const SIDE: usize> {
     first: *const f32,
     line: usize,
     next: usize,
     _values: PhantomData<(&'a [f32], S)>,
 }
 
-impl<'a, S: Simd> Evenly<'a, S> {
+impl<'a, S: Simd, const SIDE: usize> Evenly<'a, S, SIDE> {
     /// From the first value on: `line` values from line to line, `next` from one vector to the next.
     ///
     /// # Panics
     /// If the last is not there.
     #[inline(always)]
     pub(super) fn new(values: &'a [f32], [line, next]: [usize; 2]) -> Self {
-        assert!((POINTS - 1) * (line + next) + S::F32_LANES <= values.len(), "the last of a square of vectors");
+        assert!((SIDE - 1) * (line + next) + S::F32_LANES <= values.len(), "the last of a square of vectors");
         Self { first: values.as_ptr(), line, next, _values: PhantomData }
     }
 }
 
-impl<S: Simd> Square<S> for Evenly<'_, S> {
+impl<S: Simd, const SIDE: usize> Square<S> for Evenly<'_, S, SIDE> {
     #[inline(always)]
     fn at(&self, line: usize, column: usize) -> S::f32s {
-        assert!(line < POINTS && column < POINTS);
+        assert!(line < SIDE && column < SIDE);
         // SAFETY: it is no further than the last.
         unsafe { self.first.add(line * self.line + column * self.next).cast::<S::f32s>().read_unaligned() }
     }
@@ -256,7 +242,7 @@ impl<S: Simd> Vectors<S> {
 
     /// The outputs of a tile from the values of their products at the points.
     #[inline(always)]
-    pub(super) fn to_outputs_of_tile(self, points: Evenly<S>) -> [[S::f32s; SIDE]; SIDE] {
+    pub(super) fn to_outputs_of_tile(self, points: Evenly<S, POINTS>) -> [[S::f32s; SIDE]; SIDE] {
         let lines = each!(6, y => self.to_outputs(each!(6, x => points.at(y, x))));
         let columns = each!(4, x => self.to_outputs(each!(6, y => lines[y][x])));
         each!(4, y => each!(4, x => columns[x][y]))
@@ -299,12 +285,12 @@ impl Images<'_> {
         for (number, tile) in tiles.iter().enumerate() {
             let seen = [tile.seen(0, height), tile.seen(1, width)];
             let is_within = seen[0].len() == POINTS && seen[1].len() == POINTS;
-            // Of a tile that sees cells before the image, no value is there.
+            // The pixel that the first cell is, or would be if the image had it.
             let first = ((tile.image * height) as isize + tile.sees[0]) * width as isize + tile.sees[1];
             for channel in (0..depth).step_by(S::F32_LANES) {
                 let to = Points::new(&mut to[number * pitch + channel..], apart);
                 if is_within && depth - channel >= S::F32_LANES {
-                    let cells = Evenly::new(&values[first as usize * depth + channel..], [width * depth, depth]);
+                    let cells = Evenly::<S, POINTS>::new(&values[first as usize * depth + channel..], [width * depth, depth]);
                     Vectors(simd).write_values_of_inputs(cells, to);
                     continue;
                 }

@@ -1,8 +1,8 @@
 //! Products of matrices at the points of Winograd's minimal filtering.
 //!
 //! They are small, and many: the sums of some rows, for as many columns as two vectors hold, stay in registers while the right matrix passes
-//! by. Rows are equally far from each other, unlike those of [scattered ones](super::gathered), whose places would take as long to read as
-//! the few products do.
+//! by. Rows are equally far from each other, unlike [scattered ones](super::gathered), with whose places convolutions of 16 and 32 channels
+//! took a tenth longer.
 
 use pulp::Simd;
 
