@@ -5,6 +5,7 @@ use crate::family::Family;
 use crate::layered::{Layout, Link, RANK_GAP, Route, Size, layout};
 use crate::outline::{Edge, Item, Outline, Part};
 use crate::text::{counted, escaped, field, fitted, grouped, number, shape, width};
+use cnn_spec::rules;
 use std::fmt::Write;
 
 const ROW: f64 = 26.;
@@ -418,7 +419,8 @@ fn block_tooltip(net: &Architecture, item: &Item) -> String {
         1 => net.item_name(item).into(),
         _ => format!("{} – {}", net.item_name(item), net.last_name(item)),
     };
-    let facts = facts(layers.iter().map(|layer| layer.parameters).sum(), layers.iter().map(|layer| layer.macs).sum());
+    let parameters = rules::total(layers.iter().map(|layer| layer.parameters));
+    let facts = facts(parameters, rules::total(layers.iter().map(|layer| layer.macs)));
     let head = format!("{names}: {}", counted(layers.len(), "layer"));
     let lines = [head, format!("→ {}", shape(last.shape)), facts, format!("receptive field: {}", field(last.field))];
     escaped(&lines.join("\n")).replace('\n', "&#10;")

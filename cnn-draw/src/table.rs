@@ -3,6 +3,7 @@
 use crate::architecture::Architecture;
 use crate::outline::{Fold, Item, Outline};
 use crate::text::{counted, escaped, field, grouped, number, shape};
+use cnn_spec::rules;
 
 /// The most rows a reader is given; a network of more layers has blocks and runs in one row each.
 const ROWS: usize = 24;
@@ -40,7 +41,7 @@ fn row(net: &Architecture, outline: &Outline, place: usize, item: &Item) -> [Str
         (Some(_), 1) => layers,
         (Some(_), repeats) => format!("{repeats} × {layers}"),
     };
-    let parameters = net.layers[item.layers.clone()].iter().map(|layer| layer.parameters).sum();
+    let parameters = rules::total(net.layers[item.layers.clone()].iter().map(|layer| layer.parameters));
     let sources: Vec<Option<usize>> = outline.edges.iter().filter(|edge| edge.to == place).map(|edge| edge.from).collect();
     let is_next = sources.iter().all(|source| source.is_some_and(|source| source + 1 == place));
     let mut sources: Vec<usize> = if is_next { Vec::new() } else { sources.into_iter().flatten().collect() };
@@ -57,15 +58,15 @@ fn shortened(net: &Architecture, items: &[Item], mut rows: Vec<[String; 6]>) -> 
     }
     let (from, to) = (ROWS * 2 / 3, rows.len() - (ROWS / 3 - 1));
     let layers = items[from].layers.start..items[to].layers.start;
-    let parameters = net.layers[layers.clone()].iter().map(|layer| layer.parameters).sum();
+    let parameters = rules::total(net.layers[layers.clone()].iter().map(|layer| layer.parameters));
     let left_out = ["…".into(), counted(layers.len(), "layer"), "".into(), number(parameters), "".into(), "".into()];
     rows.splice(from..to, [left_out]);
     rows
 }
 
 fn total(net: &Architecture) -> [String; 6] {
-    let parameters: Option<u64> = net.layers.iter().map(|layer| layer.parameters).sum();
-    let macs = net.layers.iter().map(|layer| layer.macs).sum::<Option<u64>>();
+    let parameters = rules::total(net.layers.iter().map(|layer| layer.parameters));
+    let macs = rules::total(net.layers.iter().map(|layer| layer.macs));
     let macs = macs.map_or(String::new(), |macs| format!("{} multiply-adds", grouped(macs)));
     ["**Total**".into(), macs, "".into(), format!("**{}**", number(parameters)), "".into(), "".into()]
 }

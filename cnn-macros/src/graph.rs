@@ -5,7 +5,7 @@ use crate::names::Name;
 use cnn_spec::{self as spec, Inferred, Operand, Shape};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use spec::Setting;
+use spec::{Setting, rules};
 use std::rc::Rc;
 use syn::Ident;
 
@@ -236,7 +236,7 @@ impl Graph {
 
     /// How many values the network trains or could train, if the macro knows.
     pub fn count_parameters(&self) -> Option<u64> {
-        self.layers.iter().map(|layer| Some(layer.inferred?.parameters.count())).sum()
+        rules::total(self.layers.iter().map(|layer| Some(layer.inferred?.parameters.count())))
     }
 }
 

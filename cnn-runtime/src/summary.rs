@@ -26,7 +26,7 @@ impl fmt::Display for Summary {
         writeln!(f, "Model: {}", graph.name)?;
         writeln!(f, "{}", table(graph))?;
         let params = graph.count_params();
-        writeln!(f, "Parameters: {} ({})", grouped(params), bytes(4 * params))?;
+        writeln!(f, "Parameters: {} ({})", grouped(params), bytes(params.saturating_mul(4)))?;
         let (trained, statistics) = (graph.count_trained(), graph.count_statistics());
         if trained < params || statistics > 0 {
             let frozen = grouped(params - trained);

@@ -1,6 +1,6 @@
 //! The checked network as data: what summaries, diagrams, checkpoints and cost are computed from.
 
-use crate::{Inferred, Layer, Operand, Parameter, Reach, Shape, ShapeError};
+use crate::{Inferred, Layer, Operand, Parameter, Reach, Shape, ShapeError, rules};
 
 /// One layer application in a network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,34 +88,33 @@ impl Graph {
     pub fn count_params_of(&self, index: usize) -> u64 {
         match self.nodes[index].layer {
             Layer::Model(network) => network.count_params(),
-            _ => self.own_parameters(index).iter().filter(|parameter| !parameter.is_statistic).map(Parameter::count).sum(),
+            _ => values(self.own_parameters(index).iter().filter(|parameter| !parameter.is_statistic)),
         }
     }
 
     /// The number of values in weights and biases and their like: what papers and PyTorch count.
     pub fn count_params(&self) -> u64 {
-        self.parameters().iter().filter(|(_, parameter)| !parameter.is_statistic).map(|(_, parameter)| parameter.count()).sum()
+        values(self.parameters().iter().map(|(_, parameter)| parameter).filter(|parameter| !parameter.is_statistic))
     }
 
     /// The number of values that training changes by their gradients.
     pub fn count_trained(&self) -> u64 {
-        self.trained_parameters().iter().map(|(_, parameter)| parameter.count()).sum()
+        values(self.trained_parameters().iter().map(|(_, parameter)| parameter))
     }
 
     /// The number of values in running statistics, which Keras counts as parameters that are not trained.
     pub fn count_statistics(&self) -> u64 {
-        self.parameters().iter().filter(|(_, parameter)| parameter.is_statistic).map(|(_, parameter)| parameter.count()).sum()
+        values(self.parameters().iter().map(|(_, parameter)| parameter).filter(|parameter| parameter.is_statistic))
     }
 
     /// Multiply-adds for one example, or `None` while a size is unknown.
     pub fn macs(&self) -> Option<u64> {
-        (0..self.nodes.len()).map(|index| self.inferred(index).ok()?.macs).sum()
+        rules::total((0..self.nodes.len()).map(|index| self.inferred(index).ok()?.macs))
     }
 
     /// Values in the largest tensor of one example, or `None` while a size is unknown.
     pub fn largest_tensor(&self) -> Option<usize> {
-        let values = |node: &Node| node.shape.dims().iter().map(|dim| dim.known()).product::<Option<usize>>();
-        self.nodes.iter().map(values).try_fold(0, |largest, values| Some(largest.max(values?)))
+        self.nodes.iter().try_fold(0, |largest, node| Some(largest.max(rules::elements(&node.shape)?)))
     }
 
     /// The receptive field of every node.
@@ -187,6 +186,11 @@ fn widen((field, jump): (Field, [usize; 2]), reach: Reach) -> (Field, [usize; 2]
     }
 }
 
+/// How many values parameters have together; it saturates instead of overflowing.
+fn values<'a>(parameters: impl Iterator<Item = &'a Parameter>) -> u64 {
+    parameters.map(Parameter::count).fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,6 +222,21 @@ mod tests {
         assert_eq!(names, expected);
         assert_eq!(GRAPH.count_params(), 320 + 18_496 + 10_250);
         assert_eq!(GRAPH.macs(), Some(13 * 13 * 32 * 9 + 16 * 64 * 288 + 10_240));
+    }
+
+    #[test]
+    fn networks_too_large_for_any_number_are_counted() {
+        const WIDE: usize = Shape::MAX_SIZE;
+        let layer = Layer::Conv2D(Conv2D::new(WIDE, [3, 3]));
+        let mut nodes = [node("input", Layer::Input(Input::new(Shape::new([WIDE, WIDE, WIDE]))), &[], Shape::new([WIDE; 3])); 4];
+        for (index, inputs) in [&[0], &[1], &[2]].into_iter().enumerate() {
+            let side = WIDE - 2 * (index + 1);
+            nodes[index + 1] = node(["a", "b", "c"][index], layer, inputs, Shape::new([side, side, WIDE]));
+        }
+        let graph = Graph { nodes: Box::leak(Box::new(nodes)), outputs: &[3], ..GRAPH };
+        assert_eq!(graph.count_params_of(1), 9_000_000_001_000_000_000);
+        assert_eq!((graph.count_params(), graph.count_trained()), (u64::MAX, u64::MAX));
+        assert_eq!((graph.macs(), graph.largest_tensor()), (Some(u64::MAX), Some(usize::MAX)));
     }
 
     #[test]

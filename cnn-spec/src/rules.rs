@@ -229,6 +229,11 @@ pub(crate) const fn product(factors: &[Option<usize>]) -> Option<u64> {
     Some(product)
 }
 
+/// The sum of counts of parameters or of multiply-adds, or `None` when one is unknown; it saturates instead of overflowing.
+pub fn total(counts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
+    counts.into_iter().try_fold(0, |total, count| Some(u64::saturating_add(total, count?)))
+}
+
 /// The number of elements of `shape`, or `None` when a size is unknown; it saturates instead of overflowing.
 pub(crate) const fn elements(shape: &Shape) -> Option<usize> {
     match (shape.elements(), shape.is_known()) {

@@ -222,6 +222,7 @@ fn extremes_are_answered() {
         "i = Input(1000000000, 1000000000, 1000000000); x = Conv2D(1000000000, 1000000000, padding=full)(i); x = Flatten()(x);"
             .into(),
         "i = Input(1000000000); x = Dense(1000000000)(i); y = Reshape(1000000000, 1)(x);".into(),
+        "Net { x = Input(9, 9, 1000000000); for _ in 0..3 { x = Conv2D(1000000000, 3)(x); } }".into(),
     ] {
         let source = source.parse().expect("it is made of tokens");
         answers(&source).unwrap_or_else(|error| panic!("{error}"));
