@@ -159,6 +159,47 @@ model! {
     }
 }
 
+model! {
+    /// Maps of a few pixels, of which there are so few that it could matter how many images a thread has.
+    Shrinking {
+        i = Input(9, 9, 8);
+        a = Conv2D(16, 3, relu)(i);
+        b = Dense(24, tanh)(Flatten()(Conv2D(4, 7)(a)));
+        x = Conv2D(32, 5, stride=2, relu)(a);
+        x = Conv2D(64, 2)(x);
+        x = Conv2D(64, 1, groups=4)(x) + x;
+        x = Dense(10, softmax)(Concatenate()([Flatten()(x), b]));
+    }
+}
+
+#[test]
+fn with_any_number_of_threads() -> Result<()> {
+    fn same_bits<N: Network>(image: &[usize]) -> Result<()> {
+        let model = Model::<N>::new(&device(), Seed(7))?;
+        stir(&model)?;
+        for batch in [1, 2, 3, 4, 7, 16, 33, 65] {
+            let images = Tensor::rand(-1f32, 1., [&[batch], image].concat(), &device())?;
+            // Each lays the weights out, on the threads it has.
+            let bits = |predictor: Predictor<N>| {
+                let found = predictor.predict(&images)?.flatten_all()?.to_vec1::<f32>()?;
+                Ok::<_, Error>(found.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+            };
+            let on = |threads| {
+                let (predictor, pool) = (model.predictor()?, rayon::ThreadPoolBuilder::new().num_threads(threads).build());
+                pool.expect("a pool").install(|| bits(predictor))
+            };
+            let expected = on(1)?;
+            assert!(bits(model.predictor()?)? == expected, "{}, {batch} images", N::GRAPH.name);
+            for threads in [2, 3, 5] {
+                assert!(on(threads)? == expected, "{}, {batch} images on {threads} threads", N::GRAPH.name);
+            }
+        }
+        Ok(())
+    }
+    same_bits::<Shrinking>(&[9, 9, 8])?;
+    same_bits::<Mixed>(&[13, 10, 3])
+}
+
 #[test]
 fn of_layers_of_ones_own() -> Result<()> {
     agrees::<Own>(&[6, 6, 2], &[1, 20])

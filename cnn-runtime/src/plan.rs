@@ -1,7 +1,8 @@
 //! A network as a list of steps for inference: its weights laid out once, and what can be one pass in one.
 //!
 //! What each step computes is what the graph says of its [stages](crate::spec::Stage). A batch is cut into groups of images whose
-//! tensors stay in a core's cache; each goes through the convolutions on one thread, so that threads never wait for each other.
+//! tensors stay in a core's cache; each goes through the convolutions on one thread, so that threads never wait for each other, unless
+//! threads outnumber groups.
 //! Dense layers, whose weights outweigh their inputs, take the batch as one again.
 
 use crate::Weights;
@@ -88,16 +89,18 @@ impl Plan {
 
     fn predict_batch(&self, xs: &Tensor, batch: usize) -> Result<Tensor> {
         let (head, tail) = self.steps.split_at(self.tail);
-        let output = self.outputs[0];
+        let (groups, output) = (self.groups(batch), self.outputs[0]);
+        let are_enough = groups.len() >= rayon::current_num_threads();
         let left = tail.first().map_or(output, |step| step.inputs[0]);
         let through_head = |images: Range<usize>| {
             let group = xs.narrow(0, images.start, images.len())?;
             let mut tensors = self.no_tensors();
-            kernels::alone(|| run(head, &[group], &mut tensors))?;
+            let run = || run(head, &[group], &mut tensors);
+            if are_enough { kernels::alone(run) } else { run() }?;
             Ok(tensors[left].take().expect("it is kept"))
         };
         let mut parts: Vec<(Range<usize>, Result<Option<Tensor>>)> =
-            self.groups(batch).into_iter().map(|images| (images, Ok(None))).collect();
+            groups.into_iter().map(|images| (images, Ok(None))).collect();
         kernels::for_each(parts.iter_mut().collect(), |(images, part)| *part = through_head(images.clone()).map(Some));
         let parts = parts.into_iter().map(|(_, part)| Ok(part?.expect("each group has been through")));
         let parts = parts.collect::<Result<Vec<_>>>()?;
@@ -116,17 +119,17 @@ impl Plan {
     }
 
     /// The images of each group: as many as have their largest tensor in a fraction of a core's second-level cache, but enough
-    /// groups for every thread to have several, and as many as another.
+    /// groups for a few threads to have several, and as many as another. How a layer is computed may follow from how many images it is
+    /// given, so this does not from the number of threads: neither do results.
     fn groups(&self, batch: usize) -> Vec<Range<usize>> {
         // Of a 3×3 convolution on vectors, more images share the transformed weights; tiles need room for the pieces of what they multiply.
         let cached_values = if kernels::has_tiles() { 128 * 1024 } else { 192 * 1024 };
-        const GROUPS: usize = 2;
+        const GROUPS: usize = 8;
         // Kernels that compute many images at once take so many.
         const TILE: usize = 16;
-        let threads = rayon::current_num_threads();
         let cached = self.largest.map_or(1, |largest| cached_values / largest.max(1)).clamp(1, 64);
         let cached = if cached < TILE { cached } else { cached / TILE * TILE };
-        let groups = batch.div_ceil(cached).max(GROUPS * threads).next_multiple_of(threads);
+        let groups = batch.div_ceil(cached).max(GROUPS).next_multiple_of(2);
         let unit = if batch / groups < TILE { 1 } else { TILE };
         let first = |group: usize| (batch.div_ceil(unit) * group / groups * unit).min(batch);
         (0..groups).map(|group| first(group)..first(group + 1)).filter(|images| !images.is_empty()).collect()
