@@ -8,7 +8,7 @@ use crossbeam_utils::CachePadded;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU8, Ordering::*};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::thread::{self, Thread};
 
 /// Looks for work, of a few nanoseconds each, before the helper goes to sleep.
@@ -49,7 +49,7 @@ unsafe impl Sync for Helper {}
 
 /// Calls both, the second on the helper's thread unless that is busy or this one is done first.
 pub(super) fn both(first: impl FnOnce(), second: impl Fn() + Sync) {
-    match helper().and_then(|helper| Some((helper, helper.caller.try_lock().ok()?))) {
+    match helper().and_then(|helper| Some((helper, helper.reserve()?))) {
         Some((helper, _caller)) => helper.share(first, &second),
         None => {
             first();
@@ -90,6 +90,16 @@ pub(super) fn pause(looks: &mut usize) {
 }
 
 impl Helper {
+    /// Takes it for one caller, unless it works for another.
+    fn reserve(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.caller.try_lock() {
+            Ok(caller) => Some(caller),
+            // A caller that panicked has waited for the helper before.
+            Err(TryLockError::Poisoned(caller)) => Some(caller.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     fn share(&self, first: impl FnOnce(), second: &(dyn Fn() + Sync)) {
         // SAFETY: the state is `IDLE` or `ASLEEP`, in which only the caller, which this is, touches the job. The lifetime is
         // forgotten, but the job is not called after this function returns: below it is taken back or waited for.
@@ -107,7 +117,8 @@ impl Helper {
                 pause(&mut looks);
             }
             self.post.state.store(IDLE, Release);
-            if let Some(panic) = self.panic.lock().expect("nothing panics while it is held").take() {
+            let panic = self.panic.lock().expect("nothing panics while it is held").take();
+            if let Some(panic) = panic {
                 resume_unwind(panic);
             }
         }
@@ -151,7 +162,7 @@ impl Helper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
     use std::time::Duration;
 
     #[test]
@@ -195,5 +206,12 @@ mod tests {
         for _ in 0..100 {
             assert!(fails(0) && fails(1) && !fails(2));
         }
+        let is_helped = || {
+            let is_helper = AtomicBool::new(false);
+            let is_taken = || thread::current().name() == Some("cnn-helper");
+            both(|| thread::sleep(Duration::from_millis(1)), || is_helper.store(is_taken(), Relaxed));
+            is_helper.into_inner()
+        };
+        assert!(helper().is_none() || (0..1000).any(|_| is_helped()), "the helper is gone");
     }
 }
