@@ -779,6 +779,12 @@ pub(super) mod tests {
         agrees(Conv2D::new(40, [3, 2]).dilation_rate([2, 1]).padding(Padding::Same).convolution(), &[3, 17, 19, 9]);
         agrees(Conv1D::new(16, [4]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
         agrees(Conv1D::new(16, [4]).strides([3]).padding(Padding::Causal).convolution(), &[7, 301, 8]);
+        // Taps so far apart that nothing has room for what lies between them, the last ones further than numbers count.
+        for dilation in [20_000, 536_870_912, 999_999_999] {
+            agrees(Conv2D::new(8, [3, 3]).dilation_rate([dilation; 2]).padding(Padding::Same).convolution(), &[2, 8, 9, 16]);
+        }
+        let apart = Conv2D::new(8, [3, 3]).dilation_rate([536_887_292, 536_854_524]).padding(Padding::Same);
+        agrees(apart.convolution(), &[1, 8, 9, 16]);
     }
 
     #[test]

@@ -305,7 +305,8 @@ impl<F: Factor> WithSimd for Product<'_, F> {
         // The last strip may have one vector.
         let last = (columns - 1) / width;
         let end = last * apart + (columns - last * width).next_multiple_of(S::F32_LANES);
-        assert!(steps.is_empty() || start + furthest < values.len(), "numbers of the last row");
+        let last_read = start.checked_add(furthest);
+        assert!(steps.is_empty() || last_read.is_some_and(|last| last < values.len()), "numbers of the last row");
         assert!(steps.is_empty() || end + (steps.len() - 1) * pitch <= self.right.values.len(), "columns of the last row");
         assert!(place + columns <= self.room, "sums of the last row");
         assert!(self.finish.bias.is_none_or(|bias| bias.len() == columns), "a bias for each column");

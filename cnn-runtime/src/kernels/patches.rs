@@ -103,14 +103,26 @@ impl<const N: usize> Geometry<N> {
         (band, first)
     }
 
-    /// The same window over images, unless it is of volumes: a sequence is an image of one line.
+    /// The same window over images, a sequence being an image of one line, if an image can be laid out with all that windows span.
+    ///
+    /// It cannot if it is a volume, or padding and gaps between taps are many times as much as there is to see: those may be so
+    /// many that no memory, nor number, has room for them.
     pub(crate) fn planar(&self) -> Option<Geometry> {
+        const MOST: usize = 16;
         fn pair<const N: usize>(values: [usize; N], first: usize) -> Option<[usize; 2]> {
             match values[..] {
                 [value] => Some([first, value]),
                 [first, second] => Some([first, second]),
                 _ => None,
             }
+        }
+        let span = |axis: usize| {
+            let between = self.output[axis].saturating_sub(1).checked_mul(self.strides[axis])?;
+            (self.size[axis] - 1).checked_mul(self.dilation[axis])?.checked_add(between)?.checked_add(1)
+        };
+        let spanned = (0..N).try_fold(1usize, |cells, axis| cells.checked_mul(span(axis)?))?;
+        if spanned > MOST.saturating_mul(self.input.iter().product::<usize>() + self.pixels()) {
+            return None;
         }
         Some(Geometry {
             batch: self.batch,
