@@ -647,6 +647,28 @@ fn every_layer_that_computes_is_tried_on_threads() {
     assert_eq!(rest, [&"Input", &"Flatten", &"ActivityRegularization", &"Identity"]);
 }
 
+/// That a layer gives a tensor or an error, forward and backward, where there is no example, or nothing along an axis.
+#[test]
+fn tensors_without_a_value_are_answered() {
+    let cx = Context::training(Seed(7), 3);
+    let run = |layer: Layer, dims: &[usize]| {
+        let subject = subject(layer, dims)?;
+        let output = subject.output(&cx)?;
+        subject.gradients(&random("upstream", output.dims()), &cx).map(drop)
+    };
+    let mut panicked = Vec::new();
+    for (layer, dims) in large() {
+        for axis in 0..dims.len() {
+            let mut dims = dims.clone();
+            dims[axis] = 0;
+            if std::panic::catch_unwind(|| run(layer, &dims)).is_err() {
+                panicked.push(format!("{layer:?} on {dims:?}"));
+            }
+        }
+    }
+    assert!(panicked.is_empty(), "{}", panicked.join("\n"));
+}
+
 /// The bits of the output and of every gradient, on so many threads.
 fn bits_on(threads: usize, subject: &Subject) -> Result<Vec<(&'static str, Vec<u32>)>> {
     let bits = |tensor: &Tensor| Result::Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect());

@@ -99,6 +99,7 @@ pub(crate) use norm_batch::{Moments, batch_norm};
 pub(crate) use norm_group::group_norm;
 pub(crate) use norm_response::local_response_norm;
 pub(crate) use norm_root::{rms_norm, unit_norm};
+pub(crate) use op::expect_values;
 pub(crate) use penalty::penalty;
 pub(crate) use pool::{Pooling, adaptive_pool, pool};
 pub(crate) use prelu::prelu;

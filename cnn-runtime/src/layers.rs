@@ -365,9 +365,7 @@ fn proportional(input: [usize; 2], output: [usize; 2]) -> [(usize, usize); 2] {
 /// proportions kept.
 fn center_crop(name: &'static str, xs: &Tensor, size: [usize; 2]) -> Result<Tensor> {
     let input = spatial::<2>(name, xs)?;
-    if input.contains(&0) {
-        candle_core::bail!("`{name}` takes images of at least one pixel, found {:?}", xs.dims());
-    }
+    kernels::expect_values(xs, name)?;
     let fits = input[0] >= size[0] && input[1] >= size[1];
     let parts = proportional(input, size);
     let taps = from_fn(|axis| match fits {

@@ -6,6 +6,12 @@ use super::share::for_each;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
+/// So many values, or some more, that rows which lie so far apart are not all in the same few places of a cache: an odd number of lines.
+pub(super) fn odd_lines<T>(values: usize) -> usize {
+    let of_line = LINE / size_of::<T>();
+    (values.div_ceil(of_line) | 1) * of_line
+}
+
 #[derive(Default)]
 pub(super) struct Aligned<T>(Vec<T>);
 

@@ -107,6 +107,7 @@ impl Factor for Pair {
 /// What needs the processor.
 #[cfg(target_arch = "x86_64")]
 mod imp {
+    use super::super::simd::first_of_16;
     use super::{Isa, Pair, isa};
     use pulp::WithSimd;
     use pulp::bytemuck::{Pod, cast};
@@ -169,19 +170,14 @@ mod imp {
         }
     }
 
-    /// The first so many of 16.
-    fn first(count: usize) -> u16 {
-        if count >= LANES { u16::MAX } else { (1 << count) - 1 }
-    }
-
     /// See [`super::Factor::of_numbers`].
     pub(super) fn round(numbers: &[f32], pairs: &mut [Pair]) {
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
         unsafe fn round(numbers: &[f32], to: *mut u16) {
             for at in (0..numbers.len()).step_by(LANES) {
-                let mask = first(numbers.len() - at);
+                let mask = first_of_16(numbers.len() - at);
                 // Of an odd count, the last pair lacks a number, for which 0 is written.
-                let written = first((numbers.len() - at).next_multiple_of(2));
+                let written = first_of_16((numbers.len() - at).next_multiple_of(2));
                 // SAFETY: the masks leave out what is beyond the last number, and the last pair; both types are 256 bits.
                 unsafe {
                     let numbers = _mm512_maskz_loadu_ps(mask, numbers.as_ptr().add(at));
@@ -201,7 +197,7 @@ mod imp {
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
         unsafe fn pair_up(numbers: &[f32], others: &[f32], to: *mut Pair) {
             for at in (0..numbers.len()).step_by(LANES) {
-                let masks = [numbers, others].map(|numbers| first(numbers.len().saturating_sub(at)));
+                let masks = [numbers, others].map(|numbers| first_of_16(numbers.len().saturating_sub(at)));
                 // SAFETY: the masks leave out what is beyond the last number; the types are 256 bits.
                 unsafe {
                     let number = _mm512_maskz_loadu_ps(masks[0], numbers.as_ptr().add(at));

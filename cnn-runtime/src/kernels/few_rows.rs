@@ -47,6 +47,9 @@ impl Columns {
     pub(super) fn product(&self, lhs: &[f32], ending: Ending<f32>) -> Vec<f32> {
         let &Self { depth, columns, width, .. } = self;
         let rows = lhs.len() / depth;
+        if rows == 0 {
+            return Vec::new();
+        }
         let groups = columns.div_ceil(width);
         let weights = self.values.first(groups * depth * width);
         // Group after group the sums of each row: for one row, its values in order.

@@ -1,7 +1,7 @@
 //! Pooling over everything: the largest value or the mean of each channel of a sequence, an image or a volume.
 
 use super::fill::in_chunks;
-use super::op::{Unary, apply};
+use super::op::{Unary, apply, expect_values};
 use super::real::Real;
 use super::share::for_each;
 use super::sums::sharers;
@@ -32,9 +32,7 @@ fn pool<const A: usize>(xs: &Tensor, op: GlobalPool) -> Result<Tensor> {
     if dims.len() != A + 2 {
         candle_core::bail!("`{}` takes a batch of {} axes, found {}", op.name, A + 2, dims.len());
     }
-    if dims[1..=A].contains(&0) {
-        candle_core::bail!("`{}` takes inputs of at least one cell, found {dims:?}", op.name);
-    }
+    expect_values(xs, op.name)?;
     apply(xs, op)
 }
 

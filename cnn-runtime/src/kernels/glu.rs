@@ -1,5 +1,6 @@
 //! The gated linear unit: one half of the last axis opens or closes the other.
 
+use super::activation::sigmoid;
 use super::fill::in_chunks;
 use super::op::Unary;
 use super::real::Real;
@@ -8,10 +9,6 @@ use candle_core::{Result, Shape, Storage, Tensor};
 
 /// `a·sigmoid(b)` of the two halves `a` and `b` of the last axis, which is halved.
 pub(crate) struct Glu;
-
-fn sigmoid<T: Real>(x: T) -> T {
-    T::one() / (T::one() + (-x).exp())
-}
 
 fn width(dims: &[usize]) -> usize {
     dims.last().copied().unwrap_or(0)

@@ -14,8 +14,8 @@ pub(crate) fn keep_freed_pages() {
     ONCE.call_once(|| {
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         {
-            // SAFETY: `mallopt` takes any values, may be called at any time, and changes only when the allocator asks the
-            // system for memory and returns it.
+            // SAFETY: `mallopt` takes any values, and the two numbers it writes here say only when the allocator asks the system for
+            // memory and returns it. Threads that allocate meanwhile go by the old ones or the new ones, of which either will do.
             unsafe {
                 libc::mallopt(libc::M_MMAP_MAX, 0);
                 libc::mallopt(libc::M_TRIM_THRESHOLD, -1);

@@ -65,6 +65,14 @@ pub(crate) fn expect_reals<const N: usize>(tensors: [&Tensor; N], name: &str) ->
     }
 }
 
+/// That the examples of a batch, of which there may be none, have values.
+pub(crate) fn expect_values(xs: &Tensor, name: &str) -> Result<()> {
+    if xs.dims().iter().skip(1).any(|size| *size == 0) {
+        candle_core::bail!("`{name}` takes inputs of at least one cell, found {:?}", xs.dims());
+    }
+    Ok(())
+}
+
 /// The type of a storage's elements.
 pub(crate) fn dtype(storage: &CpuStorage) -> DType {
     candle_core::backend::BackendStorage::dtype(storage)

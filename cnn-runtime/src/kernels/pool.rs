@@ -5,7 +5,7 @@
 
 use super::fill::in_chunks;
 use super::lanes::{for_lanes, some, some_mut};
-use super::op::{Unary, apply};
+use super::op::{Unary, apply, expect_values};
 use super::real::Real;
 use super::simd::simd;
 use super::weighted::before_rectifier;
@@ -58,9 +58,7 @@ pub(crate) fn adaptive_pool<const A: usize>(
     output: [usize; A],
 ) -> Result<Tensor> {
     let input = spatial::<A>(name, xs)?;
-    if input.contains(&0) {
-        candle_core::bail!("`{name}` takes inputs of at least one cell, found {:?}", xs.dims());
-    }
+    expect_values(xs, name)?;
     let axes = from_fn::<Axis, A, _>(|axis| Axis { windows: output[axis] as i32, size: 0, ..Axis::whole(input[axis]) });
     apply(xs, Pool::new(name, xs, pooling, axes))
 }

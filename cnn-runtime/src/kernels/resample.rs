@@ -2,7 +2,7 @@
 //!
 //! Padding, cropping, repeating and interpolating all are, so one operation with one backward pass serves them.
 
-use super::op::{Unary, apply};
+use super::op::{Unary, apply, expect_values};
 use super::real::Real;
 use super::share::for_each;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
@@ -107,6 +107,7 @@ pub(crate) fn resample<const A: usize>(name: &'static str, xs: &Tensor, taps: [T
     if dims.len() != A + 2 {
         candle_core::bail!("`{name}` takes a batch of {} axes, found {}", A + 2, dims.len());
     }
+    expect_values(xs, name)?;
     let input = from_fn(|axis| if axis + A < 3 { 1 } else { dims[axis + A - 2] });
     let sizes = taps.iter().map(|taps| taps.0.len());
     let shape = std::iter::once(dims[0]).chain(sizes).chain([dims[A + 1]]).collect();

@@ -1,8 +1,8 @@
 //! Which threads share the work of a kernel.
 //!
 //! Waking threads takes as long as a small layer. Where every thread has images of its own, each computes alone. Where there are two,
-//! a [helper](super::helper) that is awake takes half of each layer, of a single image or of a batch; it is the same half each time, so
-//! that what a layer reads is in the cache of the thread that wrote it. More threads are those of rayon's pool.
+//! a [helper](super::helper) that is awake takes about half of each layer, of a single image or of a batch; it is about the same half
+//! each time, so that what a layer reads is in the cache of the thread that wrote it. More threads are those of rayon's pool.
 
 use super::helper;
 use rayon::prelude::*;

@@ -16,6 +16,13 @@ pub(crate) fn arch() -> Arch {
     }
 }
 
+/// The mask of the first so many of 16 numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) fn first_of_16(count: usize) -> u16 {
+    if count >= 16 { u16::MAX } else { (1 << count) - 1 }
+}
+
 /// Declares a function whose body is compiled for several instruction sets.
 ///
 /// What the body calls is compiled along with it only if it is `#[inline(always)]`.

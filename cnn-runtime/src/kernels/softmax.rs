@@ -18,7 +18,7 @@ pub(crate) fn log_sum_exp<T: Real>(xs: &[T]) -> (T, T) {
 }
 
 /// The length of the last axis.
-fn width(dims: &[usize]) -> usize {
+pub(super) fn width(dims: &[usize]) -> usize {
     dims.last().copied().unwrap_or(1).max(1)
 }
 

@@ -2,15 +2,12 @@
 
 use super::op::Unary;
 use super::real::Real;
+use super::softmax::width;
 use crate::gpu::{Gpu, Kernel, Work, arguments};
 use candle_core::{Result, Storage, Tensor};
 
 /// `max(xᵢ − τ, 0)` with the `τ` that makes the sum 1: the probabilities nearest to `x` (Martins & Astudillo, 2016).
 pub(crate) struct Sparsemax;
-
-fn width(dims: &[usize]) -> usize {
-    dims.last().copied().unwrap_or(1).max(1)
-}
 
 /// The `τ` of one row: of the largest `k` values, their sum less 1, divided by `k`, for the largest `k` that leaves the
 /// smallest of them above it.

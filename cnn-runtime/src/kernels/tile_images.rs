@@ -4,7 +4,7 @@
 //! pixel: a tile of rows is what one output pixel sees in each of 16 images, which lie an image apart. For gradients of weights,
 //! products are summed over images, of which two lie side by side.
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, odd_lines};
 use super::fill::collected;
 use super::patches::Geometry;
 use super::tile_matrix::{Left, clear, in_order};
@@ -35,8 +35,7 @@ impl Group {
         let len = runs(geometry).1;
         // The last stretch of a window may reach beyond the image.
         let reach = window_span(geometry, 0, lines.len()) * line_cells * channels + len.next_multiple_of(DEPTH) - len;
-        // An odd number of cache lines apart, so that the rows of a tile do not share a few sets of the cache.
-        let row_len = (reach.div_ceil(DEPTH) | 1) * DEPTH;
+        let row_len = odd_lines::<u16>(reach);
         Self { geometry: *geometry, images, lines, line_cells, row_len }
     }
 

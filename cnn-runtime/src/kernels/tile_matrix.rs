@@ -1,6 +1,6 @@
 //! Matrices in the order in which tiles read them, and products of them.
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, odd_lines};
 use super::share::{for_each, for_each_with, threads};
 use super::tile_pack::{Places, pack_columns, pack_pairs};
 use super::tile_pieces::{Output, finish_rest, split, write_rows};
@@ -342,9 +342,7 @@ fn multiply(left: &Left, rows: Range<usize>, right: &Right, strips: Range<usize>
 
 /// How the rows of a left matrix of so many columns lie when they have been split: numbers in use, and from one row to the next.
 fn pitch(columns: usize) -> [usize; 2] {
-    let used = columns.next_multiple_of(DEPTH);
-    // An odd number of cache lines apart, so that the rows of a tile do not share a few sets of the cache.
-    [used, ((used / DEPTH) | 1) * DEPTH]
+    [columns.next_multiple_of(DEPTH), odd_lines::<u16>(columns)]
 }
 
 /// Splits the rows of a matrix of `columns` columns.

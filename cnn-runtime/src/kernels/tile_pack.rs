@@ -90,14 +90,10 @@ pub(super) fn pair_up(first: &[f32], second: &[f32], pairs: &mut [u32], plane: u
 /// What needs the processor, for those that have tiles.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod imp {
+    use super::super::simd::first_of_16;
     use super::super::tile_pieces::imp::{both_pieces, pieces};
     use super::{DEPTH, Places, SIDE, TILE};
     use std::arch::x86_64::*;
-
-    /// The first `len` of 16 numbers.
-    fn first(len: usize) -> u16 {
-        if len >= SIDE { u16::MAX } else { (1 << len) - 1 }
-    }
 
     /// See [`super::pack_columns`].
     ///
@@ -110,7 +106,7 @@ mod imp {
         [count, len]: [usize; 2],
         mut tiles: [&mut [u16; TILE]; PIECES],
     ) {
-        let masks = [first(len), first(len.saturating_sub(SIDE))];
+        let masks = [first_of_16(len), first_of_16(len.saturating_sub(SIDE))];
         for number in 0..SIDE {
             let mut halves = [_mm512_setzero_ps(); 2];
             if number < count {
@@ -139,7 +135,7 @@ mod imp {
         turned: bool,
         mut tiles: [&mut [u16; TILE]; PIECES],
     ) {
-        let mask = first(places.len());
+        let mask = first_of_16(places.len());
         let mut offsets = [0; SIDE];
         if let Places::At(places) = places {
             for (offset, place) in offsets.iter_mut().zip(places) {
@@ -177,7 +173,7 @@ mod imp {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     pub(super) unsafe fn pair_up<const PIECES: usize>(numbers: &[f32], others: &[f32], to: *mut u32, plane: usize) {
         for at in (0..numbers.len()).step_by(SIDE) {
-            let masks = [numbers, others].map(|numbers| first(numbers.len().saturating_sub(at)));
+            let masks = [numbers, others].map(|numbers| first_of_16(numbers.len().saturating_sub(at)));
             // SAFETY: the masks leave out what is beyond the last number, and the caller says that there is room for the others.
             unsafe {
                 let number = _mm512_maskz_loadu_ps(masks[0], numbers.as_ptr().add(at));

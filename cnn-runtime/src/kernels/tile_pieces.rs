@@ -79,6 +79,7 @@ pub(super) fn finish_rest(ending: Ending<f32>, ys: &mut [f32]) {
 /// What needs the processor, for those that have tiles.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(super) mod imp {
+    use super::super::simd::first_of_16;
     use super::SIDE;
     use std::arch::x86_64::*;
 
@@ -89,10 +90,7 @@ pub(super) mod imp {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     pub(super) unsafe fn round(xs: &[f32], to: *mut u16) {
         for first in (0..xs.len()).step_by(SIDE) {
-            let mask = match xs.len() - first {
-                left @ ..SIDE => (1u16 << left) - 1,
-                _ => u16::MAX,
-            };
+            let mask = first_of_16(xs.len() - first);
             // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others; both
             // types are 256 bits.
             unsafe {
@@ -117,7 +115,7 @@ pub(super) mod imp {
         width: usize,
         ys: *mut f32,
     ) {
-        let mask = if bias.len() == SIDE { u16::MAX } else { (1u16 << bias.len()) - 1 };
+        let mask = first_of_16(bias.len());
         // What is less is 0; not a number stays so.
         let least = _mm512_set1_ps(if rectifies { 0.0 } else { f32::NEG_INFINITY });
         // SAFETY: the mask leaves out what is beyond the last column.
@@ -158,7 +156,7 @@ pub(super) mod imp {
             }
         }
         for (number, xs) in rest.chunks(SIDE).enumerate() {
-            let (mask, at) = (u16::MAX >> (SIDE - xs.len()), pairs.len() * PAIR + number * SIDE);
+            let (mask, at) = (first_of_16(xs.len()), pairs.len() * PAIR + number * SIDE);
             // SAFETY: the mask leaves out what is beyond the last number, and the caller says there is room for the others.
             unsafe {
                 let pieces = pieces(_mm512_maskz_loadu_ps(mask, xs.as_ptr()));

@@ -1,6 +1,6 @@
 //! Warping images: each output pixel shows the place of the input that an affine map says, another map for each image.
 
-use super::op::{Unary, apply};
+use super::op::{Unary, apply, expect_values};
 use super::real::Real;
 use super::share::for_each;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
@@ -56,9 +56,10 @@ pub(crate) fn warp(name: &'static str, xs: &Tensor, maps: Vec<Map>, size: [usize
     let &[batch, height, width, _] = xs.dims() else {
         candle_core::bail!("`{name}` takes a batch of images, N×H×W×C, found {} axes", xs.rank());
     };
-    if batch != maps.len() || height == 0 || width == 0 {
-        candle_core::bail!("`{name}` takes {} images of at least one pixel, found {:?}", maps.len(), xs.dims());
+    if batch != maps.len() {
+        candle_core::bail!("`{name}` takes {} images, found {batch}", maps.len());
     }
+    expect_values(xs, name)?;
     apply(xs, Warp { name, input: [height, width], output: size, maps, sampling })
 }
 

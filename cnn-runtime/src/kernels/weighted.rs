@@ -3,7 +3,7 @@
 use super::activation::{activate, slope, slope_follows_from_output, undo_on_gpu, value};
 use super::computed::Computed;
 use super::fill::in_chunks;
-use super::op::{dispatch, expect_reals, kept, with_slices};
+use super::op::{dispatch, expect_reals, expect_values, kept, with_slices};
 use super::real::Real;
 use super::share::for_each;
 use super::simd::simd;
@@ -98,6 +98,9 @@ pub(crate) struct Gradients<T> {
 /// Applies the operation that `op` makes for the activation it is to end in, and the activation.
 ///
 /// The two are one pass where the activation's slope follows from its output, or where no gradient is asked for.
+///
+/// # Errors
+/// If an example has no value, or the tensors are not of one real type.
 pub(crate) fn apply<W: Weighted>(
     xs: &Tensor,
     weight: &Tensor,
@@ -105,6 +108,7 @@ pub(crate) fn apply<W: Weighted>(
     activation: Activation,
     op: impl FnOnce(Activation) -> W,
 ) -> Result<Tensor> {
+    expect_values(xs, W::NAME)?;
     let tracked = xs.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
     let fused = slope_follows_from_output(activation) || (!tracked && activation.is_elementwise());
     let op = op(if fused { activation } else { Activation::Linear });

@@ -4,14 +4,14 @@
 //! summed over all tiles, are the gradients of the weights' values at the points: for each point a product of matrices,
 //! channels by tiles and tiles by filters.
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, odd_lines};
 use super::direct::Part;
 use super::fill::{cleared, in_chunks};
 use super::share::{for_each, threads};
 use super::simd::arch;
 use super::weighted::{Gradients, add_rows, undo_activation};
 use super::winograd::Winograd;
-use super::winograd_points::{Evenly, Images, POINTS, Points, SIDE, Square, TAPS, Tile, Vectors, apart, each};
+use super::winograd_points::{Evenly, Images, POINTS, Points, SIDE, Square, TAPS, Tile, Vectors, each};
 use super::winograd_products::Product;
 use crate::spec::Activation;
 use pulp::{Simd, WithSimd};
@@ -116,8 +116,8 @@ impl Winograd {
         let (depth, width) = (self.direct.depth, self.direct.width);
         SCRATCH.with_borrow_mut(|Scratch { inputs, gradients }| {
             let lanes = super::gathered::lanes();
-            let inputs = inputs.take(POINTS * POINTS * apart(tiles.len() * depth.next_multiple_of(lanes)));
-            let gradients = gradients.take(POINTS * POINTS * apart(tiles.len() * width.next_multiple_of(lanes)));
+            let inputs = inputs.take(POINTS * POINTS * odd_lines::<f32>(tiles.len() * depth.next_multiple_of(lanes)));
+            let gradients = gradients.take(POINTS * POINTS * odd_lines::<f32>(tiles.len() * width.next_multiple_of(lanes)));
             arch().dispatch(Values { images, tiles: &tiles, inputs });
             let [height, columns] = self.direct.sizes();
             let sizes = [part.lines.end.min(height) - part.lines.start, columns];
@@ -194,7 +194,7 @@ impl WithSimd for GradientValues<'_> {
                     })),
                 };
                 let to = &mut to[number * pitch + column..];
-                Points::<S>::new(to, apart(count * pitch)).write(Vectors(simd).square_of_gradients(gradients));
+                Points::<S>::new(to, odd_lines::<f32>(count * pitch)).write(Vectors(simd).square_of_gradients(gradients));
             }
         }
     }
@@ -223,8 +223,8 @@ impl WithSimd for Products<'_> {
         let product =
             Product { rows: channels.len(), columns: of_gradient, depth: tiles, left: [1, of_input], pitch: of_gradient };
         for (point, sums) in sums.chunks_exact_mut(of_point).enumerate() {
-            let values = &inputs[point * apart(tiles * of_input)..][..tiles * of_input][channels.start..];
-            let gradients = &gradients[point * apart(tiles * of_gradient)..][..tiles * of_gradient];
+            let values = &inputs[point * odd_lines::<f32>(tiles * of_input)..][..tiles * of_input][channels.start..];
+            let gradients = &gradients[point * odd_lines::<f32>(tiles * of_gradient)..][..tiles * of_gradient];
             match is_first {
                 true => product.compute::<S, false>(simd, values, gradients, sums),
                 false => product.compute::<S, true>(simd, values, gradients, sums),

@@ -3,6 +3,7 @@
 //! Each transform is one of the lines of a square of vectors and one of its columns, of a channel in each lane. See
 //! [the convolution](super::winograd) for what they are for.
 
+use super::aligned::odd_lines;
 use pulp::Simd;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -146,12 +147,6 @@ impl<S: Simd> Vectors<S> {
     }
 }
 
-/// So many values, or a few more, that what lies so far apart 36 times is not all in the same place of a cache: an odd number of cache lines.
-pub(super) fn apart(values: usize) -> usize {
-    const LINE: usize = 16;
-    (values.div_ceil(LINE) | 1) * LINE
-}
-
 /// Where the values at all points go, each as a vector that lies so far from the next.
 pub(super) struct Points<'a, S> {
     first: *mut f32,
@@ -281,7 +276,7 @@ impl Images<'_> {
     pub(super) fn write_values_at_points<S: Simd>(self, simd: S, tiles: &[Tile], to: &mut [f32]) {
         let Self { values, sizes: [height, width], depth } = self;
         let pitch = depth.next_multiple_of(S::F32_LANES);
-        let apart = apart(tiles.len() * pitch);
+        let apart = odd_lines::<f32>(tiles.len() * pitch);
         for (number, tile) in tiles.iter().enumerate() {
             let seen = [tile.seen(0, height), tile.seen(1, width)];
             let is_within = seen[0].len() == POINTS && seen[1].len() == POINTS;

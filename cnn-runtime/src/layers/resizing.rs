@@ -28,9 +28,7 @@ impl Resizing {
     pub fn forward(&self, xs: &Tensor, _cx: &Context) -> Result<Tensor> {
         let name = spec::layers::Resizing::NAME;
         let (input, output) = (layers::spatial::<2>(name, xs)?, [self.spec.height, self.spec.width]);
-        if input.contains(&0) {
-            candle_core::bail!("`{name}` takes images of at least one pixel, found {:?}", xs.dims());
-        }
+        kernels::expect_values(xs, name)?;
         let spec::layers::Resizing { interpolation, antialias, fill_value, .. } = self.spec;
         let resize = |axis: usize, start, len| Taps::resize(start, len, output[axis], interpolation, antialias);
         if self.spec.pad_to_aspect_ratio {
