@@ -18,6 +18,7 @@ mod direct_gradient;
 mod direct_scatter;
 mod dot;
 mod dropout;
+mod elementary;
 mod embedding;
 mod erase;
 mod factor;

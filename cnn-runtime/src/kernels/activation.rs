@@ -1,5 +1,6 @@
 //! Activation functions: each with its slope, alone or at the end of another operation.
 
+use super::elementary::{exp, exp_m1, normal_cdf, sigmoid, softplus, tanh};
 use super::fill::in_chunks;
 use super::glu::Glu;
 use super::op::{Unary, apply};
@@ -189,25 +190,51 @@ pub(crate) fn sums_on_gpu(gpu: Gpu, a: &Tensor, b: &Tensor, activation: Activati
     Ok(ys)
 }
 
+/// Does `$body` with the constant `$name` for an activation of single elements, so that a loop in it is compiled for that one alone.
+macro_rules! with_constant {
+    ($activation:expr, $name:ident => $body:expr) => {
+        $crate::kernels::activation::with_constant!($activation, $name => $body, [
+            Linear, Relu, LeakyRelu, Relu6, Elu, Celu, Selu, Gelu, Silu, HardSilu, Sigmoid, HardSigmoid, LogSigmoid, Tanh, HardTanh,
+            TanhShrink, SoftShrink, HardShrink, Softplus, Softsign, Squareplus, Mish, Exponential, SparsePlus, SparseSigmoid,
+        ])
+    };
+    ($activation:expr, $name:ident => $body:expr, [$($activations:ident),* $(,)?]) => {
+        match $activation {
+            $(Activation::$activations => {
+                const $name: Activation = Activation::$activations;
+                $body
+            })*
+            other => unreachable!("`{}` is not of single elements", other.word()),
+        }
+    };
+}
+pub(super) use with_constant;
+
 simd! {
-    /// The function at every one of `xs`. Each function has a loop of its own, so that it is compiled for it alone.
+    /// The function at every one of `xs`.
     fn values<T: Real>(function: Elementwise, xs: &[T], ys: &mut [T]) {
-        let each = |ys: &mut [T], f: &dyn Fn(T) -> T| ys.iter_mut().zip(xs).for_each(|(y, x)| *y = f(*x));
+        macro_rules! each {
+            ($f:expr) => {
+                for (y, x) in ys.iter_mut().zip(xs) {
+                    *y = $f(*x);
+                }
+            };
+        }
         match function {
-            Elementwise::Named(Activation::Relu) => ys.iter_mut().zip(xs).for_each(|(y, x)| *y = value(Activation::Relu, *x)),
-            Elementwise::Named(activation) => each(ys, &|x| value(activation, x)),
-            Elementwise::Relu(spec) if spec == PLAIN => {
-                ys.iter_mut().zip(xs).for_each(|(y, x)| *y = value(Activation::Relu, *x));
-            }
-            Elementwise::Relu(spec) => each(ys, &|x| relu_value(&spec, x)),
+            Elementwise::Named(activation) => with_constant!(activation, NAMED => each!(|x| value(NAMED, x))),
+            Elementwise::Relu(spec) if spec == PLAIN => each!(|x| value(Activation::Relu, x)),
+            Elementwise::Relu(spec) => each!(|x| relu_value(&spec, x)),
             Elementwise::LeakyRelu(slope) => {
                 let slope = T::of(slope);
-                ys.iter_mut().zip(xs).for_each(|(y, x)| *y = if *x > T::zero() { *x } else { slope * *x });
+                each!(|x: T| if x > T::zero() { x } else { slope * x });
             }
-            Elementwise::Elu(alpha) => each(ys, &|x| if x > T::zero() { x } else { T::of(alpha) * x.exp_m1() }),
+            Elementwise::Elu(alpha) => {
+                let alpha = T::of(alpha);
+                each!(|x: T| if x > T::zero() { x } else { alpha * exp_m1(x) });
+            }
             Elementwise::Threshold { threshold, value } => {
                 let (threshold, value) = (T::of(threshold), T::of(value));
-                ys.iter_mut().zip(xs).for_each(|(y, x)| *y = if *x > threshold { *x } else { value });
+                each!(|x: T| if x > threshold { x } else { value });
             }
         }
     }
@@ -216,28 +243,28 @@ simd! {
 simd! {
     /// The gradient of every one of `xs`, from the gradient `grad` of `ys`, the values there.
     fn gradients<T: Real>(function: Elementwise, xs: &[T], ys: &[T], grad: &[T], out: &mut [T]) {
-        let points = || xs.iter().zip(ys).zip(grad);
-        let each = |out: &mut [T], slope: &dyn Fn(T, T) -> T| {
-            out.iter_mut().zip(points()).for_each(|(out, ((x, y), g))| *out = *g * slope(*x, *y));
-        };
+        macro_rules! each {
+            ($slope:expr) => {
+                for (out, ((x, y), g)) in out.iter_mut().zip(xs.iter().zip(ys).zip(grad)) {
+                    *out = *g * $slope(*x, *y);
+                }
+            };
+        }
         match function {
-            Elementwise::Named(Activation::Relu) => {
-                out.iter_mut().zip(points()).for_each(|(out, ((x, y), g))| *out = *g * slope(Activation::Relu, *x, *y));
-            }
-            Elementwise::Relu(spec) if spec == PLAIN => {
-                out.iter_mut().zip(points()).for_each(|(out, ((x, y), g))| *out = *g * slope(Activation::Relu, *x, *y));
-            }
-            Elementwise::Named(activation) => each(out, &|x, y| slope(activation, x, y)),
-            Elementwise::Relu(spec) => each(out, &|x, _| relu_slope(&spec, x)),
+            Elementwise::Named(activation) => with_constant!(activation, NAMED => each!(|x, y| slope(NAMED, x, y))),
+            Elementwise::Relu(spec) if spec == PLAIN => each!(|x, y| slope(Activation::Relu, x, y)),
+            Elementwise::Relu(spec) => each!(|x, _| relu_slope(&spec, x)),
             Elementwise::LeakyRelu(below) => {
                 let below = T::of(below);
-                let slope = |x: T| if x > T::zero() { T::one() } else { below };
-                out.iter_mut().zip(points()).for_each(|(out, ((x, _), g))| *out = *g * slope(*x));
+                each!(|x: T, _| if x > T::zero() { T::one() } else { below });
             }
-            Elementwise::Elu(alpha) => each(out, &|x, y| if x > T::zero() { T::one() } else { y + T::of(alpha) }),
+            Elementwise::Elu(alpha) => {
+                let alpha = T::of(alpha);
+                each!(|x: T, y: T| if x > T::zero() { T::one() } else { y + alpha });
+            }
             Elementwise::Threshold { threshold, .. } => {
                 let threshold = T::of(threshold);
-                out.iter_mut().zip(points()).for_each(|(out, ((x, _), g))| *out = if *x > threshold { *g } else { T::zero() });
+                each!(|x: T, _| if x > threshold { T::one() } else { T::zero() });
             }
         }
     }
@@ -253,11 +280,13 @@ fn leaky<T: Real>(spec: &spec::ReLU, x: T) -> T {
     if x <= threshold { T::of(spec.negative_slope) * (x - threshold) } else { x }
 }
 
+#[inline(always)]
 fn relu_value<T: Real>(spec: &spec::ReLU, x: T) -> T {
     let y = leaky(spec, x);
     spec.max_value.map_or(y, |most| y.at_most(T::of(most)))
 }
 
+#[inline(always)]
 fn relu_slope<T: Real>(spec: &spec::ReLU, x: T) -> T {
     match spec.max_value {
         Some(most) if leaky(spec, x) >= T::of(most) => T::zero(),
@@ -277,31 +306,20 @@ pub(crate) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 pub(crate) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 const LEAKY_SLOPE: f64 = 0.2;
 
-pub(super) fn sigmoid<T: Real>(x: T) -> T {
-    T::one() / (T::one() + (-x).exp())
-}
-
-/// `ln(1 + eˣ)` without overflow.
-fn softplus<T: Real>(x: T) -> T {
-    x.at_least(T::zero()) + (-x.abs()).exp().ln_1p()
-}
-
+#[inline(always)]
 fn clamp<T: Real>(x: T, low: f64, high: f64) -> T {
     x.at_least(T::of(low)).at_most(T::of(high))
 }
 
+#[inline(always)]
 fn hard_sigmoid<T: Real>(x: T) -> T {
     clamp(x / T::of(6.0) + T::of(0.5), 0.0, 1.0)
 }
 
 /// The slope of [`hard_sigmoid`] where it is `y`.
+#[inline(always)]
 fn hard_sigmoid_slope<T: Real>(y: T) -> T {
     if y > T::zero() && y < T::one() { T::of(1.0 / 6.0) } else { T::zero() }
-}
-
-/// The normal distribution function.
-fn normal_cdf<T: Real>(x: T) -> T {
-    T::of(0.5) * (T::one() + (x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erf())
 }
 
 /// `activation` of one element; see [`Activation`] for the formulas.
@@ -317,24 +335,24 @@ pub(crate) fn value<T: Real>(activation: Activation, x: T) -> T {
         Activation::Relu => x.at_least(zero),
         Activation::LeakyRelu => if x > zero { x } else { T::of(LEAKY_SLOPE) * x },
         Activation::Relu6 => clamp(x, 0.0, 6.0),
-        Activation::Elu | Activation::Celu => if x > zero { x } else { x.exp_m1() },
-        Activation::Selu => T::of(SELU_SCALE) * if x > zero { x } else { T::of(SELU_ALPHA) * x.exp_m1() },
+        Activation::Elu | Activation::Celu => if x > zero { x } else { exp_m1(x) },
+        Activation::Selu => T::of(SELU_SCALE) * if x > zero { x } else { T::of(SELU_ALPHA) * exp_m1(x) },
         Activation::Gelu => x * normal_cdf(x),
         Activation::Silu => x * sigmoid(x),
         Activation::HardSilu => x * hard_sigmoid(x),
         Activation::Sigmoid => sigmoid(x),
         Activation::HardSigmoid => hard_sigmoid(x),
         Activation::LogSigmoid => -softplus(-x),
-        Activation::Tanh => x.tanh(),
+        Activation::Tanh => tanh(x),
         Activation::HardTanh => clamp(x, -1.0, 1.0),
-        Activation::TanhShrink => x - x.tanh(),
+        Activation::TanhShrink => x - tanh(x),
         Activation::SoftShrink => if x > half { x - half } else if x < -half { x + half } else { zero },
         Activation::HardShrink => if x.abs() > half { x } else { zero },
         Activation::Softplus => softplus(x),
         Activation::Softsign => x / (one + x.abs()),
         Activation::Squareplus => half * (x + (x * x + T::of(4.0)).sqrt()),
-        Activation::Mish => x * softplus(x).tanh(),
-        Activation::Exponential => x.exp(),
+        Activation::Mish => x * tanh(softplus(x)),
+        Activation::Exponential => exp(x),
         Activation::SparsePlus => if x <= -one { zero } else if x >= one { x } else { T::of(0.25) * (x + one) * (x + one) },
         Activation::SparseSigmoid => clamp(half * (x + one), 0.0, 1.0),
         Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax | Activation::Glu => unreachable!("`{}` is not of single elements", activation.word()),
@@ -357,7 +375,7 @@ pub(crate) fn slope<T: Real>(activation: Activation, x: T, y: T) -> T {
         Activation::Relu6 => step(y > zero && y < T::of(6.0)),
         Activation::Elu | Activation::Celu => if x > zero { one } else { y + one },
         Activation::Selu => if x > zero { T::of(SELU_SCALE) } else { y + T::of(SELU_SCALE * SELU_ALPHA) },
-        Activation::Gelu => normal_cdf(x) + x * (-half * x * x).exp() * T::of(0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2),
+        Activation::Gelu => normal_cdf(x) + x * exp(-half * x * x) * T::of(0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2),
         Activation::Silu => sigmoid(x) * (one + x * (one - sigmoid(x))),
         Activation::HardSilu => hard_sigmoid(x) + x * hard_sigmoid_slope(hard_sigmoid(x)),
         Activation::Sigmoid => y * (one - y),
@@ -365,12 +383,12 @@ pub(crate) fn slope<T: Real>(activation: Activation, x: T, y: T) -> T {
         Activation::LogSigmoid => sigmoid(-x),
         Activation::Tanh => one - y * y,
         Activation::HardTanh => step(y > -one && y < one),
-        Activation::TanhShrink => x.tanh() * x.tanh(),
+        Activation::TanhShrink => tanh(x) * tanh(x),
         Activation::SoftShrink | Activation::HardShrink => step(x.abs() > half),
         Activation::Softplus => sigmoid(x),
         Activation::Softsign => (one + x.abs()).recip().powi(2),
         Activation::Squareplus => half * (one + x / (x * x + T::of(4.0)).sqrt()),
-        Activation::Mish => softplus(x).tanh() + x * sigmoid(x) * (one - softplus(x).tanh().powi(2)),
+        Activation::Mish => tanh(softplus(x)) + x * sigmoid(x) * (one - tanh(softplus(x)).powi(2)),
         Activation::Exponential => y,
         Activation::SparsePlus => clamp(half * (x + one), 0.0, 1.0),
         Activation::SparseSigmoid => if x > -one && x < one { half } else { zero },

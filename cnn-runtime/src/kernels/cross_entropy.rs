@@ -2,7 +2,7 @@
 
 use super::op::{Unary, apply};
 use super::real::Real;
-use super::softmax::log_sum_exp;
+use super::softmax::{log_sum_exp, softmax_rows};
 use super::sums::total_on_gpu;
 use crate::gpu::{Gpu, Kernel, Work, arguments, tensor};
 use candle_core::{DType, Result, Shape, Storage, Tensor};
@@ -51,22 +51,19 @@ impl Unary for CrossEntropy {
     }
 
     fn forward<T: Real>(&self, logits: &[T], dims: &[usize]) -> Vec<T> {
-        let rows = logits.chunks(dims[dims.len() - 1]).zip(&self.labels);
-        let loss = |(row, label): (&[T], &u32)| {
-            let (most, total) = log_sum_exp(row);
-            total + (most - row[*label as usize])
-        };
-        let total: T = rows.map(loss).sum();
+        let width = dims[dims.len() - 1];
+        let rows = logits.chunks_exact(width).zip(&self.labels).zip(log_sum_exp(logits, width));
+        let total: T = rows.map(|((row, label), (most, total))| total + (most - row[*label as usize])).sum();
         vec![total / T::of(self.labels.len() as f64)]
     }
 
     /// `(softmax(logits) − one_hot(label)) / N`, times the gradient of the loss.
     fn backward<T: Real>(&self, logits: &[T], _loss: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
-        let scale = grad[0] / T::of(self.labels.len() as f64);
+        let (scale, width) = (grad[0] / T::of(self.labels.len() as f64), dims[dims.len() - 1]);
         let mut out = logits.to_vec();
-        for (row, label) in out.chunks_mut(dims[dims.len() - 1]).zip(&self.labels) {
-            let (most, total) = log_sum_exp(row);
-            row.iter_mut().for_each(|x| *x = scale * (*x - most - total).exp());
+        softmax_rows(&mut out, width);
+        for (row, label) in out.chunks_exact_mut(width).zip(&self.labels) {
+            row.iter_mut().for_each(|y| *y *= scale);
             row[*label as usize] -= scale;
         }
         out

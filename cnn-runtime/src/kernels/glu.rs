@@ -1,6 +1,6 @@
 //! The gated linear unit: one half of the last axis opens or closes the other.
 
-use super::activation::sigmoid;
+use super::elementary::sigmoid;
 use super::fill::in_chunks;
 use super::op::Unary;
 use super::real::Real;

@@ -5,15 +5,17 @@ use std::iter::Sum;
 
 /// A real number type of the kernels: `f32` to train with, `f64` to check gradients with.
 pub(crate) trait Real: WithDType + Default + num_traits::Float + Sum {
-    /// The error function.
-    fn erf(self) -> Self;
+    /// This number by the function of its type.
+    fn by(self, single: impl FnOnce(f32) -> f32, double: impl FnOnce(f64) -> f64) -> Self;
 
     /// This number, or `low` if it is smaller; not a number stays so.
+    #[inline(always)]
     fn at_least(self, low: Self) -> Self {
         if self < low { low } else { self }
     }
 
     /// This number, or `high` if it is larger; not a number stays so.
+    #[inline(always)]
     fn at_most(self, high: Self) -> Self {
         if self > high { high } else { self }
     }
@@ -36,8 +38,9 @@ pub(crate) trait Real: WithDType + Default + num_traits::Float + Sum {
 }
 
 impl Real for f32 {
-    fn erf(self) -> Self {
-        libm::erff(self)
+    #[inline(always)]
+    fn by(self, single: impl FnOnce(f32) -> f32, _: impl FnOnce(f64) -> f64) -> Self {
+        single(self)
     }
 
     fn singles(xs: &[f32]) -> Option<&[f32]> {
@@ -50,8 +53,9 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
-    fn erf(self) -> Self {
-        libm::erf(self)
+    #[inline(always)]
+    fn by(self, _: impl FnOnce(f32) -> f32, double: impl FnOnce(f64) -> f64) -> Self {
+        double(self)
     }
 
     fn singles(_: &[f64]) -> Option<&[f32]> {

@@ -1,7 +1,10 @@
 //! `softmax` and `log_softmax` along the last axis.
 
+use super::elementary::exp;
+use super::fill::in_chunks;
 use super::op::Unary;
 use super::real::Real;
+use super::simd::simd;
 use crate::gpu::{Gpu, Kernel, Work, arguments};
 use candle_core::{Result, Storage, Tensor};
 
@@ -10,11 +13,45 @@ pub(crate) struct Softmax {
     pub(crate) log: bool,
 }
 
-/// The largest `xᵢ`, and the logarithm of `Σ e^{xᵢ − largest}`: apart, as their sum would round away small differences of
-/// large values.
-pub(crate) fn log_sum_exp<T: Real>(xs: &[T]) -> (T, T) {
-    let most = xs.iter().copied().fold(T::neg_infinity(), T::at_least);
-    (most, xs.iter().map(|x| (*x - most).exp()).sum::<T>().ln())
+/// Values that are computed at a time, at least.
+const CHUNK: usize = 4 * 1024;
+
+simd! {
+    /// Makes each `x` `eˣ`.
+    fn raise<T: Real>(xs: &mut [T]) {
+        for x in xs {
+            *x = exp(*x);
+        }
+    }
+}
+
+/// Makes each `xᵢ` of rows of `width` values `e^{xᵢ − largest}`, and gives the largest of each.
+fn raise_rows<T: Real>(xs: &mut [T], width: usize) -> Vec<T> {
+    let shift = |row: &mut [T]| {
+        let most = row.iter().copied().fold(T::neg_infinity(), T::at_least);
+        row.iter_mut().for_each(|x| *x -= most);
+        most
+    };
+    let most = xs.chunks_exact_mut(width).map(shift).collect();
+    raise(xs);
+    most
+}
+
+/// For each row of `width` values, the largest `xᵢ`, and the logarithm of `Σ e^{xᵢ − largest}`: apart, as their sum would round away
+/// small differences of large values.
+pub(crate) fn log_sum_exp<T: Real>(xs: &[T], width: usize) -> Vec<(T, T)> {
+    let mut raised = xs.to_vec();
+    let most = raise_rows(&mut raised, width);
+    most.into_iter().zip(raised.chunks_exact(width)).map(|(most, row)| (most, row.iter().copied().sum::<T>().ln())).collect()
+}
+
+/// Makes rows of `width` values their softmax.
+pub(crate) fn softmax_rows<T: Real>(xs: &mut [T], width: usize) {
+    raise_rows(xs, width);
+    for row in xs.chunks_exact_mut(width) {
+        let total: T = row.iter().copied().sum();
+        row.iter_mut().for_each(|x| *x /= total);
+    }
 }
 
 /// The length of the last axis.
@@ -28,27 +65,36 @@ impl Unary for Softmax {
     }
 
     fn forward<T: Real>(&self, xs: &[T], dims: &[usize]) -> Vec<T> {
-        let mut ys = xs.to_vec();
-        for row in ys.chunks_mut(width(dims)) {
-            let (most, total) = log_sum_exp(row);
-            row.iter_mut().for_each(|y| *y = if self.log { *y - most - total } else { (*y - most - total).exp() });
-        }
-        ys
+        let width = width(dims);
+        let chunk = CHUNK.next_multiple_of(width);
+        in_chunks(xs.len(), chunk, |number, ys| {
+            ys.copy_from_slice(&xs[number * chunk..][..ys.len()]);
+            if !self.log {
+                return softmax_rows(ys, width);
+            }
+            for ((most, total), row) in log_sum_exp(ys, width).into_iter().zip(ys.chunks_exact_mut(width)) {
+                row.iter_mut().for_each(|y| *y = *y - most - total);
+            }
+        })
     }
 
     /// `y·(g − Σ g·y)`, or `g − eʸ·Σ g` for the logarithm.
     fn backward<T: Real>(&self, _xs: &[T], ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
-        let mut out = grad.to_vec();
-        for (row, ys) in out.chunks_mut(width(dims)).zip(ys.chunks(width(dims))) {
-            if self.log {
-                let total: T = row.iter().copied().sum();
-                row.iter_mut().zip(ys).for_each(|(g, y)| *g -= y.exp() * total);
-            } else {
-                let total: T = row.iter().zip(ys).map(|(g, y)| *g * *y).sum();
-                row.iter_mut().zip(ys).for_each(|(g, y)| *g = *y * (*g - total));
+        let width = width(dims);
+        let chunk = CHUNK.next_multiple_of(width);
+        in_chunks(grad.len(), chunk, |number, out| {
+            let part = number * chunk..number * chunk + out.len();
+            out.copy_from_slice(&grad[part.clone()]);
+            for (row, ys) in out.chunks_exact_mut(width).zip(ys[part].chunks_exact(width)) {
+                if self.log {
+                    let total: T = row.iter().copied().sum();
+                    row.iter_mut().zip(ys).for_each(|(g, y)| *g -= exp(*y) * total);
+                } else {
+                    let total: T = row.iter().zip(ys).map(|(g, y)| *g * *y).sum();
+                    row.iter_mut().zip(ys).for_each(|(g, y)| *g = *y * (*g - total));
+                }
             }
-        }
-        out
+        })
     }
 
     fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {

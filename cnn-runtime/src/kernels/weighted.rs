@@ -1,6 +1,6 @@
 //! Operations with weights and perhaps a bias, that may end in an activation: what convolutions and dense layers share.
 
-use super::activation::{activate, slope, slope_follows_from_output, undo_on_gpu, value};
+use super::activation::{activate, slope, slope_follows_from_output, undo_on_gpu, value, with_constant};
 use super::computed::Computed;
 use super::fill::in_chunks;
 use super::op::{dispatch, expect_reals, expect_values, kept, with_slices};
@@ -252,12 +252,12 @@ simd! {
                 row.iter_mut().zip(bias).for_each(|(y, b)| *y += *b);
             }
         }
-        match activation {
-            Activation::Linear => {}
-            // Named by itself so that the loop is compiled for it alone.
-            Activation::Relu => ys.iter_mut().for_each(|y| *y = value(Activation::Relu, *y)),
-            other => ys.iter_mut().for_each(|y| *y = value(other, *y)),
+        if activation == Activation::Linear {
+            return;
         }
+        with_constant!(activation, NAMED => for y in ys {
+            *y = value(NAMED, *y);
+        });
     }
 }
 
@@ -271,10 +271,15 @@ simd! {
     /// Writes the gradient before an activation whose output was `ys`, from that after it.
     fn undo<T: Real>(activation: Activation, ys: &[T], grad: &[T], before: &mut [T]) {
         assert!(before.len() == grad.len() && grad.len() == ys.len(), "a gradient for each value");
-        let pairs = grad.iter().zip(ys);
+        let all = before.iter_mut().zip(grad.iter().zip(ys));
         match activation {
-            Activation::Relu => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = before_rectifier(*y, *g)),
-            other => before.iter_mut().zip(pairs).for_each(|(b, (g, y))| *b = *g * slope(other, *y, *y)),
+            // What comes to a rectifier that gave 0 may be infinite.
+            Activation::Relu => for (before, (g, y)) in all {
+                *before = before_rectifier(*y, *g);
+            },
+            other => with_constant!(other, NAMED => for (before, (g, y)) in all {
+                *before = *g * slope(NAMED, *y, *y);
+            }),
         }
     }
 }
