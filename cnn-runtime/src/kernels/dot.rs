@@ -1,7 +1,7 @@
 //! Dot products of all vectors of one tensor with all vectors of another, example by example, and vectors of length 1.
 
 use super::matmul::{Into, Matrix, Threads, matmul};
-use super::norm_root::{unit_gradients_on_gpu, unit_values_on_gpu};
+use super::norm_unit::{unit_gradients_on_gpu, unit_values_on_gpu};
 use super::op::{Unary, apply, dispatch, dtype, slice, with_slices};
 use super::real::Real;
 use super::share::for_each;

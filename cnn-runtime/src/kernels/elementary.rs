@@ -189,7 +189,10 @@ mod tests {
         ] {
             for (found, expected) in [(exp(x), x.exp()), (exp_m1(x), x.exp_m1()), (tanh(x), x.tanh())] {
                 let is_near = found == expected || (found / expected - 1.0).abs() < 1e-6 || (found - expected).abs() < 1e-44;
-                assert!(is_near && (found == 0.0 || found.is_sign_negative() == expected.is_sign_negative()), "{found} for {expected} at {x}");
+                assert!(
+                    is_near && (found == 0.0 || found.is_sign_negative() == expected.is_sign_negative()),
+                    "{found} for {expected} at {x}"
+                );
             }
         }
         assert_eq!([-200.0, 200.0].map(normal_cdf::<f32>), [0.0, 1.0]);

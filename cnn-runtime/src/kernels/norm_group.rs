@@ -1,4 +1,4 @@
-//! Normalisation of groups of channels within each example: layer, group and instance normalisation.
+//! Normalisation of groups of channels within each example: group and instance normalisation.
 
 use super::fill::in_chunks;
 use super::norm::{add_up, normalize, piece, products, row, squares, sums, undo};

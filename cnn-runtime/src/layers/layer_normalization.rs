@@ -39,6 +39,6 @@ impl LayerNormalization {
         if weight.elem_count() != values {
             candle_core::bail!("`LayerNormalization` has {} weights for a batch {:?}", weight.elem_count(), xs.dims());
         }
-        kernels::group_norm(xs, &weight, bias.as_ref(), 1, 1, self.spec.epsilon)
+        kernels::layer_norm(xs, &weight, bias.as_ref(), self.spec.epsilon)
     }
 }
