@@ -4,6 +4,7 @@
 
 use super::activation::{finish_on_gpu, undo_on_gpu};
 use super::fill::in_chunks;
+use super::lanes::{for_lanes, some, some_mut};
 use super::patches::{Geometry, operand};
 use super::pieces::sum_over_pieces;
 use super::real::Real;
@@ -85,29 +86,29 @@ fn transpose<T: Real>(values: &[T], rows: usize) -> Vec<T> {
     turned
 }
 
-simd! {
-    /// Sums what each kernel sees at the output pixels from `first` on, as many as `ys`, which is 0, has room for.
-    fn convolve<T: Real, const N: usize>(geometry: &Geometry<N>, xs: &[T], weights: &[T], first: usize, ys: &mut [T]) {
-        /// Sums that stay in registers while the taps go by.
-        const LANES: usize = 32;
-        let channels = geometry.channels;
-        let mut seen = Vec::with_capacity(geometry.taps());
-        for (row, ys) in ys.chunks_exact_mut(channels).enumerate() {
-            seen.clear();
-            geometry.for_each_seen(first + row, |cell, tap| seen.push((cell, tap * channels)));
-            let (blocks, rest) = ys.as_chunks_mut::<LANES>();
-            let done = channels - rest.len();
-            for (block, ys) in blocks.iter_mut().enumerate() {
-                let mut sums = [T::zero(); LANES];
-                for (cell, tap) in &seen {
-                    add_products(&mut sums, &xs[cell + block * LANES..], &weights[tap + block * LANES..]);
-                }
-                *ys = sums;
-            }
-            for (cell, tap) in &seen {
-                add_products(rest, &xs[cell + done..], &weights[tap + done..]);
-            }
+/// Calls `$body` for runs of output pixels, counted from `$first` on, that see by the same taps, with the cell that the first one sees by each
+/// and where that tap's weights are; the next one sees cells `$step` further.
+macro_rules! for_runs {
+    ($geometry:ident, $first:expr, $count:expr, ($rows:ident, $seen:ident, $step:ident) => $body:block) => {{
+        let ($step, mut $seen) = ($geometry.strides[N - 1] * $geometry.channels, Vec::with_capacity($geometry.taps()));
+        let (count, mut start) = ($count, 0);
+        while start < count {
+            let $rows = start..count.min(start + $geometry.alike($first + start));
+            $seen.clear();
+            $geometry.for_each_seen($first + start, |cell, tap| $seen.push((cell, tap * $geometry.channels)));
+            start = $rows.end;
+            $body
         }
+    }};
+}
+simd! {
+    /// Sums what each kernel sees at the output pixels from `first` on, as many as `ys` has room for.
+    fn convolve<T: Real, const N: usize>(geometry: &Geometry<N>, xs: &[T], weights: &[T], first: usize, ys: &mut [T]) {
+        let channels = geometry.channels;
+        for_runs!(geometry, first, ys.len() / channels, (rows, seen, step) => {
+            let ys = &mut ys[rows.start * channels..rows.end * channels];
+            for_lanes!(channels, convolve_columns::<T>(ys, xs, weights, &seen, [channels, step]));
+        });
     }
 }
 
@@ -123,23 +124,102 @@ simd! {
         weight: &mut [T],
     ) {
         let channels = geometry.channels;
-        for (row, grad) in grad.chunks_exact(channels).enumerate() {
-            geometry.for_each_seen(row, |cell, tap| {
-                add_products(&mut weight[tap * channels..][..channels], &images[cell..], grad);
-                if !input.is_empty() {
-                    add_products(&mut input[cell..][..channels], &weights[tap * channels..], grad);
-                }
-            });
-        }
+        for_runs!(geometry, 0, grad.len() / channels, (rows, seen, step) => {
+            let grad = &grad[rows.start * channels..rows.end * channels];
+            for_lanes!(channels, add_weight_gradients::<T>(weight, [images, grad], &seen, [channels, step]));
+            if !input.is_empty() {
+                for_lanes!(channels, add_input_gradients::<T>(input, [weights, grad], &seen, [channels, step]));
+            }
+        });
     }
 }
 
-/// Adds the products of the first elements of `a` and `b` to all of `sums`.
+/// A few channels of a run of pixels.
 #[inline(always)]
-fn add_products<T: Real>(sums: &mut [T], a: &[T], b: &[T]) {
-    let (a, b) = (&a[..sums.len()], &b[..sums.len()]);
-    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-        *sum += *a * *b;
+fn convolve_columns<T: Real, const N: usize>(
+    first: usize,
+    ys: &mut [T],
+    xs: &[T],
+    weights: &[T],
+    seen: &[(usize, usize)],
+    [channels, step]: [usize; 2],
+) {
+    /// Pixels whose sums stay in registers while the taps go by.
+    const PIXELS: usize = 4;
+    let (count, mut pixel) = (ys.len() / channels, 0);
+    while pixel + PIXELS <= count {
+        let sums = sums_of::<T, N, PIXELS>([xs, weights], seen, [first, pixel * step, step]);
+        for (at, sums) in sums.iter().enumerate() {
+            *some_mut(ys, (pixel + at) * channels + first) = *sums;
+        }
+        pixel += PIXELS;
+    }
+    for pixel in pixel..count {
+        let [sums] = sums_of::<T, N, 1>([xs, weights], seen, [first, pixel * step, step]);
+        *some_mut(ys, pixel * channels + first) = sums;
+    }
+}
+
+/// The sums of some pixels, for the channels from `first` on; what the first one sees is `after` that of the run's first.
+#[inline(always)]
+fn sums_of<T: Real, const N: usize, const PIXELS: usize>(
+    [xs, weights]: [&[T]; 2],
+    seen: &[(usize, usize)],
+    [first, after, step]: [usize; 3],
+) -> [[T; N]; PIXELS] {
+    let mut sums = [[T::zero(); N]; PIXELS];
+    for (cell, tap) in seen {
+        let (weights, xs) = (some::<T, N>(weights, tap + first), &xs[cell + after + first..]);
+        for (pixel, sums) in sums.iter_mut().enumerate() {
+            let xs = some::<T, N>(xs, pixel * step);
+            for i in 0..N {
+                sums[i] += xs[i] * weights[i];
+            }
+        }
+    }
+    sums
+}
+
+/// Of a few channels of a run of pixels.
+#[inline(always)]
+fn add_weight_gradients<T: Real, const N: usize>(
+    first: usize,
+    weight: &mut [T],
+    [xs, grad]: [&[T]; 2],
+    seen: &[(usize, usize)],
+    [channels, step]: [usize; 2],
+) {
+    for (cell, tap) in seen {
+        let mut sums = *some::<T, N>(weight, tap + first);
+        for (pixel, grad) in grad.chunks_exact(channels).enumerate() {
+            let (xs, grad) = (some::<T, N>(xs, cell + pixel * step + first), some::<T, N>(grad, first));
+            for i in 0..N {
+                sums[i] += xs[i] * grad[i];
+            }
+        }
+        *some_mut(weight, tap + first) = sums;
+    }
+}
+
+/// Of a few channels of a run of pixels.
+#[inline(always)]
+fn add_input_gradients<T: Real, const N: usize>(
+    first: usize,
+    input: &mut [T],
+    [weights, grad]: [&[T]; 2],
+    seen: &[(usize, usize)],
+    [channels, step]: [usize; 2],
+) {
+    for (cell, tap) in seen {
+        let weights = some::<T, N>(weights, tap + first);
+        for (pixel, grad) in grad.chunks_exact(channels).enumerate() {
+            let (at, grad) = (cell + pixel * step + first, some::<T, N>(grad, first));
+            let mut sums = *some::<T, N>(input, at);
+            for i in 0..N {
+                sums[i] += weights[i] * grad[i];
+            }
+            *some_mut(input, at) = sums;
+        }
     }
 }
 
@@ -244,5 +324,56 @@ impl<const N: usize> Depthwise<N> {
         unsafe { gpu.launch(&kernel, Work::Each(pieces * width), arguments) }?;
         let sums = column_sums_on_gpu(gpu, &tensor(sums, (pieces, width)))?;
         sums.reshape((taps, self.geometry.channels))?.t()?.contiguous()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{DepthwiseConv2D, Padding};
+    use crate::testing::numbers;
+
+    /// The output, and the gradients of the images and of the weights, product by product.
+    fn exact(geometry: &Geometry, xs: &[f64], weight: &[f64], grad: &[f64]) -> [Vec<f64>; 3] {
+        let (channels, taps) = (geometry.channels, geometry.taps());
+        let mut found = [vec![0.0; grad.len()], vec![0.0; xs.len()], vec![0.0; weight.len()]];
+        for row in 0..geometry.batch * geometry.pixels() {
+            geometry.for_each_seen(row, |cell, tap| {
+                for channel in 0..channels {
+                    let (y, x, w) = (row * channels + channel, cell + channel, channel * taps + tap);
+                    found[0][y] += xs[x] * weight[w];
+                    found[1][x] += grad[y] * weight[w];
+                    found[2][w] += grad[y] * xs[x];
+                }
+            });
+        }
+        found
+    }
+
+    #[test]
+    fn runs_of_pixels_are_the_sums_of_their_products() {
+        for (padding, strides, dilation) in [
+            (Padding::Valid, [1, 1], [1, 1]),
+            (Padding::Same, [1, 1], [1, 1]),
+            (Padding::Same, [2, 3], [1, 1]),
+            (Padding::Explicit([[2, 0], [4, 1]]), [1, 1], [2, 2]),
+            (Padding::Explicit([[0, 3], [0, 3]]), [1, 2], [1, 1]),
+        ] {
+            for (channels, size) in [(1, [3, 3]), (16, [3, 2]), (21, [1, 5]), (33, [3, 3])] {
+                let spec = DepthwiseConv2D::new(size).strides(strides).dilation_rate(dilation).padding(padding);
+                let dims = [3, 7, 12, channels];
+                let geometry: Geometry = Geometry::new("test", &dims, &spec.convolution().window).unwrap();
+                let op = Depthwise { geometry, multiplier: 1, ends_in: Activation::Linear };
+                let (xs, weight) = (numbers::<f64>(dims.iter().product(), 1), numbers::<f64>(geometry.taps() * channels, 2));
+                let grad = numbers::<f64>(op.shape().elem_count(), 3);
+                let ys = op.forward(&xs, &weight, None);
+                let gradients = op.backward(&xs, &weight, &ys, &grad, Some(Ending::default()));
+                for (found, expected) in [ys, gradients.input, gradients.weight].iter().zip(exact(&geometry, &xs, &weight, &grad))
+                {
+                    let distance = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                    assert!(found.len() == expected.len() && distance < 1e-12, "{spec:?} of {channels} channels: {distance}");
+                }
+            }
+        }
     }
 }

@@ -185,6 +185,16 @@ impl<const N: usize> Geometry<N> {
         first..end.max(first)
     }
 
+    /// How many output pixels of a batch, from `row` on along the last axis, see by the same taps.
+    pub(crate) fn alike(&self, row: usize) -> usize {
+        let (axis, at) = (N - 1, row % self.output[N - 1]);
+        let reach = (self.size[axis] - 1) * self.dilation[axis];
+        let first = self.before[axis].div_ceil(self.strides[axis]);
+        let end =
+            (self.input[axis] + self.before[axis]).saturating_sub(reach).div_ceil(self.strides[axis]).min(self.output[axis]);
+        if (first..end).contains(&at) { end - at } else { 1 }
+    }
+
     /// Where output pixel `row` of an image lies along each axis.
     #[inline(always)]
     fn position(&self, row: usize) -> [usize; N] {
