@@ -40,6 +40,9 @@ model! {
     UpSampling { i = Input(16, 16, 32); x = UpSampling2D(2)(i); }
     Concatenation { a = Input(32, 32, 16); b = Input(32, 32, 16); x = Concatenate()([a, b]); }
     Gelu { i = Input(32, 32, 16); x = Activation(gelu)(i); }
+    Tanh { i = Input(32, 32, 16); x = Activation(tanh)(i); }
+    ChannelSoftmax { i = Input(32, 32, 16); x = Softmax()(i); }
+    ChannelNormalization { i = Input(32, 32, 32); x = LayerNormalization()(i); }
 }
 
 /// One benchmark for each of the networks above.
@@ -48,7 +51,7 @@ macro_rules! of_each_layer {
         #[divan::bench(types = [
             LectureConv1, LectureConv2, LectureDense, LectureDropout, VggConv1, VggConv2, VggConv6, VggMaxPooling, VggDense,
             ResNetConv, ResNetProjection, ResNetBatchNormalization, ResNetReLU, ResNetAdd, ResNetGlobalAveragePooling,
-            Depthwise, Transposed, AveragePooling, UpSampling, Concatenation, Gelu,
+            Depthwise, Transposed, AveragePooling, UpSampling, Concatenation, Gelu, Tanh, ChannelSoftmax, ChannelNormalization,
         ])]
         fn $name<N: Network>(bencher: Bencher) {
             layers::$name::<N>(bencher.counter(ItemsCount::new(BATCH)));

@@ -29,6 +29,15 @@ pub(crate) fn slice<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout, name:
     }
 }
 
+/// The same of a storage that may be elsewhere.
+pub(crate) fn slice_on_cpu<'a, T: Real>(storage: &'a Storage, layout: &Layout, name: &str) -> Result<&'a [T]> {
+    match storage {
+        Storage::Cpu(storage) => slice(storage, layout, name),
+        Storage::Cuda(_) => Err(no_path(name)),
+        Storage::Metal(_) => candle_core::bail!("`{name}` computes on the CPU or a CUDA device"),
+    }
+}
+
 /// Calls `with` with the elements of tensors that are on the CPU.
 pub(crate) fn with_slices<T: Real, R, const N: usize>(
     tensors: [&Tensor; N],
@@ -42,11 +51,7 @@ pub(crate) fn with_slices<T: Real, R, const N: usize>(
     let storages = tensors.map(Tensor::storage_and_layout);
     let mut slices: [&[T]; N] = [&[]; N];
     for (slot, (storage, layout)) in slices.iter_mut().zip(&storages) {
-        *slot = match &**storage {
-            Storage::Cpu(storage) => slice(storage, layout, name)?,
-            Storage::Cuda(_) => return Err(no_path(name)),
-            Storage::Metal(_) => candle_core::bail!("`{name}` computes on the CPU or a CUDA device"),
-        };
+        *slot = slice_on_cpu(storage, layout, name)?;
     }
     Ok(with(slices))
 }
