@@ -1,7 +1,7 @@
 //! Activation functions: each with its slope, alone or at the end of another operation.
 
 use super::elementary::{exp, exp_m1, normal_cdf, sigmoid, softplus, tanh};
-use super::fill::in_chunks;
+use super::fill::{CHUNK, in_chunks};
 use super::glu::Glu;
 use super::op::{Unary, apply};
 use super::real::Real;
@@ -68,9 +68,6 @@ enum Elementwise {
     Elu(f64),
     Threshold { threshold: f64, value: f64 },
 }
-
-/// Elements that are computed at a time: so few that they are still in the nearest cache after they have been cleared.
-const CHUNK: usize = 4 * 1024;
 
 impl Unary for Elementwise {
     fn name(&self) -> &'static str {
@@ -204,7 +201,10 @@ macro_rules! with_constant {
                 const $name: Activation = Activation::$activations;
                 $body
             })*
-            other => unreachable!("`{}` is not of single elements", other.word()),
+            // By name, so that an activation that is in neither list does not compile.
+            other @ (Activation::Softmax | Activation::LogSoftmax | Activation::Sparsemax | Activation::Glu) => {
+                unreachable!("`{}` is not of single elements", other.word())
+            }
         }
     };
 }
@@ -264,7 +264,9 @@ simd! {
             }
             Elementwise::Threshold { threshold, .. } => {
                 let threshold = T::of(threshold);
-                each!(|x: T, _| if x > threshold { T::one() } else { T::zero() });
+                for (out, (x, g)) in out.iter_mut().zip(xs.iter().zip(grad)) {
+                    *out = if *x > threshold { *g } else { T::zero() };
+                }
             }
         }
     }

@@ -6,6 +6,9 @@ use std::mem::MaybeUninit;
 /// Values that one thread fills sooner than it wakes another.
 const LEAST: usize = 8 * 1024;
 
+/// Values that are written at a time: so few that they are still in the nearest cache after they have been cleared.
+pub(crate) const CHUNK: usize = 4 * 1024;
+
 /// A vector of `len` values. Each `chunk` of them is given to `fill`, all 0 (or what else is their default), with its number,
 /// by the thread that has just cleared it: it is still in that thread's cache.
 pub(crate) fn in_chunks<T: Copy + Default + Send>(len: usize, chunk: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {

@@ -6,7 +6,7 @@
 
 use super::fill::in_chunks;
 use super::lanes::{for_lanes, some, some_mut};
-use super::norm::{add_up, piece};
+use super::norm::{add_up, part, piece};
 use super::norm_group::Groups;
 use super::real::Real;
 use super::share::map;
@@ -76,7 +76,7 @@ impl<const IS_CENTERED: bool> Weighted for Rows<IS_CENTERED> {
                 &none
             }
         };
-        let length = few_rows(weight.len());
+        let length = part(weight.len());
         in_chunks(xs.len(), length, |number, ys| {
             write_values(self.moments(), ys, &xs[number * length..][..ys.len()], weight, bias);
         })
@@ -114,12 +114,6 @@ impl<const IS_CENTERED: bool> Weighted for Rows<IS_CENTERED> {
     fn reads_output(&self) -> bool {
         false
     }
-}
-
-/// Values of as many rows as are still in the nearest cache after they have been cleared.
-fn few_rows(columns: usize) -> usize {
-    const VALUES: usize = 4 * 1024;
-    (VALUES / columns).max(1) * columns
 }
 
 /// How the mean of a row, if it is taken away, and its size are computed.

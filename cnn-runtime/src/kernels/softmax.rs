@@ -1,7 +1,7 @@
 //! `softmax` and `log_softmax` along the last axis.
 
 use super::elementary::exp;
-use super::fill::in_chunks;
+use super::fill::{CHUNK, in_chunks};
 use super::op::Unary;
 use super::real::Real;
 use super::simd::simd;
@@ -12,9 +12,6 @@ use candle_core::{Result, Storage, Tensor};
 pub(crate) struct Softmax {
     pub(crate) log: bool,
 }
-
-/// Values that are computed at a time, at least.
-const CHUNK: usize = 4 * 1024;
 
 simd! {
     /// Makes each `x` `eˣ`.

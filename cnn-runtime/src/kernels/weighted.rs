@@ -2,7 +2,7 @@
 
 use super::activation::{activate, slope, slope_follows_from_output, undo_on_gpu, value, with_constant};
 use super::computed::Computed;
-use super::fill::in_chunks;
+use super::fill::{CHUNK, in_chunks};
 use super::op::{dispatch, expect_reals, expect_values, kept, with_slices};
 use super::real::Real;
 use super::share::for_each;
@@ -209,7 +209,6 @@ impl<T: Real> Ending<'_, T> {
 
     /// Ends all values of the output, rows of `width`, by a pass of its own, if there is anything to do.
     pub(crate) fn finish_all(&self, ys: &mut [T], width: usize) {
-        const CHUNK: usize = 4 * 1024;
         if self.bias.is_some() || self.activation != Activation::Linear || !self.is_plain() {
             let chunk = CHUNK.next_multiple_of(width.max(1));
             let chunks = ys.chunks_mut(chunk).enumerate();
@@ -306,7 +305,6 @@ pub(crate) fn undo_activation<'a, T: Real>(activation: Activation, ys: &[T], gra
 /// The gradient before an activation whose output was `ys`, from what has arrived, wherever they are.
 pub(crate) fn before_activation(activation: Activation, ys: &Tensor, arrived: Arrived) -> Result<Tensor> {
     fn on_cpu<T: Real>(activation: Activation, ys: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        const CHUNK: usize = 4 * 1024;
         let before = with_slices([ys, grad], activation.word(), |[ys, grad]: [&[T]; 2]| {
             in_chunks(grad.len(), CHUNK, |number, before| {
                 let part = number * CHUNK..number * CHUNK + before.len();
