@@ -29,6 +29,7 @@ mod fill;
 mod gathered;
 mod global_pool;
 mod glu;
+mod grouped;
 mod helper;
 mod initialize;
 mod isa;

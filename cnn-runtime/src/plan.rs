@@ -80,6 +80,7 @@ impl Plan {
             return match self.macs {
                 Some(..SMALL) => kernels::alone(run),
                 Some(SMALL..LARGE) => kernels::in_pairs(run),
+                _ if rayon::current_num_threads() == 2 => kernels::in_pairs(run),
                 _ => run(),
             };
         }
@@ -201,14 +202,7 @@ fn nested(graph: &Graph, weights: &Weights) -> Result<Option<Function>> {
 /// The layer of a stage that has a kernel for inference, and all that goes into its pass.
 fn prepared(graph: &Graph, stage: &Stage, weights: &Weights) -> Result<Option<Function>> {
     let layer = graph.nodes[stage.node].layer;
-    let is_prepared = match layer {
-        Layer::Conv1D(conv) => conv.groups == 1,
-        Layer::Conv2D(conv) => conv.groups == 1,
-        Layer::Conv3D(conv) => conv.groups == 1,
-        Layer::Dense(_) => true,
-        _ => false,
-    };
-    if !is_prepared {
+    if !layer.takes_others_along() {
         return Ok(None);
     }
     let (weight, bias) = folded(graph, stage, weights)?;
@@ -224,15 +218,18 @@ fn prepared(graph: &Graph, stage: &Stage, weights: &Weights) -> Result<Option<Fu
         Ok(Some(Box::new(move |xs| kernels::activate(&forward(xs[0], xs.get(1).copied())?, after))))
     }
     macro_rules! conv {
-        ($spec:expr) => {{
-            let conv = PreparedConv::new($spec.convolution(), weight, bias, within);
+        ($spec:expr, $groups:expr) => {{
+            let conv = PreparedConv::new($spec.layer, $spec.window, $groups, [weight, bias], within);
             function(after, move |xs, added| conv.forward(xs, added))
         }};
     }
+    let filters = bias.len();
     match layer {
-        Layer::Conv1D(spec) => conv!(spec),
-        Layer::Conv2D(spec) => conv!(spec),
-        Layer::Conv3D(spec) => conv!(spec),
+        Layer::Conv1D(spec) => conv!(spec.convolution(), spec.groups),
+        Layer::Conv2D(spec) => conv!(spec.convolution(), spec.groups),
+        Layer::Conv3D(spec) => conv!(spec.convolution(), spec.groups),
+        Layer::DepthwiseConv1D(spec) => conv!(spec.convolution(), filters / spec.depth_multiplier),
+        Layer::DepthwiseConv2D(spec) => conv!(spec.convolution(), filters / spec.depth_multiplier),
         _ => {
             let dense = PreparedDense::new(weight, bias, within);
             function(after, move |xs, added| dense.forward(xs, added))

@@ -52,7 +52,7 @@ impl Graph {
 
     fn stage(&self, node: usize, is_taken: &mut [bool]) -> Stage {
         let mut stage = Stage { node, norm: None, add: None, activation: Activation::Linear, output: node };
-        if !takes_others_along(&self.nodes[node].layer) {
+        if !self.nodes[node].layer.takes_others_along() {
             return stage;
         }
         stage.activation = self.inferred(node).map_or(Activation::Linear, |inferred| inferred.ends_in);
@@ -89,13 +89,11 @@ impl Graph {
     }
 }
 
-/// Whether a layer's pass can change its values once more.
-fn takes_others_along(layer: &Layer) -> bool {
-    match layer {
-        Layer::Conv1D(conv) => conv.groups == 1,
-        Layer::Conv2D(conv) => conv.groups == 1,
-        Layer::Conv3D(conv) => conv.groups == 1,
-        layer => matches!(layer, Layer::Dense(_)),
+impl Layer {
+    /// Whether the layer's pass can change its values once more when the network predicts: it multiplies by weights, which are laid out once.
+    pub fn takes_others_along(&self) -> bool {
+        use Layer::{Conv1D, Conv2D, Conv3D, Dense, DepthwiseConv1D, DepthwiseConv2D};
+        matches!(self, Conv1D(_) | Conv2D(_) | Conv3D(_) | DepthwiseConv1D(_) | DepthwiseConv2D(_) | Dense(_))
     }
 }
 

@@ -9,6 +9,8 @@ use super::depthwise::depthwise_of;
 use super::direct::Direct;
 use super::direct_scatter;
 use super::fill::in_chunks;
+use super::gathered;
+use super::grouped::Grouped;
 use super::matmul::{Into, Matrix, Threads, matmul, matmul_new};
 use super::patches::{Geometry, gather, operand, scatter};
 use super::pieces::sum_over_pieces;
@@ -332,6 +334,15 @@ impl<const N: usize> Conv<N> {
         self.on_tiles().filter(|_| !self.trains_on_vectors(self.winograd()))
     }
 
+    /// This convolution as vectors compute it filter by filter of many groups, if groups are so small that they fill no vectors of their own.
+    pub(super) fn grouped(&self) -> Option<Grouped<N>> {
+        /// Channels or filters that fill half of a vector, if vectors are short.
+        const FEW: usize = 4;
+        let least = self.depth().min(self.group_filters());
+        let is_small = self.groups > 1 && least < FEW.max(gathered::lanes() / 2);
+        is_small.then_some(Grouped { geometry: self.geometry, filters: self.filters, groups: self.groups })
+    }
+
     /// This convolution as vectors compute it without patches, if they do.
     pub(super) fn direct(&self) -> Option<Direct> {
         Direct::of_output(&self.geometry, self.filters, self.groups, self.precision)
@@ -356,7 +367,8 @@ impl<const N: usize> Conv<N> {
             Some(winograd) => winograd.compute(grad, &winograd.weights(weight), ending),
             None => {
                 let direct = Direct::of_input(&self.geometry, self.filters, self.groups, self.precision)?;
-                let scattered = direct_scatter::input_gradient(self, &direct, weight, grad, ending);
+                let scattered =
+                    if self.groups > 1 { None } else { direct_scatter::input_gradient(self, &direct, weight, grad, ending) };
                 scattered.unwrap_or_else(|| direct.compute(grad, &direct.right(weight), ending))
             }
         };
@@ -423,6 +435,10 @@ impl<const N: usize> Weighted for Conv<N> {
     }
 
     fn forward<T: Real>(&self, xs: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
+        if let Some(grouped) = self.grouped() {
+            let ending = Ending { bias, activation: self.ends_in, ..Ending::default() };
+            return grouped.forward(xs, &grouped.weights(weight), ending);
+        }
         match (self.trained_on_tiles(), T::singles(xs), T::singles(weight)) {
             (Some(tiled), Some(xs), Some(weight)) => {
                 let ending = Ending { bias: bias.and_then(T::singles), activation: self.ends_in, ..Ending::default() };
@@ -449,6 +465,11 @@ impl<const N: usize> Weighted for Conv<N> {
     }
 
     fn backward<T: Real>(&self, xs: &[T], weight: &[T], ys: &[T], grad: &[T], of_input: Option<Ending<T>>) -> Gradients<T> {
+        if let Some(grouped) = self.grouped() {
+            let mut found = grouped.backward([xs, weight, ys, grad], self.ends_in, of_input.is_some());
+            of_input.iter().for_each(|ending| ending.finish_all(&mut found.input, self.geometry.channels));
+            return found;
+        }
         let tiled = self.trained_on_tiles().filter(|_| T::singles(xs).is_some());
         let input = of_input.and_then(|ending| self.input_gradient_of_singles(weight, grad, ending));
         let of_weights = |weight: Vec<f32>, bias: Vec<f32>| Gradients {
@@ -618,8 +639,8 @@ pub(super) mod tests {
         // A gradient is rounded when its activation has been undone.
         assert!(rounds == [false; 2] || matches!(activation, Activation::Linear | Activation::Relu));
         let geometry = Geometry::new("test", dims, &spec.window).unwrap();
-        let conv = |ends_in| Conv { geometry, filters: spec.filters, groups: 1, ends_in, precision: Precision::F32 };
-        let (patch, pixels) = (geometry.taps() * geometry.channels, geometry.batch * geometry.pixels());
+        let conv = |ends_in| Conv { geometry, filters: spec.filters, groups: spec.groups, ends_in, precision: Precision::F32 };
+        let (patch, pixels) = (geometry.taps() * geometry.channels / spec.groups, geometry.batch * geometry.pixels());
         let lens = [dims.iter().product(), patch * spec.filters, spec.filters, pixels * spec.filters];
         let found = passes(&conv(activation), made(lens, activation, false));
         let near = |found: &[f32], exact: &[f64], products: usize, what: &str| {
@@ -645,7 +666,7 @@ pub(super) mod tests {
         if let Some(input) = found.input {
             let mut exact = gradients(Activation::Linear, rounds[1], true).input;
             made::<f64>(lens, activation, rounds[1]).of_input().finish_all(&mut exact, geometry.channels);
-            near(&input, &exact, geometry.taps() * spec.filters, "input gradient");
+            near(&input, &exact, geometry.taps() * spec.filters / spec.groups, "input gradient");
             count += 1;
         }
         count

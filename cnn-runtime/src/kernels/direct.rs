@@ -39,7 +39,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn of_output(geometry: &Geometry, axis: usize) -> Self {
+    fn of_output(geometry: &Geometry<3>, axis: usize) -> Self {
         let Geometry { input, output, size, strides, dilation, before, .. } = geometry;
         let taps = (0..size[axis]).map(|tap| (tap, (tap * dilation[axis]) as isize - before[axis] as isize)).collect();
         Self {
@@ -49,7 +49,7 @@ impl Axis {
         }
     }
 
-    fn of_input(geometry: &Geometry, axis: usize) -> Self {
+    fn of_input(geometry: &Geometry<3>, axis: usize) -> Self {
         let Geometry { input, output, size, strides, dilation, before, .. } = geometry;
         let stride = strides[axis] as isize;
         let phase = |first: usize| {
@@ -80,26 +80,28 @@ impl Axis {
     }
 }
 
-/// A convolution without groups, or the gradient of its input, as this kernel computes it.
+/// A convolution, or the gradient of its input, as this kernel computes it: of volumes, planes of lines. An image has one plane for each of
+/// its lines, which has that line alone.
 pub(super) struct Direct {
     pub(super) batch: usize,
-    axes: [Axis; 2],
-    /// Numbers of a pixel of the source, and of one that is computed.
+    axes: [Axis; 3],
+    pub(super) groups: usize,
+    /// Numbers of a group of a pixel of the source, and of one that is computed.
     pub(super) depth: usize,
     pub(super) width: usize,
-    taps: [usize; 2],
+    taps: [usize; 3],
     pub(super) is_gradient: bool,
     /// Whether factors are rounded to pairs of `bf16`.
     pub(super) rounds: bool,
-    /// Lines of a phase that no two parts share.
+    /// Planes of a phase that no two parts share.
     together: usize,
 }
 
-/// What a thread computes at a time: some images, or some lines of one.
+/// What a thread computes at a time: some images, or some planes of one.
 pub(super) struct Part {
     pub(super) images: Range<usize>,
     /// Pixels of each phase along the first axis.
-    pub(super) lines: Range<usize>,
+    pub(super) planes: Range<usize>,
 }
 
 /// The weights of each phase.
@@ -120,12 +122,13 @@ pub(super) enum Pairing {
 /// The part of a source that some pixels see, row by row, perhaps with padding.
 pub(super) struct Seen<'a, F> {
     pub(super) values: &'a [F],
-    /// Values of a pixel, of a line and of an image.
+    /// Values of a pixel, of a line, of a plane and of an image.
     depth: usize,
     line: usize,
+    plane: usize,
     image: usize,
-    /// Which line and column of the source, from those of the part's first pixels, lie at its start.
-    start: [isize; 2],
+    /// Which plane, line and column of the source, from those of the part's first pixels, lie at its start.
+    start: [isize; 3],
 }
 
 thread_local! {
@@ -147,11 +150,12 @@ impl Direct {
         groups: usize,
         precision: Precision,
     ) -> Option<Self> {
-        let geometry = geometry.planar().filter(|_| groups == 1 && gathered::pays(filters))?;
-        let axes = [0, 1].map(|axis| Axis::of_output(&geometry, axis));
+        let (geometry, width) = (geometry.spatial()?, filters / groups);
+        let axes = [0, 1, 2].map(|axis| Axis::of_output(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
-        let rounds = rounds(channels, precision);
-        Some(Self { batch, axes, depth: channels, width: filters, taps: size, is_gradient: false, rounds, together: 1 })
+        let (depth, rounds) = (channels / groups, groups == 1 && rounds(channels, precision));
+        let direct = Self { batch, axes, groups, depth, width, taps: size, is_gradient: false, rounds, together: 1 };
+        gathered::pays(width).then_some(direct)
     }
 
     /// The gradient of a convolution's input, if vectors compute it.
@@ -161,44 +165,58 @@ impl Direct {
         groups: usize,
         precision: Precision,
     ) -> Option<Self> {
-        let geometry = geometry.planar().filter(|geometry| groups == 1 && gathered::pays(geometry.channels))?;
-        let axes = [0, 1].map(|axis| Axis::of_input(&geometry, axis));
+        let geometry = geometry.spatial()?;
+        let axes = [0, 1, 2].map(|axis| Axis::of_input(&geometry, axis));
         let Geometry { batch, channels, size, .. } = geometry;
-        let rounds = rounds(filters, precision);
-        Some(Self { batch, axes, depth: filters, width: channels, taps: size, is_gradient: true, rounds, together: 1 })
+        let (depth, width, rounds) = (filters / groups, channels / groups, groups == 1 && rounds(filters, precision));
+        let direct = Self { batch, axes, groups, depth, width, taps: size, is_gradient: true, rounds, together: 1 };
+        gathered::pays(width).then_some(direct)
     }
 
-    /// The same with as many pixels along each axis as fill tiles of so many; those beyond see padding.
+    /// The same, of images, with as many pixels along each axis as fill tiles of so many; those beyond see padding.
     pub(super) fn in_tiles(mut self, side: usize) -> Self {
         self.together = side;
-        self.axes.iter_mut().flat_map(|axis| &mut axis.phases).for_each(|phase| phase.count = phase.count.next_multiple_of(side));
+        let [lines, _, columns] = &mut self.axes;
+        for phase in lines.phases.iter_mut().chain(&mut columns.phases) {
+            phase.count = phase.count.next_multiple_of(side);
+        }
         self
     }
 
-    /// The phases of both axes, with the taps of each: its number, and the line and the column of the source that the first pixel
+    /// The phases of all axes, with the taps of each: its number, and the plane, the line and the column of the source that the first pixel
     /// sees by it.
-    fn phases(&self) -> impl Iterator<Item = ([&Phase; 2], Vec<(usize, [isize; 2])>)> {
-        let [ys, xs] = &self.axes;
-        ys.phases.iter().flat_map(move |y| {
+    fn phases(&self) -> impl Iterator<Item = ([&Phase; 3], Vec<(usize, [isize; 3])>)> {
+        let [zs, ys, xs] = &self.axes;
+        let planes = zs.phases.iter().flat_map(move |z| ys.phases.iter().map(move |y| [z, y]));
+        planes.flat_map(move |[z, y]| {
             xs.phases.iter().map(move |x| {
-                let both = y
-                    .taps
-                    .iter()
-                    .flat_map(|(ky, line)| x.taps.iter().map(move |(kx, column)| (ky * self.taps[1] + kx, [*line, *column])));
-                ([y, x], collected(y.taps.len() * x.taps.len(), both))
+                let lines = z.taps.iter().flat_map(|plane| y.taps.iter().map(move |line| [plane, line]));
+                let all = lines.flat_map(|[(kz, plane), (ky, line)]| {
+                    let number = move |kx: usize| (kz * self.taps[1] + ky) * self.taps[2] + kx;
+                    x.taps.iter().map(move |(kx, column)| (number(*kx), [*plane, *line, *column]))
+                });
+                ([z, y, x], collected(z.taps.len() * y.taps.len() * x.taps.len(), all))
             })
         })
     }
 
-    /// The weights, `F, C, KH, KW`, as each phase multiplies them.
+    /// The numbers of a pixel of the source, and of one that is computed.
+    pub(super) fn pixels(&self) -> [usize; 2] {
+        [self.depth, self.width].map(|of_group| self.groups * of_group)
+    }
+
+    /// The weights, `F, C / groups, KH, KW`, as each phase multiplies them, group by group.
     pub(super) fn right(&self, weight: &[f32]) -> Weights {
         match self.rounds {
             true => Weights::Pairs(self.strips(weight).collect()),
-            false => Weights::Singles(self.strips(weight).collect()),
+            false => {
+                let of_group = weight.len() / self.groups;
+                Weights::Singles(weight.chunks_exact(of_group.max(1)).flat_map(|weight| self.strips(weight)).collect())
+            }
         }
     }
 
-    /// The same, as factors of some type.
+    /// The weights of one group, as factors of some type.
     pub(super) fn strips<F: Factor>(&self, weight: &[f32]) -> impl Iterator<Item = Strips<F>> {
         let (taps, depth) = (self.taps.iter().product::<usize>(), self.depth);
         let [of_depth, of_width] = if self.is_gradient { [self.width * taps, taps] } else { [taps, depth * taps] };
@@ -222,22 +240,27 @@ impl Direct {
         })
     }
 
-    /// The sizes of an image of what is computed.
+    /// The planes of an image of what is computed, and the pixels of each.
     pub(super) fn sizes(&self) -> [usize; 2] {
-        [0, 1].map(|axis| self.axes[axis].sizes[1])
+        self.of_axes(1)
     }
 
-    /// The sizes of an image of the source.
+    /// The planes of an image of the source, and the pixels of each.
     pub(super) fn source_sizes(&self) -> [usize; 2] {
-        [0, 1].map(|axis| self.axes[axis].sizes[0])
+        self.of_axes(0)
     }
 
-    /// Line and column of the first cell of the source that the first pixel sees, which may lie before the source.
+    fn of_axes(&self, which: usize) -> [usize; 2] {
+        let [planes, lines, columns] = self.axes.each_ref().map(|axis| axis.sizes[which]);
+        [planes, lines * columns]
+    }
+
+    /// Line and column of the first cell of the source that the first pixel of an image sees, which may lie before the source.
     pub(super) fn sees_first(&self) -> [isize; 2] {
-        [0, 1].map(|axis| self.axes[axis].seen(1).start)
+        [0, 2].map(|axis| self.axes[axis].seen(1).start)
     }
 
-    /// Products for each of an image's channels and filters, of which those with what lies beyond the source are 0.
+    /// Products for each of a group's channels and filters of an image, of which those with what lies beyond the source are 0.
     pub(super) fn products(&self) -> usize {
         let of_axis = |axis: &Axis| axis.phases.iter().map(|phase| phase.count * phase.taps.len()).sum::<usize>();
         self.axes.iter().map(of_axis).product()
@@ -245,12 +268,12 @@ impl Direct {
 
     /// How many weights there are.
     pub(super) fn weights(&self) -> usize {
-        self.taps.iter().product::<usize>() * self.depth * self.width
+        self.taps.iter().product::<usize>() * self.groups * self.depth * self.width
     }
 
     /// Values of an image of what is computed.
     pub(super) fn image_len(&self) -> usize {
-        self.sizes().iter().product::<usize>() * self.width
+        self.sizes().iter().product::<usize>() * self.pixels()[1]
     }
 
     /// The parts of all images, of about so many pixels each.
@@ -260,20 +283,20 @@ impl Direct {
 
     /// The parts of so many images.
     pub(super) fn parts_of(&self, batch: usize, pixels: usize) -> Vec<Part> {
-        let ([height, width], lines) = (self.sizes(), self.axes[0].count());
+        let ([height, width], planes) = (self.sizes(), self.axes[0].count());
         if height * width == 0 {
             return Vec::new();
         }
         if height * width <= pixels {
             let images = pixels / (height * width);
             let first = (0..batch).step_by(images);
-            return first.map(|first| Part { images: first..batch.min(first + images), lines: 0..lines }).collect();
+            return first.map(|first| Part { images: first..batch.min(first + images), planes: 0..planes }).collect();
         }
         let of_part = pixels / (width * self.axes[0].apart[1]);
-        let of_part = (of_part / self.together * self.together).clamp(self.together, lines);
+        let of_part = (of_part / self.together * self.together).clamp(self.together, planes);
         let parts = |image: usize| {
-            let first = (0..lines).step_by(of_part);
-            first.map(move |first| Part { images: image..image + 1, lines: first..lines.min(first + of_part) })
+            let first = (0..planes).step_by(of_part);
+            first.map(move |first| Part { images: image..image + 1, planes: first..planes.min(first + of_part) })
         };
         (0..batch).flat_map(parts).collect()
     }
@@ -305,86 +328,94 @@ impl Direct {
 
     /// Where, among the values computed, those of a part lie.
     pub(super) fn place(&self, part: &Part) -> Range<usize> {
-        let (image, [height, width]) = (self.image_len(), self.sizes());
-        let of_lines = |lines: usize| (lines * self.axes[0].apart[1]).min(height) * width * self.width;
-        let start = part.images.start * image + of_lines(part.lines.start);
-        start..(part.images.end - 1) * image + of_lines(part.lines.end)
+        let (image, [height, width], [_, pixel]) = (self.image_len(), self.sizes(), self.pixels());
+        let of_planes = |planes: usize| (planes * self.axes[0].apart[1]).min(height) * width * pixel;
+        let start = part.images.start * image + of_planes(part.planes.start);
+        start..(part.images.end - 1) * image + of_planes(part.planes.end)
     }
 
     /// Where, among the values of a source, those lie that the pixels of a part see, but for what they see beyond those at their sides.
     pub(super) fn source_of(&self, part: &Part) -> Range<usize> {
-        let [[height, _], [width, _]] = [self.axes[0].sizes, self.axes[1].sizes];
-        let of_lines = |lines: usize| (lines * self.axes[0].apart[0]).min(height) * width * self.depth;
-        let image = height * width * self.depth;
-        part.images.start * image + of_lines(part.lines.start)..(part.images.end - 1) * image + of_lines(part.lines.end)
+        let ([height, width], [pixel, _]) = (self.source_sizes(), self.pixels());
+        let of_planes = |planes: usize| (planes * self.axes[0].apart[0]).min(height) * width * pixel;
+        let image = height * width * pixel;
+        part.images.start * image + of_planes(part.planes.start)..(part.images.end - 1) * image + of_planes(part.planes.end)
     }
 
     /// Calls `work` with what a part sees.
     pub(super) fn see<F: Kept, R>(&self, source: &[f32], part: &Part, pairing: Pairing, work: impl FnOnce(Seen<F>) -> R) -> R {
-        let [ys, xs] = &self.axes;
-        let [[height, _], [width, _]] = [ys.sizes, xs.sizes];
-        let (lines, columns) = (ys.seen(part.lines.len()), xs.seen(xs.count()));
-        let first = (part.lines.start * ys.apart[0]) as isize;
-        let (line_len, image_len) = (width * self.depth, height * width * self.depth);
-        let all = ys.seen(ys.count());
+        let ([zs, ys, xs], [pixel, _]) = (&self.axes, self.pixels());
+        let [depth, height, width] = self.axes.each_ref().map(|axis| axis.sizes[0]);
+        let (planes, lines, columns) = (zs.seen(part.planes.len()), ys.seen(ys.count()), xs.seen(xs.count()));
+        let first = (part.planes.start * zs.apart[0]) as isize;
+        let (line_len, plane_len, image_len) = (width * pixel, height * width * pixel, depth * height * width * pixel);
         let is_inside = |seen: &Range<isize>, size: usize| seen.start >= 0 && seen.end <= size as isize;
-        if is_inside(&all, height)
+        if is_inside(&zs.seen(zs.count()), depth)
+            && is_inside(&lines, height)
             && is_inside(&columns, width)
             && let Some(source) = F::in_place(source)
         {
-            let start = part.images.start * image_len + first as usize * line_len;
+            let start = part.images.start * image_len + first as usize * plane_len;
             let values = &source[start..part.images.end * image_len];
-            return work(Seen { values, depth: self.depth, line: line_len, image: image_len, start: [0, 0] });
+            return work(Seen { values, depth: pixel, line: line_len, plane: plane_len, image: image_len, start: [0; 3] });
         }
-        let (of_image, depth) = match pairing {
-            Pairing::Channels => (1, self.depth.div_ceil(F::NUMBERS)),
-            Pairing::Images => (F::NUMBERS, self.depth),
+        let (of_image, depth_of) = match pairing {
+            Pairing::Channels => (1, pixel.div_ceil(F::NUMBERS)),
+            Pairing::Images => (F::NUMBERS, pixel),
         };
-        let (line, image) = (columns.len() * depth, lines.len() * columns.len() * depth);
+        let line = columns.len() * depth_of;
+        let (plane, image) = (lines.len() * line, planes.len() * lines.len() * line);
         F::in_scratch(|padded| {
             let padded = padded.take(part.images.len() * image);
             for (number, padded) in part.images.clone().zip(padded.chunks_exact_mut(image.max(1))) {
-                for (y, padded) in lines.clone().zip(padded.chunks_exact_mut(line.max(1))) {
-                    let Some(y) = usize::try_from(y + first).ok().filter(|y| *y < height) else {
+                let all = planes.clone().flat_map(|plane| lines.clone().map(move |line| [plane + first, line]));
+                for (at, padded) in all.zip(padded.chunks_exact_mut(line.max(1))) {
+                    let [z, y] = at.map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+                    if z >= depth || y >= height {
                         padded.fill(F::default());
                         continue;
-                    };
+                    }
                     let line = |number: usize| {
                         let image = source.get(number * image_len..(number + 1) * image_len);
-                        image.map_or(&[][..], |image| &image[y * line_len..][..line_len])
+                        image.map_or(&[][..], |image| &image[z * plane_len + y * line_len..][..line_len])
                     };
                     let second = if of_image == 1 { &[] } else { line(number * of_image + 1) };
-                    pad([line(number * of_image), second], columns.clone(), [self.depth, depth], padded);
+                    pad([line(number * of_image), second], columns.clone(), [pixel, depth_of], padded);
                 }
             }
-            work(Seen { values: padded, depth, line, image, start: [lines.start, columns.start] })
+            let start = [planes.start, lines.start, columns.start];
+            work(Seen { values: padded, depth: depth_of, line, plane, image, start })
         })
     }
 
-    /// The rows of a product, one for each pixel of a phase of so many images and lines: where, in what is seen, the pixel's taps
+    /// The rows of a product, one for each pixel of a phase of so many images and planes: where, in what is seen, the pixel's taps
     /// start, and where its values lie.
-    fn rows(&self, [y, x]: [&Phase; 2], images: usize, lines: usize, seen: &Seen<impl Factor>) -> Vec<[usize; 2]> {
-        let ([ys, xs], [_, width]) = (&self.axes, self.sizes());
-        let mut rows = Vec::with_capacity(images * lines.min(y.count) * x.count);
+    fn rows(&self, [z, y, x]: [&Phase; 3], images: usize, planes: usize, seen: &Seen<impl Factor>) -> Vec<[usize; 2]> {
+        let ([zs, ys, xs], [_, pixel]) = (&self.axes, self.pixels());
+        let [_, height, width] = self.axes.each_ref().map(|axis| axis.sizes[1]);
+        let planes = planes.min(z.count);
+        let mut rows = Vec::with_capacity(images * planes * y.count * x.count);
         for image in 0..images {
-            for i in 0..lines.min(y.count) {
-                let (from, to) = (image * seen.image + i * ys.apart[0] * seen.line, i * ys.apart[1] + y.first);
-                let to = image * self.image_len() + to * width * self.width;
+            for (plane, line) in (0..planes).flat_map(|plane| (0..y.count).map(move |line| (plane, line))) {
+                let from = image * seen.image + plane * zs.apart[0] * seen.plane + line * ys.apart[0] * seen.line;
+                let to = (plane * zs.apart[1] + z.first) * height + line * ys.apart[1] + y.first;
+                let to = image * self.image_len() + to * width * pixel;
                 rows.extend(
-                    (0..x.count).map(|j| [from + j * xs.apart[0] * seen.depth, to + (j * xs.apart[1] + x.first) * self.width]),
+                    (0..x.count).map(|j| [from + j * xs.apart[0] * seen.depth, to + (j * xs.apart[1] + x.first) * pixel]),
                 );
             }
         }
         rows
     }
 
-    /// Where, from the start of a row, the factors lie that a pixel sees by some taps.
-    fn steps(&self, taps: &[(usize, [isize; 2])], seen: &Seen<impl Factor>) -> Vec<usize> {
-        let start = |[line, column]: [isize; 2]| {
-            let [line, column] = [line - seen.start[0], column - seen.start[1]].map(|cells| cells as usize);
-            line * seen.line + column * seen.depth
+    /// Where, from the start of a row, the factors of the first group lie that a pixel sees by some taps.
+    fn steps(&self, taps: &[(usize, [isize; 3])], seen: &Seen<impl Factor>) -> Vec<usize> {
+        let start = |at: &[isize; 3]| {
+            let [plane, line, column] = std::array::from_fn(|axis| (at[axis] - seen.start[axis]) as usize);
+            plane * seen.plane + line * seen.line + column * seen.depth
         };
-        collected(taps.len() * seen.depth, taps.iter().flat_map(|(_, tap)| start(*tap)..start(*tap) + seen.depth))
+        let of_group = if self.groups == 1 { seen.depth } else { self.depth };
+        collected(taps.len() * of_group, taps.iter().flat_map(|(_, tap)| start(tap)..start(tap) + of_group))
     }
 
     /// What is computed from `source`, for all images.
@@ -399,21 +430,27 @@ impl Direct {
     }
 
     fn compute_with<F: Kept>(&self, source: &[f32], right: &[Strips<F>], ending: Ending<f32>) -> Vec<f32> {
-        assert_eq!(right.len(), self.phases().count(), "weights of each phase");
+        let phases = self.phases().count();
+        assert_eq!(right.len(), self.groups * phases, "weights of each phase");
         assert!(right.iter().all(|strips| strips.right().columns() == self.width), "weights of each column");
         let is_all = ending.is_plain();
-        let finish = Finish { bias: ending.bias, rectified: is_all && ending.activation == Activation::Relu };
+        let rectified = is_all && ending.activation == Activation::Relu;
         let write = |part: &Part, ys: &mut [MaybeUninit<f32>]| {
             self.see(source, part, Pairing::Channels, |seen: Seen<F>| {
-                for ((phases, taps), right) in self.phases().zip(right) {
-                    let lines = phases[0].count.min(part.lines.end).saturating_sub(part.lines.start);
-                    let (rows, steps) = (self.rows(phases, part.images.len(), lines, &seen), self.steps(&taps, &seen));
-                    Left { values: seen.values, rows: &rows, steps: &steps }.write(right.right(), finish, ys);
+                for (number, (of_phase, taps)) in self.phases().enumerate() {
+                    let planes = of_phase[0].count.min(part.planes.end).saturating_sub(part.planes.start);
+                    let (rows, steps) = (self.rows(of_phase, part.images.len(), planes, &seen), self.steps(&taps, &seen));
+                    for group in 0..self.groups {
+                        let (values, columns) = (&seen.values[group * self.depth..], group * self.width);
+                        let bias = ending.bias.map(|bias| &bias[columns..columns + self.width]);
+                        let right = right[group * phases + number].right();
+                        Left { values, rows: &rows, steps: &steps }.write(right, Finish { bias, rectified }, &mut ys[columns..]);
+                    }
                 }
             });
             if !is_all {
                 // SAFETY: every pixel is of one phase, and all columns of each pixel of every phase have been written.
-                Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, self.width, self.place(part).start);
+                Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, self.pixels()[1], self.place(part).start);
             }
         };
         // SAFETY: as above, every value of a part is written.
@@ -447,11 +484,11 @@ impl Direct {
         ys
     }
 
-    /// The product that sums the gradients of the weights `rows`, in the order of patches, over a part: where what each of them sees
-    /// starts, and its sum lies, and where, from there, each pixel sees it.
+    /// The product that sums the gradients of the weights `rows` of a group, in the order of patches, over a part: where what each of them
+    /// sees starts, and its sum lies, and where, from there, each pixel sees it.
     pub(super) fn sums(&self, part: &Part, seen: &Seen<impl Factor>, rows: Range<usize>) -> (Vec<[usize; 2]>, Vec<usize>) {
         let Some((phases, taps)) = self.phases().next() else { unreachable!("an output is of one phase") };
-        let pixels = self.rows(phases, part.images.len(), part.lines.len(), seen);
+        let pixels = self.rows(phases, part.images.len(), part.planes.len(), seen);
         let rows = self.steps(&taps, seen)[rows].iter().enumerate().map(|(row, start)| [*start, row * self.width]).collect();
         (rows, pixels.iter().map(|[start, _]| *start).collect())
     }
@@ -501,12 +538,12 @@ mod tests {
     use crate::kernels::conv::Conv;
     use crate::kernels::conv::tests::{Passes, expect_passes};
     use crate::kernels::gathered::lanes;
-    use crate::spec::{Conv1D, Conv2D, Convolution, Padding};
+    use crate::spec::{Conv1D, Conv2D, Conv3D, Convolution, Padding};
 
     fn agrees<const N: usize>(spec: Convolution<N>, dims: &[usize], activation: Activation) -> usize {
         if matches!(activation, Activation::Linear | Activation::Relu) {
             let channels = dims[N + 1];
-            let rounds = [channels, spec.filters].map(|channels| rounds(channels, Precision::Bf16));
+            let rounds = [channels, spec.filters].map(|channels| spec.groups == 1 && rounds(channels, Precision::Bf16));
             agrees_at(Precision::Bf16, rounds, spec, dims, activation);
         }
         agrees_at(Precision::F32, [false; 2], spec, dims, activation)
@@ -521,7 +558,7 @@ mod tests {
     ) -> usize {
         expect_passes(spec, dims, activation, rounds, |conv, numbers| {
             let conv = Conv { precision, ..*conv };
-            let gradient = Direct::of_input(&conv.geometry, conv.filters, 1, precision);
+            let gradient = Direct::of_input(&conv.geometry, conv.filters, conv.groups, precision);
             Passes {
                 output: conv.direct().map(|direct| direct.compute(&numbers.xs, &direct.right(&numbers.weight), numbers.ending())),
                 sums: conv.direct().map(|direct| direct.weight_gradient(&numbers.xs, &numbers.added, &numbers.grad, activation)),
@@ -556,5 +593,42 @@ mod tests {
         passes += agrees(Conv2D::new(130, [3, 3]).convolution(), &[3, 6, 6, 260], Activation::Relu);
         passes += agrees(Conv2D::new(8, [2, 2]).strides([3, 4]).convolution(), &[3, 9, 10, 8], Activation::Linear);
         assert!(passes > 2 * (4 * 3 * 13 + 4) || lanes() == 1, "{passes} passes");
+    }
+
+    #[test]
+    fn passes_over_volumes_are_those_of_patches() {
+        let mut passes = 0;
+        for padding in [Padding::Valid, Padding::Same, Padding::Explicit([[2, 0], [0, 1], [1, 3]])] {
+            for (size, strides, dilation) in [
+                ([3, 3, 3], [1, 1, 1], [1, 1, 1]),
+                ([3, 2, 3], [2, 2, 2], [1, 1, 1]),
+                ([1, 1, 2], [1, 2, 3], [1, 1, 1]),
+                ([2, 3, 1], [1, 1, 1], [2, 1, 3]),
+            ] {
+                let conv = Conv3D::new(24, size).strides(strides).dilation_rate(dilation).padding(padding);
+                passes += agrees(conv.convolution(), &[3, 6, 5, 7, 3], Activation::Relu);
+                passes += agrees(conv.convolution(), &[1, 9, 17, 13, 20], Activation::Tanh);
+                passes += agrees(conv.groups(2).convolution(), &[2, 5, 6, 5, 16], Activation::Linear);
+            }
+        }
+        assert!(passes > 3 * 4 * 3 * 2 || lanes() == 1, "{passes} passes");
+    }
+
+    #[test]
+    fn passes_of_groups_are_those_of_patches() {
+        let mut passes = 0;
+        for (groups, channels, filters) in [(2, 16, 32), (3, 24, 60), (4, 64, 32), (2, 40, 260)] {
+            for (size, strides, padding) in [
+                ([3, 3], [1, 1], Padding::Same),
+                ([3, 3], [2, 2], Padding::Same),
+                ([1, 1], [1, 1], Padding::Valid),
+                ([2, 5], [1, 3], Padding::Explicit([[3, 0], [1, 5]])),
+            ] {
+                let conv = Conv2D::new(filters, size).strides(strides).padding(padding).groups(groups).convolution();
+                passes += agrees(conv, &[3, 9, 10, channels], Activation::Relu);
+                passes += agrees(conv, &[2, 41, 33, channels], Activation::Tanh);
+            }
+        }
+        assert!(passes == 3 * 4 * 4 * 2 || lanes() == 1, "{passes} passes");
     }
 }

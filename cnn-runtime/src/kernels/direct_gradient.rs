@@ -2,7 +2,7 @@
 //!
 //! Sums are over pixels, so that where a factor is a pair of numbers they are those of two images.
 
-use super::direct::{Direct, Kept, Pairing, Part};
+use super::direct::{Direct, Kept, Pairing, Part, Seen};
 use super::factor::{Factor, Pair};
 use super::fill::in_chunks;
 use super::gathered::{Left, Right, Strips};
@@ -52,7 +52,7 @@ impl Direct {
         });
         self.in_pieces(self.batch.div_ceil(Pair::NUMBERS), xs, |part, _, bias, multiply| {
             for image in part.images.start * Pair::NUMBERS..self.batch.min(part.images.end * Pair::NUMBERS) {
-                bias(&grad[self.place(&Part { images: image..image + 1, lines: part.lines.clone() })]);
+                bias(&grad[self.place(&Part { images: image..image + 1, planes: part.planes.clone() })]);
             }
             multiply(&pairs[self.place(part)]);
         })
@@ -67,7 +67,8 @@ impl Direct {
         xs: &[f32],
         grad: impl Fn(&Part, &mut Vec<f32>, &mut dyn FnMut(&[f32]), &mut dyn FnMut(&[F])) + Sync,
     ) -> Gradients<f32> {
-        let (rows, width, parts) = (self.weights() / self.width, self.width, self.parts_of(batch, BAND));
+        let (rows, width, parts, [_, pixel]) =
+            (self.weights() / self.width, self.width, self.parts_of(batch, BAND), self.pixels());
         // What is summed apart follows from the shapes alone; threads share the rows of the gradient besides.
         let pieces = (PARTIAL_SUMS / self.weights().max(1)).clamp(1, 16);
         let of_piece = parts.len().div_ceil(pieces).max(1);
@@ -81,8 +82,8 @@ impl Direct {
         }
         for_each(sums.iter_mut().collect(), |sums| {
             sums.weight = vec![0.0; sums.rows.len() * width];
-            sums.bias = vec![0.0; width];
-            let (mut before, mut of_band) = (Vec::new(), vec![0.0; width]);
+            sums.bias = vec![0.0; pixel];
+            let (mut before, mut of_band) = (Vec::new(), vec![0.0; pixel]);
             // Parts of one size see alike.
             let mut alike = None;
             let Sums { parts: of_sums, rows, weight, bias } = sums;
@@ -94,22 +95,28 @@ impl Direct {
                     }
                 };
                 grad(part, &mut before, &mut of_biases, &mut |grad| {
-                    let row_by_row = Right::row_by_row(grad, width);
-                    let packed = if row_by_row.is_none() { Strips::of_factors(grad, width) } else { Strips::default() };
-                    let right = row_by_row.unwrap_or_else(|| packed.right());
                     self.see(xs, part, Pairing::Images, |seen| {
-                        let size = (part.images.len(), part.lines.len());
+                        let size = (part.images.len(), part.planes.len());
                         if alike.as_ref().is_none_or(|(of, _)| *of != size) {
-                            alike = Some((size, self.sums(part, &seen, rows.clone())));
+                            alike = Some((size, self.sums_of_groups(part, &seen, rows)));
                         }
-                        let Some((_, (rows, steps))) = &alike else { unreachable!("it has just been found") };
-                        Left { values: seen.values, rows, steps }.add(right, weight);
+                        let Some((_, groups)) = &alike else { unreachable!("it has just been found") };
+                        let mut weight = &mut weight[..];
+                        for (group, rows, steps) in groups {
+                            let columns = group * width..(group + 1) * width;
+                            let in_place = Right::columns_of(grad, pixel, columns.clone());
+                            let packed = in_place.is_none().then(|| Strips::of_factors(grad, pixel, columns));
+                            let right = in_place.or(packed.as_ref().map(Strips::right)).expect("one of the two");
+                            let of_group;
+                            (of_group, weight) = weight.split_at_mut(rows.len() * width);
+                            Left { values: &seen.values[group * self.depth..], rows, steps }.add(right, of_group);
+                        }
                     });
                 });
                 add_rows(bias, &of_band);
             }
         });
-        let mut bias = vec![0.0; width];
+        let mut bias = vec![0.0; pixel];
         sums.iter().filter(|sums| sums.rows.start == 0).for_each(|sums| add_rows(&mut bias, &sums.bias));
         let weight = in_chunks(rows * width, of_thread * width, |number, weight| {
             for sums in sums.iter().filter(|sums| sums.rows.start == number * of_thread) {
@@ -117,5 +124,21 @@ impl Direct {
             }
         });
         Gradients { input: Vec::new(), weight, bias }
+    }
+
+    /// The products that sum the gradients of the weights `rows`, in the order of patches, over a part: of each group that has some of them.
+    fn sums_of_groups(
+        &self,
+        part: &Part,
+        seen: &Seen<impl Factor>,
+        rows: &Range<usize>,
+    ) -> Vec<(usize, Vec<[usize; 2]>, Vec<usize>)> {
+        let of_group = self.weights() / (self.groups * self.width);
+        let sums = |group: usize| {
+            let first = group * of_group;
+            let (rows, steps) = self.sums(part, seen, rows.start.max(first) - first..rows.end.min(first + of_group) - first);
+            (group, rows, steps)
+        };
+        (rows.start / of_group..rows.end.div_ceil(of_group)).map(sums).collect()
     }
 }

@@ -81,7 +81,13 @@ pub(super) struct Right<'a, F> {
 impl<'a, F: Factor> Right<'a, F> {
     /// The matrix that fills a slice row by row, if its columns fill vectors.
     pub(super) fn row_by_row(values: &'a [F], columns: usize) -> Option<Self> {
-        columns.is_multiple_of(lanes()).then(|| Self { values, columns, pitch: columns, apart: strip() })
+        Self::columns_of(values, columns, 0..columns)
+    }
+
+    /// Some columns of a matrix that fills a slice row by row, if they fill vectors.
+    pub(super) fn columns_of(values: &'a [F], of_row: usize, columns: Range<usize>) -> Option<Self> {
+        let (values, count) = (values.get(columns.start..).unwrap_or_default(), columns.len());
+        count.is_multiple_of(lanes()).then(|| Self { values, columns: count, pitch: of_row, apart: strip() })
     }
 
     pub(super) fn values(self) -> &'a [F] {
@@ -139,12 +145,12 @@ impl<F: Factor> Strips<F> {
         })
     }
 
-    /// The matrix of so many columns whose factors fill a slice row by row.
-    pub(super) fn of_factors(rows: &[F], columns: usize) -> Self {
-        let (width, columns) = (strip(), columns.max(1));
-        Self::pack([rows.len() / columns, columns], |range, values| {
-            for (row, values) in rows.chunks_exact(columns).zip(values.chunks_exact_mut(width)) {
-                values[..range.len()].copy_from_slice(&row[range.clone()]);
+    /// Some columns of a matrix, of so many, whose factors fill a slice row by row.
+    pub(super) fn of_factors(rows: &[F], of_row: usize, columns: Range<usize>) -> Self {
+        let (width, of_row) = (strip(), of_row.max(1));
+        Self::pack([rows.len() / of_row, columns.len()], |range, values| {
+            for (row, values) in rows.chunks_exact(of_row).zip(values.chunks_exact_mut(width)) {
+                values[..range.len()].copy_from_slice(&row[columns.clone()][range.clone()]);
             }
         })
     }

@@ -1,7 +1,10 @@
 //! Loops over as many values at once as fill a vector.
 //!
 //! A loop over slices, some of which are written, is compiled with a look at whether they overlap: where it is short, that takes longer than
-//! the loop. Arrays that are read before others are written need none.
+//! the loop. Arrays that are read before others are written need none, and neither do vectors, which compilers do not have to find.
+
+use super::real::Real;
+use pulp::Simd;
 
 /// Calls a function for each few of so many values, as many as fill a vector while there are: the first argument is where they start.
 ///
@@ -32,6 +35,32 @@ pub(super) fn some<T, const N: usize>(values: &[T], first: usize) -> &[T; N] {
 #[inline(always)]
 pub(super) fn some_mut<T, const N: usize>(values: &mut [T], first: usize) -> &mut [T; N] {
     values[first..].first_chunk_mut().expect("as many values as are asked for")
+}
+
+/// How many numbers a vector holds.
+#[inline(always)]
+pub(super) fn lanes_of<T: Real, S: Simd>() -> usize {
+    size_of::<T::Vector<S>>() / size_of::<T>()
+}
+
+/// The numbers from `first` on as a vector.
+///
+/// # Safety
+/// They have to be there.
+#[inline(always)]
+pub(super) unsafe fn vector<T: Real, S: Simd>(values: *const T, first: usize) -> T::Vector<S> {
+    // SAFETY: the caller's; a vector is made of any numbers.
+    unsafe { values.add(first).cast::<T::Vector<S>>().read_unaligned() }
+}
+
+/// Writes a vector where the numbers from `first` on lie.
+///
+/// # Safety
+/// There has to be room for them, borrowed exclusively.
+#[inline(always)]
+pub(super) unsafe fn set_vector<T: Real, S: Simd>(values: *mut T, first: usize, vector: T::Vector<S>) {
+    // SAFETY: the caller's.
+    unsafe { values.add(first).cast::<T::Vector<S>>().write_unaligned(vector) };
 }
 
 #[cfg(test)]

@@ -103,36 +103,52 @@ impl<const N: usize> Geometry<N> {
         (band, first)
     }
 
-    /// The same window over images, a sequence being an image of one line, if an image can be laid out with all that windows span.
-    ///
-    /// It cannot if it is a volume, or padding and gaps between taps are many times as much as there is to see: those may be so
-    /// many that no memory, nor number, has room for them.
+    /// The same window over images, a sequence being an image of one line, if it is of images that can be laid out with all that windows
+    /// span.
     pub(crate) fn planar(&self) -> Option<Geometry> {
+        self.has_room().then_some(())?;
+        self.with_axes(|values, other| match values[..] {
+            [value] => Some([other, value]),
+            [first, second] => Some([first, second]),
+            _ => None,
+        })
+    }
+
+    /// The same window over volumes, an image having one plane for each line, of one line, if they can be laid out with all that windows span.
+    pub(crate) fn spatial(&self) -> Option<Geometry<3>> {
+        self.has_room().then_some(())?;
+        self.with_axes(|values, other| match values[..] {
+            [value] => Some([other, other, value]),
+            [first, second] => Some([first, other, second]),
+            _ => values[..].try_into().ok(),
+        })
+    }
+
+    /// Whether images can be laid out with all that windows span.
+    ///
+    /// They cannot if padding and gaps between taps are many times as much as there is to see: those may be so many that no memory, nor
+    /// number, has room for them.
+    fn has_room(&self) -> bool {
         const MOST: usize = 16;
-        fn pair<const N: usize>(values: [usize; N], first: usize) -> Option<[usize; 2]> {
-            match values[..] {
-                [value] => Some([first, value]),
-                [first, second] => Some([first, second]),
-                _ => None,
-            }
-        }
         let span = |axis: usize| {
             let between = self.output[axis].saturating_sub(1).checked_mul(self.strides[axis])?;
             (self.size[axis] - 1).checked_mul(self.dilation[axis])?.checked_add(between)?.checked_add(1)
         };
-        let spanned = (0..N).try_fold(1usize, |cells, axis| cells.checked_mul(span(axis)?))?;
-        if spanned > MOST.saturating_mul(self.input.iter().product::<usize>() + self.pixels()) {
-            return None;
-        }
+        let spanned = (0..N).try_fold(1usize, |cells, axis| cells.checked_mul(span(axis)?));
+        spanned.is_some_and(|spanned| spanned <= MOST.saturating_mul(self.input.iter().product::<usize>() + self.pixels()))
+    }
+
+    /// The same along other axes, to which `place` brings what is known of each, with what is to be known of others.
+    fn with_axes<const M: usize>(&self, place: impl Fn([usize; N], usize) -> Option<[usize; M]>) -> Option<Geometry<M>> {
         Some(Geometry {
             batch: self.batch,
-            input: pair(self.input, 1)?,
+            input: place(self.input, 1)?,
             channels: self.channels,
-            output: pair(self.output, 1)?,
-            size: pair(self.size, 1)?,
-            strides: pair(self.strides, 1)?,
-            dilation: pair(self.dilation, 1)?,
-            before: pair(self.before, 0)?,
+            output: place(self.output, 1)?,
+            size: place(self.size, 1)?,
+            strides: place(self.strides, 1)?,
+            dilation: place(self.dilation, 1)?,
+            before: place(self.before, 0)?,
         })
     }
 
@@ -185,19 +201,9 @@ impl<const N: usize> Geometry<N> {
         first..end.max(first)
     }
 
-    /// How many output pixels of a batch, from `row` on along the last axis, see by the same taps.
-    pub(crate) fn alike(&self, row: usize) -> usize {
-        let (axis, at) = (N - 1, row % self.output[N - 1]);
-        let reach = (self.size[axis] - 1) * self.dilation[axis];
-        let first = self.before[axis].div_ceil(self.strides[axis]);
-        let end =
-            (self.input[axis] + self.before[axis]).saturating_sub(reach).div_ceil(self.strides[axis]).min(self.output[axis]);
-        if (first..end).contains(&at) { end - at } else { 1 }
-    }
-
     /// Where output pixel `row` of an image lies along each axis.
     #[inline(always)]
-    fn position(&self, row: usize) -> [usize; N] {
+    pub(crate) fn position(&self, row: usize) -> [usize; N] {
         let (mut at, mut rest) = ([0; N], row);
         for axis in (1..N).rev() {
             (at[axis], rest) = (rest % self.output[axis], rest / self.output[axis]);
@@ -208,7 +214,7 @@ impl<const N: usize> Geometry<N> {
 
     /// The line of an image that line `line` of the taps sees from output position `at`, unless it lies outside.
     #[inline(always)]
-    fn line(&self, at: &[usize; N], line: usize) -> Option<usize> {
+    pub(crate) fn line(&self, at: &[usize; N], line: usize) -> Option<usize> {
         let (mut rest, mut seen, mut lines) = (line, 0, 1);
         for axis in (0..N - 1).rev() {
             let tap = if axis == 0 { rest } else { rest % self.size[axis] };
@@ -228,21 +234,6 @@ impl<const N: usize> Geometry<N> {
     #[inline(always)]
     fn pixel(&self, line: usize, at: usize, tap: usize) -> usize {
         (line * self.input[N - 1] + self.source(N - 1, at, tap)) * self.channels
-    }
-
-    /// Calls `visit` for each tap that lies inside at output pixel `row` of a batch, with the place of the pixel it sees among
-    /// all images and its own number.
-    #[inline(always)]
-    pub(crate) fn for_each_seen(&self, row: usize, mut visit: impl FnMut(usize, usize)) {
-        let (image, at) = (row / self.pixels() * self.image_len(), self.position(row % self.pixels()));
-        let (width, across) = (self.size[N - 1], self.inside(N - 1, at[N - 1]));
-        for line in 0..self.taps() / width {
-            if let Some(seen) = self.line(&at, line) {
-                for tap in across.clone() {
-                    visit(image + self.pixel(seen, at[N - 1], tap), line * width + tap);
-                }
-            }
-        }
     }
 }
 
@@ -377,9 +368,6 @@ mod tests {
         let mut patches = vec![f64::NAN; 16];
         gather(&geometry, &image, 0..4, 0..1, &mut patches);
         assert_eq!(patches, [0., 0., 1., 5., 0., 0., 2., 6., 1., 5., 7., 11., 2., 6., 8., 12.]);
-        let mut seen = Vec::new();
-        geometry.for_each_seen(1, |cell, tap| seen.push((cell, tap)));
-        assert_eq!(seen, [(1, 2), (5, 3)]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::direct::{self, Direct};
 use super::factor::Pair;
 use super::few_rows::{self, Columns};
 use super::gathered::{self, Packed};
+use super::grouped::Grouped;
 use super::matmul::{Into, Matrix, Threads, matmul};
 use super::op::with_slices;
 use super::patches::Geometry;
@@ -13,7 +14,7 @@ use super::tile_matrix::{Right, columns, fills, product};
 use super::weighted::Ending;
 use super::winograd::{self, Winograd};
 use crate::Precision;
-use crate::spec::{Activation, Convolution};
+use crate::spec::{Activation, Sliding};
 use candle_core::{Result, Tensor};
 use std::sync::OnceLock;
 
@@ -24,11 +25,12 @@ const FEW_CHANNELS: usize = 32;
 struct Resolved<const N: usize> {
     dims: Vec<usize>,
     conv: Conv<N>,
-    way: Way,
+    way: Way<N>,
 }
 
 /// How a convolution is computed.
-enum Way {
+enum Way<const N: usize> {
+    Grouped(Grouped<N>),
     FewRows,
     Tiles(TileConv),
     Winograd(Winograd),
@@ -36,9 +38,11 @@ enum Way {
     Patches,
 }
 
-/// A convolution without groups.
+/// A convolution.
 pub(crate) struct PreparedConv<const N: usize> {
-    spec: Convolution<N>,
+    layer: &'static str,
+    window: Sliding<N>,
+    groups: usize,
     weight: Vec<f32>,
     bias: Vec<f32>,
     activation: Activation,
@@ -46,6 +50,7 @@ pub(crate) struct PreparedConv<const N: usize> {
     /// For inputs of the sizes that came first, which is worth its while where they are single images.
     first: OnceLock<Resolved<N>>,
     /// The weights as each way of computing takes them, laid out when it is first used.
+    for_groups: OnceLock<Vec<f32>>,
     for_tiles: OnceLock<Right>,
     for_vectors: OnceLock<direct::Weights>,
     for_winograd: OnceLock<winograd::Weights>,
@@ -54,15 +59,24 @@ pub(crate) struct PreparedConv<const N: usize> {
 }
 
 impl<const N: usize> PreparedConv<N> {
-    /// The convolution with weights `F, C, KH, KW` for images and biases `F`, which ends in an elementwise `activation`.
-    pub(crate) fn new(spec: Convolution<N>, weight: Vec<f32>, bias: Vec<f32>, activation: Activation) -> Self {
+    /// The convolution with weights `F, C / groups, KH, KW` for images and biases `F`, which ends in an elementwise `activation`.
+    pub(crate) fn new(
+        layer: &'static str,
+        window: Sliding<N>,
+        groups: usize,
+        [weight, bias]: [Vec<f32>; 2],
+        activation: Activation,
+    ) -> Self {
         Self {
-            spec,
+            layer,
+            window,
+            groups,
             weight,
             bias,
             activation,
             precision: Precision::current(),
             first: OnceLock::new(),
+            for_groups: OnceLock::new(),
             for_tiles: OnceLock::new(),
             for_vectors: OnceLock::new(),
             for_winograd: OnceLock::new(),
@@ -91,6 +105,9 @@ impl<const N: usize> PreparedConv<N> {
         let compute = |xs: &[f32], added: Option<&[f32]>| {
             let ending = Ending { bias: Some(&self.bias), added, activation: self.activation, ..Ending::default() };
             match way {
+                Way::Grouped(grouped) => {
+                    grouped.forward(xs, laid_out::<Vec<f32>>(&self.for_groups, || grouped.weights(&self.weight)), ending)
+                }
                 Way::FewRows => {
                     let columns = laid_out(&self.for_few_rows, || {
                         let (packed, filters) = (conv.pack(&self.weight), conv.filters);
@@ -109,7 +126,7 @@ impl<const N: usize> PreparedConv<N> {
                 }
             }
         };
-        let ys = apply(self.spec.layer, xs, added, compute)?;
+        let ys = apply(self.layer, xs, added, compute)?;
         Tensor::from_vec(ys, conv.geometry.output_shape(conv.filters), xs.device())
     }
 
@@ -118,14 +135,17 @@ impl<const N: usize> PreparedConv<N> {
     /// # Errors
     /// If they are not what the layer was declared for.
     fn resolved(&self, dims: &[usize]) -> Result<Resolved<N>> {
-        let geometry = Geometry::new(self.spec.layer, dims, &self.spec.window)?;
-        let conv = Conv { geometry, filters: self.spec.filters, groups: 1, ends_in: self.activation, precision: self.precision };
-        if conv.patch_len() * conv.filters != self.weight.len() {
-            candle_core::bail!("`{}` was prepared for other than {} channels", self.spec.layer, geometry.channels)
+        let geometry = Geometry::new(self.layer, dims, &self.window)?;
+        let (filters, groups) = (self.bias.len(), self.groups);
+        let conv = Conv { geometry, filters, groups, ends_in: self.activation, precision: self.precision };
+        if geometry.channels % groups != 0 || conv.patch_len() * filters != self.weight.len() {
+            candle_core::bail!("`{}` was prepared for other than {} channels", self.layer, geometry.channels)
         }
         // Of few channels, all products, of rounded numbers in pairs, take less time than a quarter of them in `f32`; in training, they do not.
         let prefers_pairs = Pair::serve(self.precision) && conv.filters.min(geometry.channels) < FEW_CHANNELS;
-        let way = if geometry.batch * geometry.pixels() <= few_rows::ROWS && self.precision != Precision::Bf16 {
+        let way = if let Some(grouped) = conv.grouped() {
+            Way::Grouped(grouped)
+        } else if groups == 1 && geometry.batch * geometry.pixels() <= few_rows::ROWS && self.precision != Precision::Bf16 {
             Way::FewRows
         } else if let Some(tiled) = conv.on_tiles() {
             Way::Tiles(tiled)
@@ -239,7 +259,8 @@ mod tests {
         let conv = Conv2D::new(16, [3, 3]).convolution();
         let weight = numbers::<f32>(16 * 8 * 9, 1);
         for _ in 0..500 {
-            let prepared = PreparedConv::new(conv, weight.clone(), vec![0.0; 16], Activation::Relu);
+            let weights = [weight.clone(), vec![0.0; 16]];
+            let prepared = PreparedConv::new(conv.layer, conv.window, 1, weights, Activation::Relu);
             let (prepared, barrier) = (&prepared, &Barrier::new(2));
             scope(|scope| {
                 for batch in [2, 3] {

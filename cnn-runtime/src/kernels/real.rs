@@ -1,10 +1,21 @@
 //! The numbers kernels compute with, `f32` and `f64`.
 
 use candle_core::WithDType;
+use pulp::Simd;
+use pulp::bytemuck::Pod;
 use std::iter::Sum;
 
 /// A real number type of the kernels: `f32` to train with, `f64` to check gradients with.
-pub(crate) trait Real: WithDType + Default + num_traits::Float + Sum {
+pub(crate) trait Real: WithDType + Default + num_traits::Float + Sum + Pod {
+    /// As many of these numbers as a vector holds.
+    type Vector<S: Simd>: Pod;
+
+    /// This number in every lane of a vector.
+    fn splat<S: Simd>(self, simd: S) -> Self::Vector<S>;
+
+    /// `a·b + c`, lane by lane, rounded once or twice, whichever is quicker.
+    fn multiply_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+
     /// This number by the function of its type.
     fn by(self, single: impl FnOnce(f32) -> f32, double: impl FnOnce(f64) -> f64) -> Self;
 
@@ -38,6 +49,18 @@ pub(crate) trait Real: WithDType + Default + num_traits::Float + Sum {
 }
 
 impl Real for f32 {
+    type Vector<S: Simd> = S::f32s;
+
+    #[inline(always)]
+    fn splat<S: Simd>(self, simd: S) -> S::f32s {
+        simd.splat_f32s(self)
+    }
+
+    #[inline(always)]
+    fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+        simd.mul_add_e_f32s(a, b, c)
+    }
+
     #[inline(always)]
     fn by(self, single: impl FnOnce(f32) -> f32, _: impl FnOnce(f64) -> f64) -> Self {
         single(self)
@@ -53,6 +76,18 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
+    type Vector<S: Simd> = S::f64s;
+
+    #[inline(always)]
+    fn splat<S: Simd>(self, simd: S) -> S::f64s {
+        simd.splat_f64s(self)
+    }
+
+    #[inline(always)]
+    fn multiply_add<S: Simd>(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
+        simd.mul_add_e_f64s(a, b, c)
+    }
+
     #[inline(always)]
     fn by(self, _: impl FnOnce(f32) -> f32, double: impl FnOnce(f64) -> f64) -> Self {
         double(self)

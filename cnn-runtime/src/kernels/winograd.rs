@@ -54,18 +54,19 @@ pub(super) struct Weights {
 impl Winograd {
     /// The output of a convolution, if it is one that this kernel computes with clearly fewer products.
     pub(super) fn of_output<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
-        Self::new(geometry, geometry.output, filters, |geometry| Direct::of_output(geometry, filters, groups, Precision::F32))
+        Self::new(geometry, geometry.output, filters, groups, |geometry| Direct::of_output(geometry, filters, 1, Precision::F32))
     }
 
     /// The gradient of a convolution's input, likewise.
     pub(super) fn of_input<const N: usize>(geometry: &Geometry<N>, filters: usize, groups: usize) -> Option<Self> {
-        Self::new(geometry, geometry.input, filters, |geometry| Direct::of_input(geometry, filters, groups, Precision::F32))
+        Self::new(geometry, geometry.input, filters, groups, |geometry| Direct::of_input(geometry, filters, 1, Precision::F32))
     }
 
     fn new<const N: usize>(
         geometry: &Geometry<N>,
         computed: [usize; N],
         filters: usize,
+        groups: usize,
         direct: impl Fn(&Geometry<N>) -> Option<Direct>,
     ) -> Option<Self> {
         const LEAST_CHANNELS: usize = 8;
@@ -81,7 +82,7 @@ impl Winograd {
         let pays = height * width > 0 && height * width * TAPS * TAPS >= GAIN * tiles[0] * tiles[1] * POINTS * POINTS;
         // Weights that no cache holds are four times as many to read here. Of one image, so that batches are not computed in two ways.
         let are_few = POINTS * POINTS * channels * filters > LARGE && tiles[0] * tiles[1] < FEW_TILES;
-        if !is_3x3 || !pays || are_few || filters.min(*channels) < LEAST_CHANNELS {
+        if groups > 1 || !is_3x3 || !pays || are_few || filters.min(*channels) < LEAST_CHANNELS {
             return None;
         }
         Some(Self { direct: direct(geometry)?.in_tiles(SIDE), tiles })
@@ -168,7 +169,7 @@ impl Winograd {
         /// Tiles of a thread below which that is so.
         const FEW: usize = gathered::ROWS / 2;
         let (part, threads) = (self.direct.parts(usize::MAX).pop()?, threads());
-        let tiles = part.images.len() * self.tiles[1] * part.lines.len() / SIDE;
+        let tiles = part.images.len() * self.tiles[1] * part.planes.len() / SIDE;
         (threads > 1 && tiles < threads * FEW && strips >= threads).then_some(part)
     }
 
@@ -181,12 +182,12 @@ impl Winograd {
 
     /// The tiles of a part, of its first image and those that follow.
     pub(super) fn tiles(&self, part: &Part) -> Vec<Tile> {
-        let count = part.images.len() * part.lines.len().div_ceil(SIDE) * self.tiles[1];
+        let count = part.images.len() * part.planes.len().div_ceil(SIDE) * self.tiles[1];
         let (mut tiles, [line, column]) = (Vec::with_capacity(count), self.direct.sees_first());
         for image in 0..part.images.len() {
-            for y in (0..part.lines.len()).step_by(SIDE) {
+            for y in (0..part.planes.len()).step_by(SIDE) {
                 for x in (0..self.tiles[1] * SIDE).step_by(SIDE) {
-                    let sees = [line + (part.lines.start + y) as isize, column + x as isize];
+                    let sees = [line + (part.planes.start + y) as isize, column + x as isize];
                     tiles.push(Tile { image, sees, at: [y, x] });
                 }
             }
@@ -304,7 +305,7 @@ impl WithSimd for Outputs<'_> {
         let outputs = scratch.outputs.take(POINTS * POINTS * of_outputs);
         let stored = weights.values.first(weights.columns.div_ceil(strip) * POINTS * POINTS * weights.depth * strip);
         let sizes = winograd.direct.sizes();
-        let lines = part.lines.end.min(sizes[0]) - part.lines.start;
+        let lines = part.planes.end.min(sizes[0]) - part.planes.start;
         // What is not negative, or anything.
         let least = simd.splat_f32s(if activation == Activation::Relu { 0.0 } else { f32::NEG_INFINITY });
         for (number, weights) in
@@ -450,7 +451,7 @@ mod tests {
             let spec = Conv2D::new(filters, [3, 3]).padding(Padding::Same).convolution();
             let geometry = Geometry::new("test", &[batch, 7, 8, 40], &spec.window).unwrap();
             let winograd = Winograd::of_output(&geometry, filters, 1).unwrap();
-            winograd.single_part(filters.div_ceil(gathered::strip())).map(|part| (part.images, part.lines))
+            winograd.single_part(filters.div_ceil(gathered::strip())).map(|part| (part.images, part.planes))
         };
         if gathered::lanes() == 1 {
             return;

@@ -120,7 +120,7 @@ impl Winograd {
             let gradients = gradients.take(POINTS * POINTS * odd_lines::<f32>(tiles.len() * width.next_multiple_of(lanes)));
             arch().dispatch(Values { images, tiles: &tiles, inputs });
             let [height, columns] = self.direct.sizes();
-            let sizes = [part.lines.end.min(height) - part.lines.start, columns];
+            let sizes = [part.planes.end.min(height) - part.planes.start, columns];
             arch().dispatch(GradientValues { grad, tiles: &tiles, sizes, width, gradients });
             arch().dispatch(Products { inputs, gradients, tiles: tiles.len(), depth, width, channels, is_first, sums });
         });
