@@ -185,6 +185,8 @@ model! {
         i = Input(6, 7, 2);
         x = ReLU()(body(4)(i));
         x = ReLU()(body(4)(x) + x);
+        x = ReLU(6)(body(4)(x) + x);
+        x = ReLU(6)(body(4)(x));
         y = body(4)(x);
         x = ReLU()(y) + y;
         x = Dense(3, softmax)(Flatten()(x));
@@ -195,6 +197,8 @@ model! {
         i = Input(6, 7, 2);
         x = Activation(relu)(body(4)(i));
         x = Activation(relu)(body(4)(x) + x);
+        x = Activation(relu6)(body(4)(x) + x);
+        x = Activation(relu6)(body(4)(x));
         y = body(4)(x);
         x = Activation(relu)(y) + y;
         x = Dense(3, softmax)(Flatten()(x));

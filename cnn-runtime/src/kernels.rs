@@ -6,6 +6,7 @@
 
 mod activation;
 mod aligned;
+mod arithmetic;
 mod batch;
 mod computed;
 mod concatenate;
@@ -85,6 +86,7 @@ mod winograd_points;
 mod winograd_products;
 
 pub(crate) use activation::{activate, elu, leaky_relu, relu, softmax, threshold};
+pub(crate) use arithmetic::affine;
 pub(crate) use batch::{gather, numbers_of_bytes};
 pub(crate) use concatenate::concatenate;
 pub(crate) use conv::conv;

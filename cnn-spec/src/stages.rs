@@ -39,15 +39,18 @@ impl Graph {
         stages
     }
 
-    /// The rectifier that the pass of node `index` computes too while the network trains: the plain `ReLU` after a batch
-    /// normalisation or a sum, if nothing else takes what it takes, and both are applied once.
-    pub fn rectifier(&self, index: usize) -> Option<usize> {
+    /// The rectifier that the pass of node `index` computes too while the network trains, and what it is: a plain `ReLU` or `ReLU(6)` after a
+    /// batch normalisation or a sum, if nothing else takes what it takes, and both are applied once.
+    pub fn rectifier(&self, index: usize) -> Option<(usize, Activation)> {
         if !matches!(self.nodes[index].layer, Layer::BatchNormalization(_) | Layer::Add(_)) {
             return None;
         }
         let is_applied_once = |index: usize| self.nodes.iter().filter(|node| node.name == self.nodes[index].name).count() == 1;
-        let is_rectifier = |next: &usize| matches!(self.nodes[*next].layer, Layer::ReLU(relu) if relu == ReLU::new());
-        self.only_use(index).filter(is_rectifier).filter(|next| is_applied_once(index) && is_applied_once(*next))
+        let next = self.only_use(index).filter(|next| is_applied_once(index) && is_applied_once(*next))?;
+        match self.nodes[next].layer {
+            Layer::ReLU(_) => Some((next, elementwise(&self.nodes[next].layer)?)),
+            _ => None,
+        }
     }
 
     fn stage(&self, node: usize, is_taken: &mut [bool]) -> Stage {
@@ -192,15 +195,17 @@ mod tests {
 
     #[test]
     fn a_rectifier_is_computed_with_what_only_it_takes() {
-        let layers = [INPUT, (NORM, &[0][..]), (RELU, &[1]), (ADD, &[2, 0]), (RELU, &[3]), (NORM, &[4]), (NORM, &[5])];
+        let clipped = Layer::ReLU(ReLU::new().max_value(Some(6.0)));
+        let layers = [INPUT, (NORM, &[0][..]), (RELU, &[1]), (ADD, &[2, 0]), (clipped, &[3]), (NORM, &[4]), (NORM, &[5])];
         let rectifiers = |graph: Graph| (0..graph.nodes.len()).map(|index| graph.rectifier(index)).collect::<Vec<_>>();
         let named = |outputs| {
             let graph = graph(&layers, outputs);
             let name = |(index, node): (usize, &Node)| Node { name: ["a", "b", "c", "d", "e", "f", "g"][index], ..*node };
             Graph { nodes: graph.nodes.iter().enumerate().map(name).collect::<Vec<_>>().leak(), ..graph }
         };
-        assert_eq!(rectifiers(named(&[6])), [None, Some(2), None, Some(4), None, None, None]);
-        assert_eq!(rectifiers(named(&[6, 1])), [None, None, None, Some(4), None, None, None]);
+        let [plain, clipped] = [Some((2, Activation::Relu)), Some((4, Activation::Relu6))];
+        assert_eq!(rectifiers(named(&[6])), [None, plain, None, clipped, None, None, None]);
+        assert_eq!(rectifiers(named(&[6, 1])), [None, None, None, clipped, None, None, None]);
         // Layers of one name are one layer, which may be applied elsewhere to something else.
         assert_eq!(rectifiers(graph(&layers, &[6])), [None; 7]);
     }

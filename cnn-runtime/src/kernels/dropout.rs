@@ -1,10 +1,11 @@
 //! Dropout: a mask that is drawn, never stored.
 
 use super::activation::{SELU_ALPHA, SELU_SCALE};
+use super::fill::{CHUNK, in_chunks};
 use super::op::{Unary, apply};
 use super::random::{FAMILY, Settings, on_gpu, with_words};
 use super::real::Real;
-use super::share::for_each;
+use super::simd::simd;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use candle_core::{DType, Result, Storage, Tensor};
 use rand::Rng;
@@ -99,6 +100,24 @@ impl Unary for Dropout {
     }
 }
 
+simd! {
+    /// Writes the products of a row with its factors, or with one factor.
+    fn multiply_row<T: Real>(factors: &[T], xs: &[T], ys: &mut [T]) {
+        match factors {
+            [factor] => {
+                for (y, x) in ys.iter_mut().zip(xs) {
+                    *y = *x * *factor;
+                }
+            }
+            factors => {
+                for ((y, x), factor) in ys.iter_mut().zip(xs).zip(factors) {
+                    *y = *x * *factor;
+                }
+            }
+        }
+    }
+}
+
 struct DropoutTogether {
     dropout: Dropout,
     mask: Vec<usize>,
@@ -114,15 +133,14 @@ impl Unary for DropoutTogether {
         let (Some((width, rows)), Some((own_width, own_rows))) = (dims.split_last(), self.mask.split_last()) else {
             return xs.iter().zip(factors).map(|(x, factor)| *x * factor).collect();
         };
-        let mut ys = xs.to_vec();
-        for_each(ys.chunks_mut((*width).max(1)).enumerate().collect(), |(row, ys)| {
-            let factors = &factors[own_row(row, rows, own_rows) * own_width..][..*own_width];
-            match factors {
-                [factor] => ys.iter_mut().for_each(|y| *y *= *factor),
-                factors => ys.iter_mut().zip(factors).for_each(|(y, factor)| *y *= *factor),
+        let (width, at_once) = (*width, (CHUNK / (*width).max(1)).max(1));
+        in_chunks(xs.len(), at_once * width, |number, ys| {
+            let first = number * at_once;
+            for (row, (ys, xs)) in ys.chunks_mut(width).zip(xs[first * width..].chunks(width)).enumerate() {
+                let factors = &factors[own_row(first + row, rows, own_rows) * own_width..][..*own_width];
+                multiply_row(factors, xs, ys);
             }
-        });
-        ys
+        })
     }
 
     /// The same mask, drawn again.

@@ -5,6 +5,7 @@ use super::op::{Unary, apply, expect_values};
 use super::real::Real;
 use super::share::for_each;
 use super::sums::sharers;
+use super::weighted::add_rows;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments, tensor};
 use candle_core::{Result, Shape, Storage, Tensor};
 
@@ -60,9 +61,7 @@ impl GlobalPool {
             }
             Kind::Mean => {
                 let count = T::of(pixels.len() as f64);
-                for pixel in pixels {
-                    out.iter_mut().zip(pixel).for_each(|(out, value)| *out += *value);
-                }
+                add_rows(out, image);
                 out.iter_mut().for_each(|out| *out /= count);
             }
         }

@@ -4,6 +4,7 @@
 //! here, which shares the gradient between equals.
 
 use super::activation::{activate, sums_on_gpu};
+use super::arithmetic::{affine, difference, product};
 use super::computed::Computed;
 use super::fill::{CHUNK, in_chunks};
 use super::op::{dispatch, expect_reals, kept, with_slices};
@@ -72,17 +73,17 @@ simd! {
 
 /// `a − b`
 pub(crate) fn subtract(xs: &[&Tensor]) -> Result<Tensor> {
-    reduce("Subtract", xs, |a, b| a - b)
+    reduce("Subtract", xs, difference)
 }
 
 /// `a · b · …`
 pub(crate) fn multiply(xs: &[&Tensor]) -> Result<Tensor> {
-    reduce("Multiply", xs, |a, b| a * b)
+    reduce("Multiply", xs, product)
 }
 
 /// `(a + b + …) / n`
 pub(crate) fn average(xs: &[&Tensor]) -> Result<Tensor> {
-    reduce("Average", xs, |a, b| a + b)? / xs.len() as f64
+    affine(&reduce("Average", xs, |a, b| sum(a, b, Activation::Linear))?, 1.0 / xs.len() as f64, 0.0)
 }
 
 /// `max(a, b, …)`
@@ -121,12 +122,34 @@ struct Choice {
     largest: bool,
 }
 
-impl Choice {
-    fn is_first<T: Real>(&self, a: T, b: T) -> bool {
-        // Neither is larger than what is no number, which is kept, so that it is seen.
-        a.is_nan() || if self.largest { a > b } else { a < b }
-    }
+/// Whether the first of two elements is the one to choose.
+#[inline(always)]
+fn is_first<T: Real>(largest: bool, a: T, b: T) -> bool {
+    // Neither is larger than what is no number, which is kept, so that it is seen.
+    a.is_nan() || if largest { a > b } else { a < b }
+}
 
+simd! {
+    fn choose<T: Real>(largest: bool, a: &[T], b: &[T], ys: &mut [T]) {
+        for ((y, a), b) in ys.iter_mut().zip(a).zip(b) {
+            *y = if is_first(largest, *a, *b) { *a } else { *b };
+        }
+    }
+}
+
+simd! {
+    /// Writes the gradient of `a`, or of `b` if that `is_second`, for that of the elements chosen from both.
+    fn share_out<T: Real>(largest: bool, is_second: bool, a: &[T], b: &[T], grad: &[T], ys: &mut [T]) {
+        let half = T::one() / (T::one() + T::one());
+        for (((y, a), b), grad) in ys.iter_mut().zip(a).zip(b).zip(grad) {
+            let is_chosen = is_first(largest, *a, *b) != is_second;
+            let share = if is_chosen { T::one() } else { T::zero() };
+            *y = *grad * if *a == *b { half } else { share };
+        }
+    }
+}
+
+impl Choice {
     /// Of each element of `a` and `b` the one to choose; they are of one shape.
     fn apply(self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         let (a, b) = (a.contiguous()?, b.contiguous()?);
@@ -147,7 +170,7 @@ impl Choice {
     fn values(&self, a: &Tensor, b: &Tensor) -> Result<Storage> {
         fn on_cpu<T: Real>(choice: &Choice, a: &Tensor, b: &Tensor) -> Result<Storage> {
             let values = with_slices([a, b], choice.name, |[a, b]: [&[T]; 2]| {
-                a.iter().zip(b).map(|(a, b)| if choice.is_first(*a, *b) { *a } else { *b }).collect()
+                in_chunks(a.len(), CHUNK, |number, ys| choose(choice.largest, &a[number * CHUNK..], &b[number * CHUNK..], ys))
             })?;
             Ok(Storage::Cpu(T::to_cpu_storage_owned(values)))
         }
@@ -164,21 +187,15 @@ impl Choice {
     /// The gradients of both.
     fn gradients(&self, a: &Tensor, b: &Tensor, grad: &Tensor) -> Result<[Tensor; 2]> {
         fn on_cpu<T: Real>(choice: &Choice, a: &Tensor, b: &Tensor, grad: &Tensor) -> Result<[Tensor; 2]> {
-            let (first, second) = with_slices([a, b, grad], choice.name, |[a, b, grad]: [&[T]; 3]| {
-                let half = T::one() / (T::one() + T::one());
-                let share = |a: T, b: T| {
-                    if a == b {
-                        half
-                    } else if choice.is_first(a, b) {
-                        T::one()
-                    } else {
-                        T::zero()
-                    }
-                };
-                let first: Vec<T> = a.iter().zip(b).zip(grad).map(|((a, b), g)| *g * share(*a, *b)).collect();
-                let second: Vec<T> = first.iter().zip(grad).map(|(first, g)| *g - *first).collect();
-                (first, second)
-            })?;
+            let gradient = |is_second: bool| {
+                with_slices([a, b, grad], choice.name, |[a, b, grad]: [&[T]; 3]| {
+                    in_chunks(a.len(), CHUNK, |number, ys| {
+                        let [a, b, grad] = [a, b, grad].map(|values| &values[number * CHUNK..]);
+                        share_out(choice.largest, is_second, a, b, grad, ys);
+                    })
+                })
+            };
+            let (first, second) = (gradient(false)?, gradient(true)?);
             let tensor = |values: Vec<T>| Tensor::from_vec(values, a.shape(), a.device());
             Ok([tensor(first)?, tensor(second)?])
         }

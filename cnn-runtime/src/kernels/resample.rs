@@ -2,9 +2,11 @@
 //!
 //! Padding, cropping, repeating and interpolating all are, so one operation with one backward pass serves them.
 
+use super::fill::{CHUNK, in_chunks};
+use super::lanes::{for_lanes, some, some_mut};
 use super::op::{Unary, apply, expect_values};
 use super::real::Real;
-use super::share::for_each;
+use super::simd::simd;
 use crate::gpu::{Geometry, Gpu, Kernel, Work, arguments};
 use crate::spec::Resampling;
 use candle_core::{Result, Shape, Storage, Tensor};
@@ -129,34 +131,125 @@ struct Resample {
 }
 
 impl Resample {
-    fn input_len(&self) -> usize {
-        self.input.iter().product::<usize>() * self.channels
+    fn output(&self) -> [usize; 3] {
+        self.taps.each_ref().map(|taps| taps.0.len())
     }
 
-    fn row_len(&self) -> usize {
-        self.taps[2].0.len() * self.channels
+    fn transposed(&self) -> [Taps; 3] {
+        from_fn(|axis| self.taps[axis].transposed(self.input[axis]))
     }
+}
 
-    fn rows(&self) -> usize {
-        self.taps[0].0.len() * self.taps[1].0.len()
-    }
-
-    /// Calls `visit` for each input pixel that makes up a pixel of row `row` of an example's output: with the place of the
-    /// latter in the row, that of the former in the example, and its weight.
-    fn for_each_tap(&self, row: usize, mut visit: impl FnMut(usize, usize, f64)) {
-        let [_, height, width] = self.input;
-        let (z, y) = (row / self.taps[1].0.len(), row % self.taps[1].0.len());
-        for (z, of_z) in &self.taps[0].0[z] {
-            for (y, of_y) in &self.taps[1].0[y] {
-                let line = (z * height + y) * width;
-                for (at, taps) in self.taps[2].0.iter().enumerate() {
-                    for (x, of_x) in taps {
-                        visit(at * self.channels, (line + x) * self.channels, of_z * of_y * of_x);
-                    }
+/// Resamples `xs` by taps along depth, height and width of an input of these sizes.
+///
+/// The lines that a row is made of are added up first, weighed, and then what they have side by side.
+fn resampled<T: Real>(xs: &[T], input: [usize; 3], taps: &[Taps; 3], channels: usize) -> Vec<T> {
+    let [depth, height, width] = input;
+    let (line_len, row_len) = (width * channels, taps[2].0.len() * channels);
+    let (input_len, rows) = (depth * height * line_len, taps[0].0.len() * taps[1].0.len());
+    let examples = xs.len() / input_len.max(1);
+    let along = Along::new(&taps[2], channels);
+    let chunk = (CHUNK / row_len.max(1)).max(1) * row_len;
+    in_chunks(examples * rows * row_len, chunk, |number, ys| {
+        let mut sum = Vec::new();
+        for (row, ys) in ys.chunks_exact_mut(row_len).enumerate() {
+            let row = number * (chunk / row_len) + row;
+            let (example, z, y) = (row / rows, row % rows / taps[1].0.len(), row % taps[1].0.len());
+            let line = |cell: usize| &xs[example * input_len + cell * line_len..][..line_len];
+            let lines = || {
+                let of_planes = taps[0].0[z].iter();
+                of_planes.flat_map(|(z, of_z)| taps[1].0[y].iter().map(move |(y, of_y)| (z * height + y, of_z * of_y)))
+            };
+            let mut all = lines();
+            match (all.next(), all.next()) {
+                (None, _) => {}
+                (Some((cell, 1.0)), None) => along.write(line(cell), ys),
+                _ => {
+                    sum.clear();
+                    sum.resize(line_len, T::zero());
+                    lines().for_each(|(cell, weight)| add_weighed(line(cell), T::of(weight), &mut sum));
+                    along.write(&sum, ys);
                 }
             }
         }
+    })
+}
+
+/// How the pixels of a row are made of those of a line.
+enum Along<T> {
+    /// By copies: of so many numbers, from where to where.
+    Copies(Vec<[usize; 3]>),
+    /// By sums: where the pixels' numbers lie that each is made of, with their weights.
+    Sums(Vec<Vec<(usize, T)>>, usize),
+}
+
+impl<T: Real> Along<T> {
+    fn new(taps: &Taps, channels: usize) -> Self {
+        if !taps.0.iter().all(|taps| matches!(taps[..], [] | [(_, 1.0)])) {
+            let sum = |taps: &Vec<(usize, f64)>| taps.iter().map(|(cell, weight)| (cell * channels, T::of(*weight))).collect();
+            return Self::Sums(taps.0.iter().map(sum).collect(), channels);
+        }
+        let mut copies: Vec<[usize; 3]> = Vec::new();
+        for (at, (cell, _)) in taps.0.iter().enumerate().filter_map(|(at, taps)| Some((at, taps.first()?))) {
+            let [from, to] = [cell * channels, at * channels];
+            match copies.last_mut() {
+                Some([before, place, count]) if *before + *count == from && *place + *count == to => *count += channels,
+                _ => copies.push([from, to, channels]),
+            }
+        }
+        Self::Copies(copies)
     }
+
+    /// Writes a row, whose numbers are 0.
+    fn write(&self, line: &[T], row: &mut [T]) {
+        match self {
+            Self::Copies(copies) => copy_pixels(copies, line, row),
+            Self::Sums(taps, channels) => add_pixels(taps, *channels, line, row),
+        }
+    }
+}
+
+simd! {
+    fn add_weighed<T: Real>(line: &[T], weight: T, sum: &mut [T]) {
+        for (sum, x) in sum.iter_mut().zip(line) {
+            *sum += weight * *x;
+        }
+    }
+}
+
+simd! {
+    fn copy_pixels<T: Real>(copies: &[[usize; 3]], line: &[T], row: &mut [T]) {
+        for [from, to, count] in copies {
+            let (line, row) = (&line[*from..*from + *count], &mut row[*to..*to + *count]);
+            for_lanes!(*count, copy::<T>(line, row));
+        }
+    }
+}
+
+#[inline(always)]
+fn copy<T: Real, const N: usize>(first: usize, from: &[T], to: &mut [T]) {
+    *some_mut::<T, N>(to, first) = *some(from, first);
+}
+
+simd! {
+    fn add_pixels<T: Real>(taps: &[Vec<(usize, T)>], channels: usize, line: &[T], row: &mut [T]) {
+        for (taps, pixel) in taps.iter().zip(row.chunks_exact_mut(channels)) {
+            for_lanes!(channels, add_up::<T>(taps, line, pixel));
+        }
+    }
+}
+
+/// Of some channels.
+#[inline(always)]
+fn add_up<T: Real, const N: usize>(first: usize, taps: &[(usize, T)], line: &[T], pixel: &mut [T]) {
+    let mut sums = [T::zero(); N];
+    for (at, weight) in taps {
+        let xs = some::<T, N>(line, at + first);
+        for i in 0..N {
+            sums[i] += *weight * xs[i];
+        }
+    }
+    *some_mut(pixel, first) = sums;
 }
 
 /// Sizes along depth, height and width, as kernels take them.
@@ -216,44 +309,20 @@ impl Unary for Resample {
     }
 
     fn forward<T: Real>(&self, xs: &[T], _dims: &[usize]) -> Vec<T> {
-        let mut ys = vec![T::zero(); self.shape.iter().product()];
-        for_each(ys.chunks_mut(self.row_len().max(1)).enumerate().collect(), |(row, ys)| {
-            let image = &xs[row / self.rows() * self.input_len()..];
-            self.for_each_tap(row % self.rows(), |to, from, weight| {
-                let pixels = ys[to..to + self.channels].iter_mut().zip(&image[from..from + self.channels]);
-                pixels.for_each(|(y, x)| *y += T::of(weight) * *x);
-            });
-        });
-        ys
+        resampled(xs, self.input, &self.taps, self.channels)
     }
 
-    /// The transpose: every output pixel gives its gradient back to the pixels it was made of.
-    fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], dims: &[usize]) -> Vec<T> {
-        let mut out = vec![T::zero(); dims.iter().product()];
-        if grad.is_empty() {
-            return out;
-        }
-        let images = out.chunks_mut(self.input_len()).zip(grad.chunks(self.rows() * self.row_len()));
-        for_each(images.collect(), |(sums, grad)| {
-            for (row, grad) in grad.chunks_exact(self.row_len()).enumerate() {
-                self.for_each_tap(row, |from, to, weight| {
-                    let pixels = sums[to..to + self.channels].iter_mut().zip(&grad[from..from + self.channels]);
-                    pixels.for_each(|(sum, g)| *sum += T::of(weight) * *g);
-                });
-            }
-        });
-        out
+    /// Resampling by the transposed taps: every output pixel gives its gradient back to the pixels it was made of.
+    fn backward<T: Real>(&self, _xs: &[T], _ys: &[T], grad: &[T], _dims: &[usize]) -> Vec<T> {
+        resampled(grad, self.output(), &self.transposed(), self.channels)
     }
 
     fn forward_on_gpu(&self, gpu: Gpu, xs: &Tensor) -> Result<Storage> {
         on_gpu(gpu, xs, self.input, &self.taps, self.channels)
     }
 
-    /// Resampling by the transposed taps.
     fn backward_on_gpu(&self, gpu: Gpu, _xs: &Tensor, _ys: &Tensor, grad: &Tensor, _dims: &[usize]) -> Result<Storage> {
-        let output = self.taps.each_ref().map(|taps| taps.0.len());
-        let transposed = from_fn(|axis| self.taps[axis].transposed(self.input[axis]));
-        on_gpu(gpu, grad, output, &transposed, self.channels)
+        on_gpu(gpu, grad, self.output(), &self.transposed(), self.channels)
     }
 
     fn reads_input(&self) -> bool {

@@ -22,7 +22,7 @@ impl Add {
 
     /// The same layer, which knows whether its pass of `fit` rectifies too.
     pub(super) fn then_rectifies(self, graph: &Graph, index: usize) -> Self {
-        Self { then: graph.rectifier(index).map_or(Activation::Linear, |_| Activation::Relu) }
+        Self { then: graph.rectifier(index).map_or(Activation::Linear, |(_, rectifier)| rectifier) }
     }
 
     /// Adds `xs`, each `N, …` of one shape.

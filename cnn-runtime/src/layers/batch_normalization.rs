@@ -47,7 +47,7 @@ impl BatchNormalization {
 
     /// The same layer, which knows whether its pass of `fit` rectifies too.
     pub(super) fn then_rectifies(self, graph: &Graph, index: usize) -> Self {
-        let then = graph.rectifier(index).map_or(Activation::Linear, |_| Activation::Relu);
+        let then = graph.rectifier(index).map_or(Activation::Linear, |(_, rectifier)| rectifier);
         Self { then, ..self }
     }
 

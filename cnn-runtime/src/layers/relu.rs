@@ -24,7 +24,10 @@ impl ReLU {
     /// The same layer, which knows whether the one before it rectifies in a pass of `fit`.
     pub(super) fn after_what_rectifies(self, graph: &Graph, index: usize) -> Self {
         let before = graph.nodes[index].inputs.first();
-        Self { is_done_before: before.and_then(|before| graph.rectifier(*before)) == Some(index), ..self }
+        Self {
+            is_done_before: before.and_then(|before| graph.rectifier(*before)).is_some_and(|(rectifier, _)| rectifier == index),
+            ..self
+        }
     }
 
     /// Rectifies `xs`.
