@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-NETWORKS = {"lecture": 128, "vgg": 64, "resnet20": 128, "resnet50": 64}
+NETWORKS = {"lecture": 128, "vgg": 64, "resnet20": 128, "resnet50": 64, "mobile": 64, "resnext": 64, "volumes": 64}
 TRAINERS = "torch,torch-cl,torch-compile,torch-cl-compile,keras-tensorflow,keras-torch"
 PREDICTORS = "ort,openvino,torch-cl"
 LARGE = 1024

@@ -35,9 +35,13 @@ model! {
     ResNetGlobalAveragePooling { i = Input(8, 8, 64); x = GlobalAveragePooling2D()(i); }
 
     Depthwise { i = Input(32, 32, 32); x = DepthwiseConv2D(3, same)(i); }
+    Grouped { i = Input(32, 32, 64); x = Conv2D(64, 3, same, groups=16)(i); }
+    Volumes { i = Input(8, 16, 16, 16); x = Conv3D(32, 3, same)(i); }
     Transposed { i = Input(16, 16, 64); x = Conv2DTranspose(32, 2, stride=2)(i); }
     AveragePooling { i = Input(32, 32, 32); x = AveragePooling2D(2)(i); }
     UpSampling { i = Input(16, 16, 32); x = UpSampling2D(2)(i); }
+    Padding { i = Input(32, 32, 32); x = ZeroPadding2D(1)(i); }
+    Product { a = Input(32, 32, 16); b = Input(32, 32, 16); x = Multiply()([a, b]); }
     Concatenation { a = Input(32, 32, 16); b = Input(32, 32, 16); x = Concatenate()([a, b]); }
     Gelu { i = Input(32, 32, 16); x = Activation(gelu)(i); }
     Tanh { i = Input(32, 32, 16); x = Activation(tanh)(i); }
@@ -51,7 +55,8 @@ macro_rules! of_each_layer {
         #[divan::bench(types = [
             LectureConv1, LectureConv2, LectureDense, LectureDropout, VggConv1, VggConv2, VggConv6, VggMaxPooling, VggDense,
             ResNetConv, ResNetProjection, ResNetBatchNormalization, ResNetReLU, ResNetAdd, ResNetGlobalAveragePooling,
-            Depthwise, Transposed, AveragePooling, UpSampling, Concatenation, Gelu, Tanh, ChannelSoftmax, ChannelNormalization,
+            Depthwise, Grouped, Volumes, Transposed, AveragePooling, UpSampling, Padding, Product, Concatenation, Gelu, Tanh,
+            ChannelSoftmax, ChannelNormalization,
         ])]
         fn $name<N: Network>(bencher: Bencher) {
             layers::$name::<N>(bencher.counter(ItemsCount::new(BATCH)));

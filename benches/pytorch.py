@@ -17,7 +17,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-SHAPES = {"lecture": (1, 28, 28), "vgg": (3, 32, 32), "resnet20": (3, 32, 32), "resnet50": (3, 224, 224)}
+SHAPES = {
+    "lecture": (1, 28, 28),
+    "vgg": (3, 32, 32),
+    "resnet20": (3, 32, 32),
+    "resnet50": (3, 224, 224),
+    "mobile": (3, 32, 32),
+    "resnext": (3, 32, 32),
+    "volumes": (3, 16, 32, 32),
+}
 
 
 def lecture():
@@ -37,9 +45,49 @@ def vgg():
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 256), nn.ReLU(), nn.Linear(256, 10))
 
 
-def conv(channels, filters, kernel, stride=1):
-    convolution = nn.Conv2d(channels, filters, kernel, stride=stride, padding=kernel // 2, bias=False)
+def conv(channels, filters, kernel, stride=1, groups=1):
+    convolution = nn.Conv2d(channels, filters, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(filters))
+
+
+def ending(channels):
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
+
+
+def mobile():
+    layers, channels = [conv(3, 32, 3), nn.ReLU()], 32
+    for filters, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1)):
+        layers += [conv(channels, channels, 3, stride, groups=channels), nn.ReLU(), conv(channels, filters, 1), nn.ReLU()]
+        channels = filters
+    return nn.Sequential(*layers, *ending(channels))
+
+
+class Grouped(nn.Module):
+    """A bottleneck whose 3×3 convolution has groups."""
+
+    def __init__(self, channels, filters, groups):
+        super().__init__()
+        grouped = conv(filters, filters, 3, groups=groups)
+        self.path = nn.Sequential(conv(channels, filters, 1), nn.ReLU(), grouped, nn.ReLU(), conv(filters, channels, 1))
+
+    def forward(self, x):
+        return functional.relu(self.path(x) + x)
+
+
+def resnext():
+    stages = [[Grouped(128, 64, 16)], [Grouped(128, 64, 16), Grouped(128, 64, 16)], [Grouped(128, 64, 4)]]
+    layers = [conv(3, 128, 3), nn.ReLU(), *stages[0]]
+    for stage in stages[1:]:
+        layers += [nn.MaxPool2d(2), *stage]
+    return nn.Sequential(*layers, *ending(128))
+
+
+def volumes():
+    layers, channels = [], 3
+    for filters in (16, 32, 64):
+        layers += [nn.Conv3d(channels, filters, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2)]
+        channels = filters
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 10))
 
 
 class Residual(nn.Module):
@@ -156,7 +204,8 @@ def main():
     images = torch.randn(arguments.batch, *SHAPES[arguments.network], device=device)
     labels = torch.arange(arguments.batch, device=device) % 10
     if "cl" in how:
-        network, images = network.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
+        last = torch.channels_last if images.dim() == 4 else torch.channels_last_3d
+        network, images = network.to(memory_format=last), images.to(memory_format=last)
     if "compile" in how:
         network = torch.compile(network)
 

@@ -77,6 +77,65 @@ model! {
     }
 }
 
+model! {
+    block conv(filters, kernel, stride = 1, groups = 1)(x) {
+        x = Conv2D(filters, kernel, stride=stride, same, groups=groups, use_bias=false)(x);
+        BatchNormalization()(x)
+    }
+
+    block separable(filters, stride = 1)(x) {
+        x = DepthwiseConv2D(3, stride=stride, same, use_bias=false)(x);
+        x = ReLU()(BatchNormalization()(x));
+        ReLU()(conv(filters, 1)(x))
+    }
+
+    block grouped(filters, groups)(x) {
+        y = ReLU()(conv(filters, 1)(x));
+        y = ReLU()(conv(filters, 3, groups=groups)(y));
+        y = conv(2 * filters, 1)(y);
+        ReLU()(y + x)
+    }
+
+    /// Depthwise separable convolutions, as of Howard et al.'s MobileNet (2017).
+    pub Mobile {
+        i = Input(32, 32, 3);
+        x = ReLU()(conv(32, 3)(i));
+        for (filters, stride) in [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1)] {
+            x = separable(filters, stride=stride)(x);
+        }
+        x = GlobalAveragePooling2D()(x);
+        x = Dense(10, softmax)(x);
+    }
+
+    /// Bottlenecks of grouped convolutions, as of Xie et al.'s ResNeXt (2017), three of groups of 4 channels and one of groups of 16.
+    pub ResNeXt {
+        i = Input(32, 32, 3);
+        x = ReLU()(conv(128, 3)(i));
+        x = grouped(64, 16)(x);
+        x = MaxPooling2D(2)(x);
+        x = grouped(64, 16)(x);
+        x = grouped(64, 16)(x);
+        x = MaxPooling2D(2)(x);
+        x = grouped(64, 4)(x);
+        x = GlobalAveragePooling2D()(x);
+        x = Dense(10, softmax)(x);
+    }
+}
+
+model! {
+    /// Three convolutions over volumes, each with a pooling layer.
+    pub Volumes {
+        i = Input(16, 32, 32, 3);
+        x = i;
+        for filters in [16, 32, 64] {
+            x = Conv3D(filters, 3, same, relu)(x);
+            x = MaxPooling3D(2)(x);
+        }
+        x = Flatten()(x);
+        x = Dense(10, softmax)(x);
+    }
+}
+
 /// Measure images a second
 #[derive(Parser)]
 struct Arguments {
@@ -100,7 +159,7 @@ struct Arguments {
     #[arg(long, value_enum)]
     device: Option<Processor>,
 
-    /// Images in a batch [default: 64 for vgg and resnet50, 128 for the others]
+    /// Images in a batch [default: 128 for lecture and resnet20, 64 for the others]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
 
@@ -141,6 +200,10 @@ enum Yardstick {
     /// The zoo's, of 224×224 images
     #[value(name = "resnet50")]
     ResNet50,
+    Mobile,
+    #[value(name = "resnext")]
+    ResNeXt,
+    Volumes,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -161,11 +224,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn main() -> Result<()> {
     let start = Instant::now();
     let arguments = Arguments::parse();
-    let (default_batch, shape) = match arguments.model {
-        Yardstick::Lecture => (128, [28, 28, 1]),
-        Yardstick::Vgg => (64, [32, 32, 3]),
-        Yardstick::ResNet20 => (128, [32, 32, 3]),
-        Yardstick::ResNet50 => (64, [224, 224, 3]),
+    let (default_batch, shape): (u32, &[usize]) = match arguments.model {
+        Yardstick::Lecture => (128, &[28, 28, 1]),
+        Yardstick::Vgg | Yardstick::Mobile | Yardstick::ResNeXt => (64, &[32, 32, 3]),
+        Yardstick::ResNet20 => (128, &[32, 32, 3]),
+        Yardstick::ResNet50 => (64, &[224, 224, 3]),
+        Yardstick::Volumes => (64, &[16, 32, 32, 3]),
     };
     let default_batch = if arguments.mode == Mode::First { 1 } else { default_batch };
     let batch = arguments.batch.unwrap_or(default_batch) as usize;
@@ -174,8 +238,7 @@ fn main() -> Result<()> {
         Some(Processor::Cpu) => Device::Cpu,
         Some(Processor::Cuda) => Device::new_cuda(0)?,
     };
-    let [height, width, channels] = shape;
-    let images = Tensor::randn(0f32, 1., (batch, height, width, channels), &device)?;
+    let images = Tensor::randn(0f32, 1., [&[batch], shape].concat(), &device)?;
     let labels = Tensor::from_iter((0..batch as u32).map(|index| index % 10), &device)?;
 
     let mut step = match (arguments.framework, arguments.model) {
@@ -183,11 +246,12 @@ fn main() -> Result<()> {
         (Framework::Cnn, Yardstick::Vgg) => ours(Vgg::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Cnn, Yardstick::ResNet20) => ours(ResNet20::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Cnn, Yardstick::ResNet50) => ours(zoo::ResNet50::new(&device, Seed(42))?, &arguments, images, labels)?,
+        (Framework::Cnn, Yardstick::Mobile) => ours(Mobile::new(&device, Seed(42))?, &arguments, images, labels)?,
+        (Framework::Cnn, Yardstick::ResNeXt) => ours(ResNeXt::new(&device, Seed(42))?, &arguments, images, labels)?,
+        (Framework::Cnn, Yardstick::Volumes) => ours(Volumes::new(&device, Seed(42))?, &arguments, images, labels)?,
         (Framework::Candle, Yardstick::Lecture) => candles(lecture_in_candle, &arguments, images, labels)?,
         (Framework::Candle, Yardstick::Vgg) => candles(vgg_in_candle, &arguments, images, labels)?,
-        (Framework::Candle, Yardstick::ResNet20 | Yardstick::ResNet50) => {
-            refuse("residual networks are not written in candle's own layers here")
-        }
+        (Framework::Candle, _) => refuse("of candle's own layers only `lecture` and `vgg` are written here"),
     };
     let measured = if arguments.mode == Mode::First {
         step()?;
@@ -269,7 +333,7 @@ fn ours<N: Network>(mut model: Model<N>, arguments: &Arguments, images: Tensor, 
             }
             model.compile(Adam::default(), SparseCategoricalCrossentropy::default(), []);
             if images.device().is_cuda() {
-                let data = Dataset::from_tensors(&images.repeat((STEPS, 1, 1, 1))?, &labels.repeat(STEPS)?)?;
+                let data = Dataset::from_tensors(&Tensor::cat(&[&images; STEPS], 0)?, &labels.repeat(STEPS)?)?;
                 let fit = Fit::epochs(EPOCHS).batch_size(labels.elem_count()).shuffle(false).verbose(Verbose::Silent);
                 return Ok(Box::new(move || model.fit(&data, fit).map(|_| ())));
             }
