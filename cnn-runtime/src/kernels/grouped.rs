@@ -6,11 +6,12 @@
 //! multiplies what lies in it. Pixels that are next to each other see, but for the ends, the same pixels by the taps of one line: these are
 //! read once for all of them.
 
+use super::fill::cleared;
 use super::lanes::{lanes_of, set_vector, vector};
 use super::patches::Geometry;
 use super::pieces::sum_over_pieces;
 use super::real::Real;
-use super::share::new_in_chunks;
+use super::share::{new_in_chunks, threads};
 use super::simd::{arch, simd};
 use super::turn::turn;
 use super::weighted::{Ending, Gradients, add_rows, undo_activation};
@@ -20,9 +21,14 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::null;
 
-/// Values of output that a thread computes at a time; several times as many where pixels have to be spread, as two parts both spread what
-/// both see.
+/// Values of output that a thread computes at a time, and parts of a small output; several times as many, and fewer, where pixels have to be
+/// spread, as two parts both spread what both see.
 const BLOCK: usize = 16 * 1024;
+const PARTS: usize = 16;
+
+/// Values of output that are cleared before they are written: so many that they are not in a near cache, from where lines that are written
+/// piece by piece would be read first.
+const LARGE: usize = 64 * 1024;
 
 /// Pixels whose sums stay in registers while the taps go by, of long lines and of short ones.
 const MANY: usize = 8;
@@ -77,14 +83,20 @@ impl<const N: usize> Grouped<N> {
         let (geometry, filters) = (&self.geometry, self.filters);
         let sight = Sight { geometry: *geometry, rows: self.depth(), lanes: filters, skipped: 0 };
         let (pixels, image_len) = (geometry.pixels(), geometry.image_len());
+        let len = geometry.batch * pixels * filters;
+        // Parts enough that threads share small images evenly.
+        let parts = if threads() == 1 { 1 } else { PARTS };
+        let of_part = |most: usize, parts: usize| most.min(len.div_ceil(parts)) / filters;
         let rows = match self.is_spread() {
             true if N == 1 => pixels,
-            true => 4 * BLOCK / filters,
-            false => BLOCK / filters,
+            true => of_part(4 * BLOCK, parts.div_ceil(4)),
+            false => of_part(BLOCK, parts),
         };
         let rows = rows.max(1);
         let write = |spread: &mut Vec<T>, block: usize, ys: &mut [MaybeUninit<T>]| {
-            let ys = super::fill::cleared(ys);
+            if len > LARGE {
+                cleared(ys);
+            }
             let (start, count) = (block * rows, ys.len() / filters);
             let mut row = start;
             while row < start + count {
@@ -98,10 +110,11 @@ impl<const N: usize> Grouped<N> {
                 let bias = ending.bias.unwrap_or_default();
                 arch().dispatch(Convolve { sight: &sight, xs: seen, weights, bias, rows: part, ys: &mut ys[to] });
             }
-            Ending { bias: None, ..ending }.finish(ys, filters, start * filters);
+            // SAFETY: these rows are all there are, and each has been written.
+            Ending { bias: None, ..ending }.finish(unsafe { ys.assume_init_mut() }, filters, start * filters);
         };
-        // SAFETY: every value of a chunk is cleared.
-        unsafe { new_in_chunks(geometry.batch * pixels * filters, rows * filters, BLOCK / 2, write) }
+        // SAFETY: as above, every value of a chunk is written.
+        unsafe { new_in_chunks(len, rows * filters, BLOCK / 2, write) }
     }
 
     /// Whether pixels do not lie as lanes see them.
@@ -180,8 +193,9 @@ impl<T: Real, const N: usize> Back<T, N> {
         let (sight, weights) = (&self.sight, &self.weights[..]);
         match self.convolves {
             true => {
-                let rows = 0..sight.geometry.pixels();
-                arch().dispatch(Convolve { sight, xs: grad, weights, bias: &[], rows, ys: image });
+                let (rows, ys) = (0..sight.geometry.pixels(), std::ptr::from_mut(image) as *mut [MaybeUninit<T>]);
+                // SAFETY: the image is borrowed exclusively, and nothing but numbers is written there.
+                arch().dispatch(Convolve { sight, xs: grad, weights, bias: &[], rows, ys: unsafe { &mut *ys } });
             }
             false => arch().dispatch(PassBack { sight, grad, weights, image }),
         }
@@ -349,14 +363,14 @@ impl Line {
     }
 }
 
-/// Writes what each lane sees at some output pixels of an image, and its bias if there are any.
+/// Writes what each lane sees at some output pixels of an image, every value of `ys`, and its bias if there are any.
 struct Convolve<'a, T, const N: usize> {
     sight: &'a Sight<N>,
     xs: &'a [T],
     weights: &'a [T],
     bias: &'a [T],
     rows: Range<usize>,
-    ys: &'a mut [T],
+    ys: &'a mut [MaybeUninit<T>],
 }
 
 impl<T: Real, const N: usize> WithSimd for Convolve<'_, T, N> {
@@ -374,7 +388,7 @@ impl<T: Real, const N: usize> WithSimd for Convolve<'_, T, N> {
             sight.taps(row, line.usual.is_some(), xs.len(), &mut taps);
             let first = row % sight.geometry.output[N - 1];
             let columns = first..sight.geometry.output[N - 1].min(first + rows.end - row);
-            let ys = ys[(row - rows.start) * line.lanes..][..columns.len() * line.lanes].as_mut_ptr();
+            let ys = ys[(row - rows.start) * line.lanes..][..columns.len() * line.lanes].as_mut_ptr().cast::<T>();
             row += columns.len();
             // SAFETY: the sizes of all slices have been checked, and so has been that what taps see is there.
             unsafe { for_taps!(line, simd, convolve_line::<T>(ys, numbers, &taps, columns.clone())) };
