@@ -179,6 +179,25 @@ model! {
     }
 }
 
+model! {
+    /// Many small groups, whose outputs are cut into parts for threads, with what a predictor folds into them.
+    Separate {
+        i = Input(40, 37, 8);
+        x = DepthwiseConv2D(3, same, relu)(i);
+        x = DepthwiseConv2D([5, 3], stride=2, depth_multiplier=3, use_bias=false)(x);
+        x = ReLU(6)(BatchNormalization()(x));
+        y = BatchNormalization()(Conv2D(48, 3, same, groups=12)(x));
+        x = ReLU()(Conv2D(48, 1, groups=2)(x) + y);
+        x = GlobalAveragePooling2D()(x);
+        x = Dense(10, softmax)(x);
+    }
+}
+
+#[test]
+fn with_many_groups() -> Result<()> {
+    agrees::<Separate>(&[40, 37, 8], &[1, 2, 7, 20])
+}
+
 #[test]
 fn with_any_number_of_threads() -> Result<()> {
     fn same_bits<N: Network>(image: &[usize]) -> Result<()> {
@@ -204,6 +223,7 @@ fn with_any_number_of_threads() -> Result<()> {
         Ok(())
     }
     same_bits::<Shrinking>(&[9, 9, 8])?;
+    same_bits::<Separate>(&[40, 37, 8])?;
     same_bits::<Mixed>(&[13, 10, 3])
 }
 

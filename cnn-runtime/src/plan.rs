@@ -71,7 +71,7 @@ impl Plan {
     /// # Errors
     /// If it is not of the shape that the network was declared for.
     pub(crate) fn predict(&self, xs: &Tensor) -> Result<Tensor> {
-        /// Multiply-adds of an image below which a thread does not ask for help, and above which it asks all others.
+        /// Multiply-adds of an image below which a thread does not ask for help, and above which it asks all others, not one.
         const SMALL: u64 = 1 << 20;
         const LARGE: u64 = 1 << 30;
         let batch = xs.dims().first().copied().unwrap_or(0);

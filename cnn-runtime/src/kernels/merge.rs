@@ -1,7 +1,6 @@
 //! Several tensors become one, element by element.
 //!
-//! Candle's own additions and products have right backward passes; what decides between tensors, maximum and minimum, has one
-//! here, which shares the gradient between equals.
+//! What decides between tensors, maximum and minimum, shares the gradient between equals.
 
 use super::activation::{activate, sums_on_gpu};
 use super::arithmetic::{affine, difference, product};

@@ -103,8 +103,8 @@ impl<const N: usize> Geometry<N> {
         (band, first)
     }
 
-    /// The same window over images, a sequence being an image of one line, if it is of images that can be laid out with all that windows
-    /// span.
+    /// The same window over images, a sequence being an image of one line, if they can be laid out with all that windows span; none over
+    /// volumes.
     pub(crate) fn planar(&self) -> Option<Geometry> {
         self.has_room().then_some(())?;
         self.with_axes(|values, other| match values[..] {
