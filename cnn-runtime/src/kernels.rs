@@ -31,6 +31,7 @@ mod gathered;
 mod global_pool;
 mod glu;
 mod grouped;
+mod grouped_lines;
 mod helper;
 mod initialize;
 mod isa;
